@@ -1,0 +1,251 @@
+//! Condition types and reasons of every kind, and what each reason means for Ready, Reconciling and Stalled.
+//!
+//! A reason appears in conditions, events, metrics and the STATUS column; the controllers write from this table and
+//! docs and tests read it.
+
+use std::fmt;
+
+/// The object does what its spec says.
+pub const READY: &str = "Ready";
+/// The operator is at work on it (kstatus).
+pub const RECONCILING: &str = "Reconciling";
+/// A person must change something (kstatus).
+pub const STALLED: &str = "Stalled";
+/// The guest exists and is ours.
+pub const CREATED: &str = "Created";
+/// The guest runs.
+pub const RUNNING: &str = "Running";
+/// Nothing differs from the spec.
+pub const UP_TO_DATE: &str = "UpToDate";
+/// The API of Proxmox VE answers.
+pub const REACHABLE: &str = "Reachable";
+/// The credentials are valid and hold every privilege that is needed.
+pub const AUTHORIZED: &str = "Authorized";
+
+/// What a reason means for the three conditions that every kind has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Ready=True.
+    Settled,
+    /// Ready=False, Reconciling=True: the operator is at work.
+    Progressing,
+    /// Ready=False, Reconciling=True: something else has to happen first, and wakes us.
+    Waiting,
+    /// Ready keeps its last value (Unknown where there is none), Reconciling=True: the next try may succeed.
+    Retrying,
+    /// Ready=False, Stalled=True: a person must change something.
+    Stalled,
+    /// Ready=False, neither Reconciling nor Stalled: a person wanted it so.
+    Resting,
+    /// Nothing is written: Ready keeps its value.
+    Silent,
+}
+
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $phase:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+
+        impl $name {
+            /// Every reason, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant),)+ }
+            }
+
+            /// What it means for Ready, Reconciling and Stalled.
+            #[must_use]
+            pub const fn phase(self) -> Phase {
+                match self { $(Self::$variant => Phase::$phase,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+        }
+    };
+}
+
+reasons! {
+    /// Reasons of a ZentoriaContainer.
+    ContainerReason {
+        /// The guest runs as the spec says.
+        Running => Settled,
+        /// The guest is stopped, as the spec says.
+        Stopped => Settled,
+        /// An adopted guest whose power is not managed.
+        Observed => Settled,
+        /// First sight: nothing was asked or done yet.
+        Pending => Progressing,
+        /// The guest is being made.
+        Creating => Progressing,
+        /// The guest is being configured.
+        Configuring => Progressing,
+        /// Its disk grows.
+        Resizing => Progressing,
+        /// It starts.
+        Starting => Progressing,
+        /// It shuts down.
+        ShuttingDown => Progressing,
+        /// It reboots.
+        Rebooting => Progressing,
+        /// An existing guest is being taken over or taken back.
+        Adopting => Progressing,
+        /// It is being destroyed or let go.
+        Deleting => Progressing,
+        /// A container of `dependsOn` is not there yet.
+        WaitingFor => Waiting,
+        /// All task slots of the node, storage or cluster are taken.
+        WaitingForSlot => Waiting,
+        /// Proxmox VE holds a lock on the guest (backup, snapshot, migration) or runs a task on it.
+        GuestLocked => Waiting,
+        /// The node of the guest is offline.
+        NodeOffline => Waiting,
+        /// The cluster has no quorum.
+        NoQuorum => Waiting,
+        /// The ProxmoxCluster is not usable; its own status says why.
+        ClusterNotReady => Waiting,
+        /// A call failed and is tried again.
+        PveError => Retrying,
+        /// A task of Proxmox VE failed and is tried again.
+        TaskFailed => Retrying,
+        /// The guest crashed and is started again.
+        CrashLoop => Retrying,
+        /// A person stopped the guest.
+        StoppedExternally => Resting,
+        /// `spec.suspend` or the annotation `zentoria.ai/paused`.
+        Paused => Silent,
+        /// The ProxmoxCluster does not exist.
+        ClusterNotFound => Stalled,
+        /// The ProxmoxCluster lets this namespace do less than the spec asks for.
+        AccessDenied => Stalled,
+        /// A field of the spec cannot work.
+        InvalidSpec => Stalled,
+        /// Another container of this namespace or cluster claims the same VMID, address or host name.
+        Conflict => Stalled,
+        /// The VMID belongs to a guest that is not ours.
+        VmidTaken => Stalled,
+        /// The guest at this VMID is a copy of a managed guest, made by a person.
+        CopyOf => Stalled,
+        /// The guest's mark cannot be read.
+        MarkUnreadable => Stalled,
+        /// The guest carries the mark of another control plane.
+        ForeignControlPlane => Stalled,
+        /// The guest carries our mark and `adoption: Never` forbids to take it back.
+        AdoptionForbidden => Stalled,
+        /// No free VMID in the namespace's ranges.
+        NoFreeVmid => Stalled,
+        /// There is no guest and no source to make one from.
+        NoSource => Stalled,
+        /// Template, storage, bridge, node or clone source does not exist.
+        NotFound => Stalled,
+        /// The guest is gone.
+        GuestMissing => Stalled,
+        /// Dependencies form a cycle.
+        DependencyCycle => Stalled,
+        /// A container of `dependsOn` does not exist.
+        DependencyMissing => Stalled,
+        /// The credentials lack a privilege.
+        PermissionDenied => Stalled,
+        /// Only root@pam may do this, and the cluster has no root credential.
+        NeedsRootCredential => Stalled,
+        /// Proxmox VE refused the values.
+        Rejected => Stalled,
+        /// Not done because the mode is Observe.
+        ObserveOnly => Stalled,
+        /// A breaker of the ProxmoxCluster holds all writes.
+        BreakerOpen => Stalled,
+        /// The guest is locked and no task holds the lock.
+        StaleLock => Stalled,
+        /// The guest is under PVE's HA; its power is HA's.
+        ManagedByHA => Stalled,
+        /// Deletion waits: final backups do not exist yet and `safety.finalBackup` is not `None`.
+        FinalBackupNotAvailable => Stalled,
+        /// Deletion waits: volumes hang on the guest that would be destroyed with it.
+        RetainedVolumes => Stalled,
+        /// Deletion waits: the guest is protected.
+        Protected => Stalled,
+        /// Deletion waits: enough was destroyed within the hour.
+        DeletionBreaker => Waiting,
+        /// The SSH key Secret cannot be used.
+        SecretInvalid => Stalled,
+        /// The guard refused a step: a fault of the operator.
+        Bug => Stalled,
+    }
+}
+
+reasons! {
+    /// Reasons of the condition UpToDate.
+    UpToDateReason {
+        /// Nothing differs.
+        NoDifference => Settled,
+        /// A change waits for a reboot.
+        RebootRequired => Settled,
+        /// A change would take a new guest.
+        ReplaceRequired => Settled,
+        /// A change cannot be done.
+        ChangeImpossible => Settled,
+        /// Changes are shown and not done, because the mode is Observe.
+        DriftObserved => Settled,
+        /// Changes are being made.
+        Changing => Progressing,
+        /// Nothing is known of the guest.
+        NotKnown => Retrying,
+    }
+}
+
+reasons! {
+    /// Reasons of a ProxmoxCluster.
+    ClusterReason {
+        /// Reached, authorised, quorate.
+        Ready => Settled,
+        /// First sight.
+        Connecting => Progressing,
+        /// No endpoint answers.
+        Unreachable => Retrying,
+        /// The server sends what is not the API of Proxmox VE.
+        NotProxmoxVE => Retrying,
+        /// The cluster has no quorum.
+        NoQuorum => Waiting,
+        /// The certificate is not the pinned one, or not of the CA.
+        CertificateChanged => Stalled,
+        /// The token is refused.
+        Unauthenticated => Stalled,
+        /// Privileges are missing.
+        MissingPermissions => Stalled,
+        /// A Secret is missing.
+        SecretNotFound => Stalled,
+        /// A Secret lacks a key or holds what cannot be used.
+        SecretInvalid => Stalled,
+        /// A field of the spec cannot work.
+        InvalidSpec => Stalled,
+        /// Another cluster answers than before.
+        IdentityChanged => Stalled,
+        /// Many managed guests are gone at once.
+        MissingGuests => Stalled,
+        /// Containers still refer to it.
+        InUse => Waiting,
+        /// `spec.suspend` or the annotation `zentoria.ai/paused`.
+        Paused => Silent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_a_camel_case_word() {
+        let words = ContainerReason::ALL.iter().map(|r| r.as_str());
+        let words = words.chain(ClusterReason::ALL.iter().map(|r| r.as_str()));
+        let words = words.chain(UpToDateReason::ALL.iter().map(|r| r.as_str()));
+        for word in words {
+            assert!(word.starts_with(|c: char| c.is_ascii_uppercase()), "{word}");
+            assert!(word.chars().all(|c| c.is_ascii_alphanumeric()), "{word}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Network interfaces and name servers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Network interfaces and name servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    /// Network interfaces; the first is `net0` of Proxmox VE. One for now.
+    #[serde(default)]
+    #[schemars(length(max = 1))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub interfaces: Vec<Interface>,
+    /// Name servers. A change takes effect at the next reboot of the guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Dns>,
+}
+
+/// One network interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Interface {
+    /// Its name inside the guest. Default `eth0`.
+    #[serde(default = "eth0")]
+    #[schemars(length(min = 2, max = 15), regex(pattern = r"^[A-Za-z][A-Za-z0-9_.-]+$"))]
+    pub name: String,
+    /// Bridge of the node. Default: the cluster's `defaults.bridge`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 15))]
+    pub bridge: Option<String>,
+    /// IPv4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv4: Option<Ipv4>,
+    /// IPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6>,
+    /// MAC address, `BC:24:11:..`. Without it Proxmox VE makes one, which is then kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$"))]
+    pub mac: Option<String>,
+    /// Whether the interface passes through the firewall of Proxmox VE, which filters only where it is enabled for the
+    /// guest, too. Default true at creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<bool>,
+}
+
+fn eth0() -> String {
+    "eth0".into()
+}
+
+/// IPv4 of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": "self.address in ['dhcp', 'manual'] || (isCIDR(self.address) && cidr(self.address).ip().family() == 4)", "message": "ipv4.address is an address with a prefix (10.10.40.4/16), dhcp or manual"},
+    {"rule": "!isCIDR(self.address) || cidr(self.address).prefixLength() >= 31 || cidr(self.address).masked() != cidr(self.address)", "message": "ipv4.address is the network address of its own prefix: use a host address"},
+    {"rule": "!has(self.gateway) || isCIDR(self.address)", "message": "ipv4.gateway needs a static address"},
+    {"rule": "!has(self.gateway) || (isIP(self.gateway) && ip(self.gateway).family() == 4)", "message": "ipv4.gateway is an IPv4 address"}
+]))]
+pub struct Ipv4 {
+    /// An address with the prefix of its network (`10.10.40.4/16`), `dhcp`, or `manual`.
+    #[schemars(length(max = 18))]
+    pub address: String,
+    /// Gateway. Default: the cluster's `defaults.gateway` where it lies in the network of the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 15))]
+    pub gateway: Option<String>,
+}
+
+/// IPv6 of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": "self.address in ['dhcp', 'auto', 'manual'] || (isCIDR(self.address) && cidr(self.address).ip().family() == 6)", "message": "ipv6.address is an address with a prefix (fd00::4/64), dhcp, auto or manual"},
+    {"rule": "!has(self.gateway) || isCIDR(self.address)", "message": "ipv6.gateway needs a static address"},
+    {"rule": "!has(self.gateway) || (isIP(self.gateway) && ip(self.gateway).family() == 6)", "message": "ipv6.gateway is an IPv6 address"}
+]))]
+pub struct Ipv6 {
+    /// An address with the prefix of its network (`fd00::4/64`), `dhcp`, `auto` (SLAAC), or `manual`.
+    #[schemars(length(max = 43))]
+    pub address: String,
+    /// Gateway. Default: the cluster's `defaults.gateway6` where it lies in the network of the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 39))]
+    pub gateway: Option<String>,
+}
+
+/// Name servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Dns {
+    /// Addresses of the DNS servers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(n, isIP(n))", "message": "a name server is an IP address"}]))]
+    pub nameservers: Vec<Nameserver>,
+    /// Search domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub search_domain: Option<String>,
+}
+
+/// Address of a DNS server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Nameserver(#[schemars(length(max = 39))] pub String);

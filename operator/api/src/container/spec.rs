@@ -1,0 +1,405 @@
+//! The wish.
+
+use super::network::Network;
+use super::status::ZentoriaContainerStatus;
+use crate::common::{LocalRef, Size, VmidField};
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One LXC container on a Proxmox VE cluster.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "zentoria.ai",
+    version = "v1alpha1",
+    kind = "ZentoriaContainer",
+    plural = "zentoriacontainers",
+    shortname = "zc",
+    category = "zentoria",
+    namespaced,
+    status = "ZentoriaContainerStatus",
+    derive = "PartialEq",
+    printcolumn = r#"{"name":"Vmid","type":"integer","jsonPath":".status.vmid"}"#,
+    printcolumn = r#"{"name":"Node","type":"string","jsonPath":".status.node"}"#,
+    printcolumn = r#"{"name":"IP","type":"string","jsonPath":".status.addresses[0]"}"#,
+    printcolumn = r#"{"name":"Power","type":"string","jsonPath":".status.power.state"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.summary"}"#,
+    printcolumn = r#"{"name":"Pending","type":"string","jsonPath":".status.pendingSummary"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Cores","type":"integer","priority":1,"jsonPath":".spec.resources.cores"}"#,
+    printcolumn = r#"{"name":"Memory","type":"string","priority":1,"jsonPath":".spec.resources.memory"}"#,
+    printcolumn = r#"{"name":"Disk","type":"string","priority":1,"jsonPath":".spec.rootDisk.size"}"#,
+    printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
+    validation = Rule::new("has(self.spec.hostname) || self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')").message("metadata.name is the hostname and must be one DNS label, or set spec.hostname"),
+    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.vmid) || !has(self.spec.vmid) || self.spec.vmid == oldSelf.status.vmid").message("spec.vmid cannot differ from status.vmid: the VMID is part of the guest's identity"),
+    validation = Rule::new("self.metadata.name.size() <= 63").message("metadata.name must have at most 63 characters")
+)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": "!has(self.source) || !has(self.source.clone) || !has(self.vmid) || !has(self.source.clone.vmid) || self.source.clone.vmid != self.vmid", "message": "a container cannot be a clone of its own vmid"}
+]))]
+pub struct ZentoriaContainerSpec {
+    /// The ProxmoxCluster to run on. Cannot be changed.
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "a container cannot move to another ProxmoxCluster"}]))]
+    pub cluster_ref: LocalRef,
+
+    /// VMID of the container. Without it a free one of the namespace's ranges is taken. Cannot be changed
+    /// once the guest exists (status.vmid).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vmid: Option<VmidField>,
+
+    /// Host name inside the guest. Default: the name of this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"))]
+    pub hostname: Option<String>,
+
+    /// Notes of the guest in Proxmox VE. The operator adds its mark below them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "!self.contains('zentoria.ai/v1')", "message": "the description cannot hold an ownership mark"}]))]
+    pub description: Option<String>,
+
+    /// Tags of the guest in Proxmox VE, beside `zentoria`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(t, t.matches('^[a-z0-9_][a-z0-9_+.-]{0,62}$'))", "message": "a tag has lower case letters, digits, _ + . and -"}]))]
+    pub tags: Option<Vec<Tag>>,
+
+    /// True: the operator looks away from this container (no writes, no status).
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// `Observe`: show what would be done to this container, and do nothing. It can only tighten the cluster's mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<ContainerMode>,
+
+    /// What a new container is made from: exactly one of `template` and `clone`. Used at creation only. Without it the
+    /// cluster's default template is used; with `adoption: IfExists` nothing is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+
+    /// What to do with a guest that already has this VMID.
+    #[serde(default)]
+    pub adoption: Adoption,
+
+    /// What to do when the guest is gone.
+    #[serde(default)]
+    pub on_missing: OnMissing,
+
+    /// Where a new container is put.
+    #[serde(default)]
+    pub placement: Placement,
+
+    /// Processors and memory. What is not named is Proxmox VE's default at creation, and not managed afterwards.
+    #[serde(default)]
+    pub resources: Resources,
+
+    /// The root disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_disk: Option<RootDisk>,
+
+    /// LXC features. What is not named stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
+
+    /// Whether root in the guest is an ordinary user on the node. Default true. Only used at creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unprivileged: Option<bool>,
+
+    /// Start at boot of the node, and in which order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<Startup>,
+
+    /// True: Proxmox VE refuses to destroy the guest or its disks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<bool>,
+
+    /// Time zone of the guest, such as `Europe/Amsterdam`, or `host`. A change takes effect at the next reboot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_+/-]+$"))]
+    pub timezone: Option<String>,
+
+    /// Network interfaces and name servers.
+    #[serde(default)]
+    pub network: Network,
+
+    /// Whether the guest runs.
+    #[serde(default)]
+    pub power: Power,
+
+    /// Containers of this namespace that must be there first.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub depends_on: Vec<Dependency>,
+
+    /// What happens to the guest when this object is deleted.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
+    /// Whether the operator may reboot the guest for a change that needs it.
+    #[serde(default)]
+    pub reboot_policy: RebootPolicy,
+
+    /// How software gets into the guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provision: Option<Provision>,
+}
+
+/// One tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Tag(#[schemars(length(min = 1, max = 63))] pub String);
+
+/// A mode that only tightens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ContainerMode {
+    /// Look and show.
+    Observe,
+}
+
+/// What a new container is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// A template on a storage.
+    Template(TemplateSource),
+    /// A copy of another guest.
+    Clone(CloneSource),
+}
+
+/// A template on a storage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TemplateSource {
+    /// Its volume, such as `local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst`.
+    #[schemars(length(max = 255), regex(pattern = r"^[A-Za-z][A-Za-z0-9_.-]*:vztmpl/.+$"))]
+    pub volume: String,
+}
+
+/// A copy of another guest. The copy gets its own host name, MAC address, IP address and an empty firewall before it is
+/// started for the first time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [{"rule": "has(self.vmid) != has(self.container)", "message": "name the source by exactly one of vmid and container"}]))]
+pub struct CloneSource {
+    /// VMID of the source. Allowed by `access[].allow.cloneSources` of the ProxmoxCluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vmid: Option<VmidField>,
+    /// Name of a ZentoriaContainer of this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// True (default): a full copy. False: a linked clone, which needs a source that is a template of Proxmox VE.
+    #[serde(default = "yes")]
+    pub full: bool,
+    /// Snapshot of the source to copy. A running source can only be copied from a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What to do with a guest that already has this VMID.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Adoption {
+    /// Nothing: its VMID is taken.
+    Never,
+    /// A guest that carries the mark of this very object is taken back.
+    #[default]
+    IfMarked,
+    /// A guest without a mark is taken over as it is. Nothing of it changes but its description and tags.
+    IfExists,
+}
+
+/// What to do when the guest is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnMissing {
+    /// Say so and wait for a person.
+    #[default]
+    Stall,
+    /// Make a new one from `source`.
+    Recreate,
+}
+
+/// Where a new container is put.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// Node to create the container on. A guest that a person or HA moved is followed, not moved back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub node: Option<String>,
+}
+
+/// Processors and memory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Resources {
+    /// Number of cores that the guest sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 8192))]
+    pub cores: Option<u32>,
+    /// Cores' worth of time that it may use at most, such as 1.5; 0 is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 8192.0))]
+    pub cpu_limit: Option<f64>,
+    /// Its weight against other guests, 8 to 500000; Proxmox VE's default is 100 on cgroup v2 nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 8, max = 500_000))]
+    pub cpu_units: Option<u32>,
+    /// Memory, at least 16Mi, in whole MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "quantity(self).compareTo(quantity('16Mi')) >= 0", "message": "memory must be at least 16Mi"}]))]
+    pub memory: Option<Size>,
+    /// Swap, in whole MiB; 0 is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swap: Option<Size>,
+}
+
+/// The root disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RootDisk {
+    /// Storage of a new disk. Default: the cluster's `defaults.storage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 100))]
+    pub storage: Option<String>,
+    /// Size, in whole GiB. A larger size grows the disk at once; a smaller one is refused, since a disk cannot shrink.
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "quantity(self).compareTo(quantity('1Gi')) >= 0", "message": "a root disk has at least 1Gi"}]))]
+    pub size: Size,
+}
+
+/// LXC features. A change takes effect at the next reboot of the guest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Features {
+    /// Containers (Docker, LXC) inside the container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nesting: Option<bool>,
+    /// The keyctl() system call in an unprivileged container. Needs the cluster's root credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyctl: Option<bool>,
+    /// FUSE file systems. Needs the cluster's root credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuse: Option<bool>,
+    /// Creation of device nodes. Needs the cluster's root credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mknod: Option<bool>,
+    /// File system types that the guest may mount, such as `nfs`. Needs the cluster's root credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub mount: Option<Vec<String>>,
+}
+
+/// Start at boot of the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Startup {
+    /// True: the node starts the guest when it boots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_boot: Option<bool>,
+    /// Position in the boot order; lower starts first, shutdown is in reverse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub order: Option<u32>,
+    /// Seconds to wait after the start of this guest before the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub up_delay_seconds: Option<u32>,
+    /// Seconds that this guest is given to shut down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub down_delay_seconds: Option<u32>,
+}
+
+/// Whether the guest runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Power {
+    /// `Running` or `Stopped`. Without it a container that the operator created runs, and an adopted one is left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<PowerState>,
+    /// What to do when a person stopped the guest. A crash is always followed by a start.
+    #[serde(default)]
+    pub on_external_stop: OnExternalStop,
+}
+
+/// Whether the guest is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PowerState {
+    /// It runs.
+    Running,
+    /// It is shut down.
+    Stopped,
+}
+
+/// What to do when a person stopped the guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnExternalStop {
+    /// It stays stopped, and the status says who stopped it.
+    #[default]
+    Respect,
+    /// It is started again.
+    Restart,
+}
+
+/// A container that must be there first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Dependency {
+    /// Name of a ZentoriaContainer of this namespace.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// What must hold for it before this container is created. Default `Ready`.
+    #[serde(default)]
+    pub condition: Condition,
+    /// True: wait for it only while it can still come: not when it is missing, stalled, stopped or suspended, nor when
+    /// the two wait for each other.
+    #[serde(default)]
+    pub soft: bool,
+}
+
+/// What must hold for a dependency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Condition {
+    /// Its condition `Created` is true.
+    Created,
+    /// Its condition `Running` is true.
+    Running,
+    /// Its condition `Ready` is true.
+    #[default]
+    Ready,
+}
+
+/// What happens to the guest when its object is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// The guest stays as it is. Its mark says since when it is retained, and the same manifest takes it back.
+    #[default]
+    Retain,
+    /// The guest and its disks are destroyed, as far as the cluster's `safety` lets it.
+    Delete,
+}
+
+/// Whether the operator may reboot the guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RebootPolicy {
+    /// A change that needs a reboot is stored, shown as pending, and takes effect at the next reboot by a person.
+    #[default]
+    Never,
+    /// The guest is rebooted as soon as a change needs it.
+    Automatic,
+}
+
+/// How software gets into the guest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Provision {
+    /// A Secret of this namespace with an SSH key pair (`ssh-privatekey`, optional `ssh-publickey`). Its public part is
+    /// injected at creation. Default: the Secret `zentoria-ssh`, which is generated where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_key_secret_ref: Option<LocalRef>,
+}

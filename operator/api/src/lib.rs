@@ -1,0 +1,18 @@
+//! The custom resources of group `zentoria.ai`, version `v1alpha1`, with every constant that goes over the wire:
+//! condition types, reasons, annotations, labels, finalizers.
+//!
+//! This crate knows no client. The CRD manifests under `crds/` are generated from these types.
+
+pub mod cluster;
+pub mod common;
+pub mod conditions;
+pub mod container;
+pub mod wire;
+
+pub use cluster::{ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus};
+pub use container::{ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus};
+
+/// API group of every kind.
+pub const GROUP: &str = "zentoria.ai";
+/// Version of every kind.
+pub const VERSION: &str = "v1alpha1";

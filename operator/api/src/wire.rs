@@ -1,0 +1,30 @@
+//! Annotations, labels, finalizers and well-known names: the contract with users and other tools.
+
+/// `"true"`: the operator looks away from this object (as `spec.suspend`, but without a change of spec).
+pub const PAUSED_ANNOTATION: &str = "zentoria.ai/paused";
+/// On a ProxmoxCluster: the `cp=` of the old control plane whose guests are to be re-bound to this one.
+pub const TAKEOVER_ANNOTATION: &str = "zentoria.ai/takeover";
+/// On a ProxmoxCluster: the digest of the state (missing guests, changed identity) that a person has looked at and accepts.
+pub const ACKNOWLEDGE_ANNOTATION: &str = "zentoria.ai/acknowledge";
+/// Held on a ZentoriaContainer until its deletion policy is carried out.
+pub const CONTAINER_FINALIZER: &str = "zentoria.ai/container";
+/// Held on a ProxmoxCluster while containers refer to it.
+pub const CLUSTER_FINALIZER: &str = "zentoria.ai/proxmox-cluster";
+/// Name of the Secret that holds a namespace's SSH key pair.
+pub const SSH_SECRET_NAME: &str = "zentoria-ssh";
+/// Key of the private key in an SSH Secret (as in Secrets of type `kubernetes.io/ssh-auth`).
+pub const SSH_PRIVATE_KEY: &str = "ssh-privatekey";
+/// Key of the public key in an SSH Secret.
+pub const SSH_PUBLIC_KEY: &str = "ssh-publickey";
+/// Key of the API token's id (`user@realm!name`) in the token Secret.
+pub const TOKEN_ID_KEY: &str = "tokenId";
+/// Key of the API token's secret (a UUID) in the token Secret.
+pub const TOKEN_SECRET_KEY: &str = "secret";
+/// Key of root@pam's password in the root Secret.
+pub const ROOT_PASSWORD_KEY: &str = "password";
+/// Key of the CA bundle (PEM) in the CA Secret.
+pub const CA_KEY: &str = "ca.crt";
+/// The tag that every managed guest gets. Decoration for people, never a check.
+pub const GUEST_TAG: &str = "zentoria";
+/// Name under which the operator acts in events and managed fields.
+pub const CONTROLLER_NAME: &str = "zentoria-operator";
