@@ -1,0 +1,26 @@
+//! Values that every layer shares. A leaf: it knows no client, no Kubernetes and no clock.
+//!
+//! Each type is parsed once, at the border; behind it a wrong value cannot exist.
+
+pub mod digest;
+pub mod mark;
+pub mod names;
+pub mod net;
+pub mod property;
+pub mod secret;
+pub mod size;
+pub mod tags;
+mod text;
+pub mod upid;
+pub mod vmid;
+
+pub use digest::ConfigDigest;
+pub use mark::{ControlPlaneId, Description, EstateId, Mark};
+pub use names::{BridgeName, Hostname, NodeName, StorageName};
+pub use net::{HostCidr, MacAddr};
+pub use property::PropertyString;
+pub use secret::Secret;
+pub use size::Bytes;
+pub use tags::Tags;
+pub use upid::Upid;
+pub use vmid::{Vmid, VmidRange};
