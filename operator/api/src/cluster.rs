@@ -118,7 +118,8 @@ pub struct Access {
     pub vmid_ranges: Vec<VmidRangeField>,
     /// Ranges that their containers' static addresses must lie in. Empty: no static address.
     #[serde(default)]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), inner(length(max = 43)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(c, isCIDR(c))", "message": "a range is a network with its prefix, such as 10.10.0.0/16"}]))]
     pub cidrs: Vec<String>,
     /// What their containers may use.
     #[serde(default)]
@@ -189,13 +190,18 @@ pub struct Defaults {
     pub bridge: Option<String>,
     /// IPv4 gateway for interfaces with a static IPv4 address in its network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 15))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "isIP(self) && ip(self).family() == 4", "message": "gateway is an IPv4 address"}]))]
     pub gateway: Option<String>,
     /// IPv6 gateway for interfaces with a static IPv6 address in its network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 39))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "isIP(self) && ip(self).family() == 6", "message": "gateway6 is an IPv6 address"}]))]
     pub gateway6: Option<String>,
     /// DNS servers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 3))]
+    #[schemars(length(max = 3), inner(length(max = 39)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(n, isIP(n))", "message": "a name server is an IP address"}]))]
     pub nameservers: Vec<String>,
     /// DNS search domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]

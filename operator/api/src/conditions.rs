@@ -42,10 +42,10 @@ pub enum Phase {
 }
 
 macro_rules! reasons {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $phase:ident,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $vdoc:literal])+ $variant:ident => $phase:ident,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+        pub enum $name { $($(#[doc = $vdoc])+ $variant,)+ }
 
         impl $name {
             /// Every reason, in the order of the table.
@@ -61,6 +61,12 @@ macro_rules! reasons {
             #[must_use]
             pub const fn phase(self) -> Phase {
                 match self { $(Self::$variant => Phase::$phase,)+ }
+            }
+
+            /// What it says, for people: the text of the reference.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($vdoc),+).trim_ascii(),)+ }
             }
         }
 

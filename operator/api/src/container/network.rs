@@ -54,7 +54,8 @@ fn eth0() -> String {
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
     {"rule": "self.address in ['dhcp', 'manual'] || (isCIDR(self.address) && cidr(self.address).ip().family() == 4)", "message": "ipv4.address is an address with a prefix (10.10.40.4/16), dhcp or manual"},
-    {"rule": "!isCIDR(self.address) || cidr(self.address).prefixLength() >= 31 || cidr(self.address).masked() != cidr(self.address)", "message": "ipv4.address is the network address of its own prefix: use a host address"},
+    {"rule": "!isCIDR(self.address) || cidr(self.address).prefixLength() >= 31 || string(cidr(self.address).masked()) != self.address", "message": "ipv4.address is the network address of its own prefix: use a host address"},
+    {"rule": "!isCIDR(self.address) || cidr(self.address).ip().family() != 4 || cidr(self.address).prefixLength() >= 31 || (int(self.address.split('/')[0].split('.')[0]) * 16777216 + int(self.address.split('/')[0].split('.')[1]) * 65536 + int(self.address.split('/')[0].split('.')[2]) * 256 + int(self.address.split('/')[0].split('.')[3]) + 1) % ([1, 2, 4, 8, 16, 32, 64, 128][(32 - cidr(self.address).prefixLength()) % 8] * [1, 256, 65536, 16777216, 4294967296][(32 - cidr(self.address).prefixLength()) / 8]) != 0", "message": "ipv4.address is the broadcast address of its own prefix: use a host address"},
     {"rule": "!has(self.gateway) || isCIDR(self.address)", "message": "ipv4.gateway needs a static address"},
     {"rule": "!has(self.gateway) || (isIP(self.gateway) && ip(self.gateway).family() == 4)", "message": "ipv4.gateway is an IPv4 address"}
 ]))]

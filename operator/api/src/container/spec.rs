@@ -33,6 +33,8 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
     validation = Rule::new("has(self.spec.hostname) || self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')").message("metadata.name is the hostname and must be one DNS label, or set spec.hostname"),
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.vmid) || !has(self.spec.vmid) || self.spec.vmid == oldSelf.status.vmid").message("spec.vmid cannot differ from status.vmid: the VMID is part of the guest's identity"),
+    validation = Rule::new("!has(self.spec.source) || !has(self.spec.source.clone) || !has(self.spec.source.clone.container) || self.spec.source.clone.container != self.metadata.name").message("a container cannot be a clone of itself"),
+    validation = Rule::new("!has(self.spec.dependsOn) || self.spec.dependsOn.all(d, d.name != self.metadata.name)").message("a container cannot depend on itself"),
     validation = Rule::new("self.metadata.name.size() <= 63").message("metadata.name must have at most 63 characters")
 )]
 #[serde(rename_all = "camelCase")]
@@ -189,6 +191,7 @@ pub struct CloneSource {
     pub vmid: Option<VmidField>,
     /// Name of a ZentoriaContainer of this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
     pub container: Option<String>,
     /// True (default): a full copy. False: a linked clone, which needs a source that is a template of Proxmox VE.
     #[serde(default = "yes")]

@@ -1,0 +1,7 @@
+//! Decisions about one ProxmoxCluster.
+
+pub mod access;
+pub mod breaker;
+pub mod identity;
+pub mod permissions;
+pub mod span;

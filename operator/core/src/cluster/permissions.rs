@@ -1,0 +1,101 @@
+//! The preflight: which privileges are needed, and which of them are missing.
+//!
+//! What each call needs was measured on a real Proxmox VE 9.2 by taking one privilege away at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use zentoria_api::cluster::ProxmoxClusterSpec;
+use zentoria_api::common::Mode;
+
+/// Path to privileges, as `GET /access/permissions` tells them.
+pub type Permissions = BTreeMap<String, BTreeSet<String>>;
+
+/// To look and show.
+const OBSERVE: &[(&str, &[&str])] = &[("/vms", &["VM.Audit"]), ("/", &["Sys.Audit"])];
+
+/// To create, change, start, stop, clone and destroy.
+const ENFORCE: &[&str] = &[
+    "VM.Allocate",
+    "VM.Clone",
+    "VM.Config.CPU",
+    "VM.Config.Disk",
+    "VM.Config.Memory",
+    "VM.Config.Network",
+    "VM.Config.Options",
+    "VM.PowerMgmt",
+];
+
+/// What the spec of the cluster makes needed: path and privilege.
+#[must_use]
+pub fn needed(spec: &ProxmoxClusterSpec) -> BTreeSet<(String, String)> {
+    let pair = |path: &str, privilege: &str| (path.to_owned(), privilege.to_owned());
+    let mut all: BTreeSet<_> =
+        OBSERVE.iter().flat_map(|(path, list)| list.iter().map(move |privilege| pair(path, privilege))).collect();
+    if spec.mode == Mode::Observe {
+        return all;
+    }
+    all.extend(ENFORCE.iter().map(|privilege| pair("/vms", privilege)));
+    for access in &spec.access {
+        for storage in &access.allow.storages {
+            all.insert(pair(&format!("/storage/{storage}"), "Datastore.Audit"));
+        }
+        for bridge in &access.allow.bridges {
+            all.insert(pair(&format!("/sdn/zones/localnetwork/{bridge}"), "SDN.Use"));
+        }
+        if access.allow.privileged {
+            all.insert(pair("/", "Sys.Modify"));
+        }
+    }
+    if let Some(storage) = &spec.defaults.storage {
+        all.insert(pair(&format!("/storage/{storage}"), "Datastore.AllocateSpace"));
+    }
+    all
+}
+
+/// What is needed and not held, each as `/path: Privilege`.
+#[must_use]
+pub fn missing(spec: &ProxmoxClusterSpec, held: &Permissions) -> Vec<String> {
+    let lacks = needed(spec).into_iter().filter(|(path, privilege)| !holds(held, path, privilege));
+    lacks.map(|(path, privilege)| format!("{path}: {privilege}")).collect()
+}
+
+/// A privilege on a path, or on the nearest path above it that the answer names: Proxmox VE lists a path once its
+/// permissions differ from those of its parent.
+fn holds(held: &Permissions, path: &str, privilege: &str) -> bool {
+    let mut path = path;
+    loop {
+        if let Some(privileges) = held.get(path) {
+            return privileges.contains(privilege);
+        }
+        match path.rfind('/') {
+            Some(0) if path.len() > 1 => path = "/",
+            Some(end) if end > 0 => path = &path[..end],
+            Some(_) | None => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(list: &[(&str, &[&str])]) -> Permissions {
+        list.iter().map(|(path, list)| ((*path).into(), list.iter().map(|p| (*p).to_owned()).collect())).collect()
+    }
+
+    #[test]
+    fn the_nearest_listed_path_decides() {
+        let held = held(&[("/", &["Sys.Audit"]), ("/vms", &["VM.Audit"]), ("/storage/a", &[])]);
+        let cases = [
+            ("/vms", "VM.Audit", true),
+            ("/vms/101", "VM.Audit", true),
+            ("/", "Sys.Audit", true),
+            ("/nodes/pve1", "Sys.Audit", true),
+            ("/storage/a", "Sys.Audit", false),
+            ("/vms", "Sys.Audit", false),
+        ];
+        for (path, privilege, expected) in cases {
+            assert_eq!(holds(&held, path, privilege), expected, "{path} {privilege}");
+        }
+        assert!(!holds(&Permissions::new(), "/vms", "VM.Audit"));
+    }
+}

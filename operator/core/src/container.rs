@@ -1,0 +1,17 @@
+//! Decisions about one container, by step: `want` (what the spec asks for), `seen` (what was observed), `ownership`
+//! (whose guest it is), `options` (what differs), `plan` and `delete` (what to do), `guard` (what must never be done),
+//! `report` (what the status says).
+
+pub mod claims;
+pub mod delete;
+pub mod dependencies;
+pub mod guard;
+pub mod options;
+pub mod ownership;
+pub mod plan;
+pub mod power;
+pub mod seen;
+pub mod step;
+pub mod validate;
+pub mod vmid;
+pub mod want;

@@ -1,0 +1,236 @@
+//! The options of a guest: what is wished, what differs, and what a difference takes.
+//!
+//! Which options Proxmox VE changes while a guest runs was recorded on a real node: memory, swap, cores, cpulimit,
+//! cpuunits, hostname, net*, tags, description, onboot, startup and protection hold at once; nameserver, searchdomain,
+//! features and timezone wait for the next stop or reboot.
+
+use super::seen::Config;
+use super::step::Configure;
+use super::want::{Keys, Options};
+use crate::digest::of_parts;
+use std::collections::BTreeMap;
+use zentoria_api::container::{ChangeClass, PendingChange};
+use zentoria_types::mark::{Description, Mark};
+use zentoria_types::property::PropertyString;
+use zentoria_types::tags::Tags;
+
+/// One managed option: where it stands in the spec, and what it should be.
+#[derive(Clone, Debug, PartialEq)]
+struct Wish {
+    /// PVE's option.
+    key: &'static str,
+    /// The field of the spec.
+    field: &'static str,
+    class: ChangeClass,
+    value: Value,
+}
+
+/// How a wished value is compared and written.
+#[derive(Clone, Debug, PartialEq)]
+enum Value {
+    /// The whole value as text; `default` is what an absent option means.
+    Text { want: String, default: &'static str },
+    /// A number; `1.5` and `1.50` are the same.
+    Number { want: f64, default: Option<f64> },
+    /// Some keys of a property string.
+    Keys(Keys),
+    /// A set of tags.
+    Tags(Tags),
+    /// The text above the mark, with the mark that stays.
+    Notes { text: Option<String>, mark: Option<Mark> },
+}
+
+/// What differs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Difference {
+    /// What one PUT sets right.
+    pub configure: Option<Configure>,
+    /// Changes of managed options that are stored and wait for a reboot.
+    pub pending: Vec<PendingChange>,
+}
+
+fn wishes(options: &Options) -> Vec<Wish> {
+    use ChangeClass::{Hot, Reboot};
+    let number = |want: f64, default: Option<f64>| Value::Number { want, default };
+    let text = |want: &str, default: &'static str| Value::Text { want: want.to_owned(), default };
+    let switch = |on: bool| Value::Number { want: f64::from(u8::from(on)), default: Some(0.0) };
+    let list: [(&'static str, &'static str, ChangeClass, Option<Value>); 14] = [
+        ("cores", "resources.cores", Hot, options.cores.map(|n| number(f64::from(n), None))),
+        ("cpulimit", "resources.cpuLimit", Hot, options.cpu_limit.map(|n| number(n, Some(0.0)))),
+        ("cpuunits", "resources.cpuUnits", Hot, options.cpu_units.map(|n| number(f64::from(n), None))),
+        ("memory", "resources.memory", Hot, options.memory_mib.map(|n| number(n as f64, Some(512.0)))),
+        ("swap", "resources.swap", Hot, options.swap_mib.map(|n| number(n as f64, Some(512.0)))),
+        ("hostname", "hostname", Hot, options.hostname.as_ref().map(|name| text(name.as_str(), ""))),
+        ("net0", "network.interfaces[0]", Hot, options.interface.as_ref().map(|i| Value::Keys(i.keys.clone()))),
+        ("onboot", "startup.onBoot", Hot, options.on_boot.map(switch)),
+        ("startup", "startup", Hot, keys(&options.startup)),
+        ("protection", "protection", Hot, options.protection.map(switch)),
+        ("nameserver", "network.dns.nameservers", Reboot, options.nameservers.as_ref().map(|list| {
+            text(&list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), "")
+        })),
+        ("searchdomain", "network.dns.searchDomain", Reboot, options.search_domain.as_ref().map(|d| text(d, ""))),
+        ("timezone", "timezone", Reboot, options.timezone.as_ref().map(|zone| text(zone, ""))),
+        ("features", "features", Reboot, options.features.as_ref().and_then(|wish| keys(&wish.keys()))),
+    ];
+    list.into_iter()
+        .filter_map(|(key, field, class, value)| value.map(|value| Wish { key, field, class, value }))
+        .collect()
+}
+
+fn keys(keys: &Keys) -> Option<Value> {
+    (!keys.0.is_empty()).then(|| Value::Keys(keys.clone()))
+}
+
+impl Value {
+    /// Whether `have` (an option's value, or its absence) says the same.
+    fn holds(&self, have: Option<&str>) -> bool {
+        match self {
+            Self::Text { want, default } => have.unwrap_or(default).trim_end() == want,
+            Self::Number { want, default } => {
+                let have = have.map_or(*default, |text| text.trim().parse().ok());
+                have.is_some_and(|have| (have - want).abs() < 1e-9)
+            }
+            Self::Keys(keys) => PropertyString::parse(have.unwrap_or("")).is_ok_and(|have| keys.hold_in(&have)),
+            Self::Tags(want) => *want == Tags::parse(have.unwrap_or("")),
+            Self::Notes { text, mark } => {
+                Description::parse(have.unwrap_or("")).is_ok_and(|have| {
+                    have.mark == *mark && text.as_ref().is_none_or(|text| same_text(&have.text, text))
+                })
+            }
+        }
+    }
+
+    /// The value to write over `have`; empty means that the option is to be deleted.
+    fn over(&self, have: Option<&str>) -> String {
+        match self {
+            Self::Text { want, .. } => want.clone(),
+            Self::Number { want, .. } => want.to_string(),
+            Self::Keys(keys) => {
+                let have = PropertyString::parse(have.unwrap_or("")).unwrap_or_default();
+                keys.over(&have).to_string()
+            }
+            Self::Tags(want) => want.to_string(),
+            Self::Notes { text, mark } => {
+                let have = Description::parse(have.unwrap_or("")).map(|d| d.text).unwrap_or_default();
+                describe(text.as_deref().unwrap_or(&have), mark.as_ref())
+            }
+        }
+    }
+}
+
+/// Whether only root@pam may write these features: a token may change nesting alone.
+fn needs_root(features: &str) -> bool {
+    features.split(',').any(|part| !part.starts_with("nesting="))
+}
+
+fn same_text(have: &str, want: &str) -> bool {
+    have.trim_end() == want.trim_end()
+}
+
+/// The description: the user's text and the mark.
+#[must_use]
+pub fn describe(text: &str, mark: Option<&Mark>) -> String {
+    match mark {
+        Some(mark) => Description::with_mark(text, mark),
+        None => text.to_owned(),
+    }
+}
+
+/// What differs between the wish and the guest's configuration. The mark in the description is kept as it is.
+#[must_use]
+pub fn difference(options: &Options, config: &Config, mark: &Mark) -> Difference {
+    let mut wishes = wishes(options);
+    if let Some(text) = &options.description {
+        let value = Value::Notes { text: Some(text.clone()), mark: Some(mark.clone()) };
+        wishes.push(Wish { key: "description", field: "description", class: ChangeClass::Hot, value });
+    }
+    if let Some(tags) = &options.tags {
+        wishes.push(Wish { key: "tags", field: "tags", class: ChangeClass::Hot, value: Value::Tags(tags.clone()) });
+    }
+    let mut configure = Configure::default();
+    let mut pending = Vec::new();
+    for wish in &wishes {
+        let (now, then) = (config.current.get(wish.key).map(String::as_str), config.effective(wish.key));
+        match (wish.value.holds(now), wish.value.holds(then)) {
+            (true, true) => {}
+            // Stored, and in force after the next stop or reboot.
+            (false, true) => pending.push(pending_change(wish, now)),
+            // In force, but something else is stored: a person's change that would undo ours.
+            (true, false) => {
+                configure.changes.push(format!("{}: pending {} taken back", wish.field, shown(then)));
+                configure.revert.push(wish.key.to_owned());
+            }
+            (false, false) => change(&mut configure, wish, then),
+        }
+    }
+    configure.as_root = configure.set.get("features").is_some_and(|features| needs_root(features));
+    let nothing = configure.set.is_empty() && configure.delete.is_empty() && configure.revert.is_empty();
+    Difference { configure: (!nothing).then_some(configure), pending }
+}
+
+fn change(configure: &mut Configure, wish: &Wish, have: Option<&str>) {
+    let value = wish.value.over(have);
+    configure.changes.push(format!("{} {} -> {}", wish.field, shown(have), shown(Some(&value))));
+    if value.is_empty() {
+        configure.delete.push(wish.key.to_owned());
+    } else {
+        configure.set.insert(wish.key.to_owned(), value);
+    }
+}
+
+fn pending_change(wish: &Wish, have: Option<&str>) -> PendingChange {
+    let (from, to) = (shown(have), shown(Some(&wish.value.over(have))));
+    PendingChange {
+        digest: of_parts([wish.key, &from, &to]),
+        field: wish.field.to_owned(),
+        message: "stored in Proxmox VE; it takes effect at the next reboot of the guest".to_owned(),
+        class: ChangeClass::Reboot,
+        from,
+        to,
+    }
+}
+
+/// A value for people: one line, absent as `(unset)`.
+fn shown(value: Option<&str>) -> String {
+    let text = value.unwrap_or("").trim_end();
+    let first = text.lines().next().unwrap_or("");
+    match first {
+        "" => "(unset)".to_owned(),
+        line if line.len() < text.len() => format!("{line} ..."),
+        line => line.to_owned(),
+    }
+}
+
+/// The changes of a PUT as pending changes, for a mode that only shows.
+#[must_use]
+pub fn as_shown(configure: &Configure) -> Vec<PendingChange> {
+    let drift = |change: &String| {
+        let (field, values) = change.split_once(' ').unwrap_or((change, ""));
+        let (from, to) = values.split_once(" -> ").unwrap_or(("", values));
+        PendingChange {
+            field: field.trim_end_matches(':').to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            class: ChangeClass::Hot,
+            digest: of_parts([field, from, to]),
+            message: "not done, because the mode is Observe".to_owned(),
+        }
+    };
+    configure.changes.iter().map(drift).collect()
+}
+
+/// The options of a create call.
+#[must_use]
+pub fn for_creation(options: &Options, description: String) -> BTreeMap<String, String> {
+    let mut set: BTreeMap<String, String> = wishes(options)
+        .into_iter()
+        .map(|wish| (wish.key.to_owned(), wish.value.over(None)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    set.insert("description".to_owned(), description);
+    if let Some(tags) = &options.tags {
+        set.insert("tags".to_owned(), tags.to_string());
+    }
+    set
+}
+

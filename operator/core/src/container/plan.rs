@@ -1,0 +1,147 @@
+//! The plan of one container: sync, total, deterministic.
+
+mod creation;
+mod existing;
+
+use super::seen::{GuestFact, Seen, TaskFact};
+use super::step::{Plan, Step, Target, Verdict};
+use super::want::Want;
+use crate::digest::of_parts;
+use zentoria_api::common::Mode;
+use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::{ChangeClass, OnMissing, PendingChange};
+
+/// What is to be done about one container.
+#[must_use]
+pub fn plan(want: &Want, seen: &Seen) -> Plan {
+    if let Some(verdict) = hindrance(seen) {
+        return Plan::say(verdict);
+    }
+    let plan = match &seen.guest {
+        GuestFact::NoVmid => creation::create(want, seen),
+        GuestFact::Absent => absent(want, seen),
+        GuestFact::Present(guest) => existing::existing(want, seen, guest),
+        GuestFact::OtherKind => Plan::say(other_kind(want, seen)),
+        GuestFact::Unknown { why, offline } => Plan::say(unknown(why, offline.as_ref().map(ToString::to_string))),
+    };
+    match want.mode {
+        Mode::Enforce => plan,
+        Mode::Observe => observe_only(plan),
+    }
+}
+
+/// What keeps us from planning at all.
+fn hindrance(seen: &Seen) -> Option<Verdict> {
+    match &seen.task {
+        TaskFact::Running(upid) => {
+            let action = upid.task_type().to_owned();
+            return Some(Verdict::new(progress_of(&action), format!("Proxmox VE runs {action} ({upid})")));
+        }
+        TaskFact::Failed { action, message } => {
+            return Some(Verdict::about(
+                ContainerReason::TaskFailed,
+                format!("{action:?}"),
+                format!("{action:?} failed in Proxmox VE and is tried again: {message}"),
+            ));
+        }
+        TaskFact::None | TaskFact::NotStarted | TaskFact::Done(_) => {}
+    }
+    seen.conflict.as_ref().map(|conflict| {
+        Verdict::new(ContainerReason::Conflict, format!("{conflict}; change one of the two"))
+    })
+}
+
+fn progress_of(task_type: &str) -> ContainerReason {
+    match task_type {
+        "vzcreate" | "vzclone" | "vzrestore" => ContainerReason::Creating,
+        "vzstart" => ContainerReason::Starting,
+        "vzshutdown" | "vzstop" => ContainerReason::ShuttingDown,
+        "vzreboot" => ContainerReason::Rebooting,
+        "vzdestroy" => ContainerReason::Deleting,
+        "resize" => ContainerReason::Resizing,
+        _ => ContainerReason::Configuring,
+    }
+}
+
+fn absent(want: &Want, seen: &Seen) -> Plan {
+    if !seen.recorded.is_finished() {
+        return creation::create(want, seen);
+    }
+    match want.on_missing {
+        OnMissing::Recreate => creation::create(want, seen),
+        OnMissing::Stall => {
+            let vmid = seen.recorded.vmid.map(|vmid| vmid.to_string()).unwrap_or_default();
+            let message = format!(
+                "guest {vmid} is gone from Proxmox VE: restore it there under the same VMID, or set onMissing: Recreate to have a new one made"
+            );
+            Plan::say(Verdict::about(ContainerReason::GuestMissing, vmid, message))
+        }
+    }
+}
+
+fn other_kind(want: &Want, seen: &Seen) -> Verdict {
+    let vmid = seen.recorded.vmid.or(want.vmid).map(|vmid| vmid.to_string()).unwrap_or_default();
+    Verdict::about(
+        ContainerReason::VmidTaken,
+        vmid.clone(),
+        format!("spec.vmid {vmid} belongs to a virtual machine: choose another VMID"),
+    )
+}
+
+fn unknown(why: &str, offline: Option<String>) -> Verdict {
+    match offline {
+        Some(node) => {
+            let message = format!("node {node} does not answer: {why}; the guest is left alone until it does");
+            Verdict::about(ContainerReason::NodeOffline, node, message)
+        }
+        None => Verdict::new(ContainerReason::PveError, why.to_owned()),
+    }
+}
+
+/// The same plan for a mode that only looks: every step becomes a pending change.
+fn observe_only(plan: Plan) -> Plan {
+    let Plan { target, steps, mut pending, mut verdict, notes } = plan;
+    if steps.is_empty() {
+        return Plan { target, steps, pending, verdict, notes };
+    }
+    for step in &steps {
+        pending.extend(shown(step));
+    }
+    let exists = target.as_ref().is_some_and(|target| target.digest.is_some());
+    let takes_over = steps.iter().any(|step| step.origin().is_some());
+    if !exists || takes_over {
+        let first = steps.first().map(ToString::to_string).unwrap_or_default();
+        let first = first.lines().next().unwrap_or_default().to_owned();
+        verdict = Verdict::new(ContainerReason::ObserveOnly, format!("mode is Observe; it would {first}"));
+    } else {
+        verdict = Verdict::new(ContainerReason::Observed, "mode is Observe; pendingChanges shows what would be done");
+    }
+    Plan { target, steps: Vec::new(), pending, verdict, notes }
+}
+
+fn shown(step: &Step) -> Vec<PendingChange> {
+    let (field, to) = match step {
+        Step::Create(_) | Step::Clone(_) => ("source", step.to_string().lines().next().unwrap_or("").to_owned()),
+        Step::Mark(_) => ("adoption", "marked as ours".to_owned()),
+        Step::Resize { to } => ("rootDisk.size", to.to_string()),
+        Step::Start => ("power.state", "Running".to_owned()),
+        Step::Shutdown => ("power.state", "Stopped".to_owned()),
+        Step::Reboot => ("rebootPolicy", "rebooted".to_owned()),
+        Step::Destroy => ("deletionPolicy", "destroyed".to_owned()),
+        Step::ClearFirewall | Step::Finish | Step::ForgetVmid => return Vec::new(),
+        Step::Configure(configure) => return super::options::as_shown(configure),
+    };
+    vec![PendingChange {
+        field: field.to_owned(),
+        from: String::new(),
+        digest: of_parts([field, &to]),
+        to,
+        class: ChangeClass::Hot,
+        message: "not done, because the mode is Observe".to_owned(),
+    }]
+}
+
+/// A target of a guest that exists.
+fn target_of(guest: &super::seen::Guest) -> Target {
+    Target { vmid: guest.vmid, node: guest.node.clone(), digest: guest.config.digest.clone() }
+}

@@ -1,0 +1,274 @@
+//! A guest that exists: whose it is, and what it takes to make it as the spec says.
+
+use super::target_of;
+use crate::container::options::{describe, difference};
+use crate::container::ownership::{Ownership, ownership};
+use crate::container::power::power;
+use crate::container::seen::{Guest, Seen};
+use crate::container::step::{MarkGuest, MarkPurpose, Plan, Step, Verdict};
+use crate::container::want::Want;
+use crate::digest::of_parts;
+use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::{Adoption, ChangeClass, Origin, PendingChange, RebootPolicy};
+use zentoria_api::wire::GUEST_TAG;
+use zentoria_types::mark::{Description, Mark};
+use zentoria_types::property::PropertyString;
+use zentoria_types::size::Bytes;
+use zentoria_types::tags::Tags;
+
+/// The plan for a guest that exists.
+pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
+    if let Some(verdict) = locked(seen, guest) {
+        return Plan::say(verdict);
+    }
+    let vmid = guest.vmid;
+    match ownership(&want.identity, vmid, guest.config.description()) {
+        Ownership::Ours(mark) if seen.recorded.created.is_some() => ours(want, seen, guest, &mark),
+        Ownership::Ours(mark) => take_back(want, guest, &mark),
+        Ownership::OtherControlPlane(old) if seen.cluster.takeover.as_ref() == Some(&old) => rebind(want, guest),
+        Ownership::OtherControlPlane(old) => Plan::say(Verdict::about(
+            ContainerReason::ForeignControlPlane,
+            old.to_string(),
+            format!(
+                "guest {vmid} carries our mark, written by control plane {old}: if that one is gone, annotate the \
+                 ProxmoxCluster with zentoria.ai/takeover={old}"
+            ),
+        )),
+        Ownership::CopyOf(original) => Plan::say(Verdict::about(
+            ContainerReason::CopyOf,
+            original.to_string(),
+            format!("guest {vmid} is a copy that a person made of {original}: it is never touched; choose another VMID"),
+        )),
+        Ownership::Unreadable(error) => Plan::say(Verdict::new(
+            ContainerReason::MarkUnreadable,
+            format!("the mark in the notes of guest {vmid} cannot be read ({error}): restore it, or remove the line"),
+        )),
+        Ownership::Unmarked if want.adoption == Adoption::IfExists && !seen.recorded.is_in_making() => {
+            adopt(want, guest)
+        }
+        Ownership::Unmarked => stranger(want, seen, guest, "carries no mark of ours"),
+        Ownership::Foreign(mark) => {
+            let owner = format!("belongs to {}/{} of estate {}", mark.namespace, mark.name, mark.estate);
+            stranger(want, seen, guest, &owner)
+        }
+    }
+}
+
+/// While PVE holds a lock, nothing is changed. During a creation the configuration has nothing but the lock.
+fn locked(seen: &Seen, guest: &Guest) -> Option<Verdict> {
+    let lock = guest.config.lock()?;
+    let vmid = guest.vmid;
+    if lock == "create" && seen.recorded.is_in_making() {
+        return Some(Verdict::new(
+            ContainerReason::StaleLock,
+            format!(
+                "guest {vmid} is locked by its own creation, and no task holds the lock: on its node run `pct unlock \
+                 {vmid}` and, if the guest is incomplete, `pct destroy {vmid}`"
+            ),
+        ));
+    }
+    Some(Verdict::about(
+        ContainerReason::GuestLocked,
+        lock.to_owned(),
+        format!(
+            "guest {vmid} is locked by Proxmox VE ({lock}); nothing is changed until the lock is gone (a lock that \
+             stays without a task: `pct unlock {vmid}` on its node)"
+        ),
+    ))
+}
+
+/// A guest at our VMID that is not ours.
+fn stranger(want: &Want, seen: &Seen, guest: &Guest, what: &str) -> Plan {
+    let vmid = guest.vmid;
+    if want.vmid.is_none() && seen.recorded.is_in_making() {
+        return Plan {
+            target: Some(target_of(guest)),
+            steps: vec![Step::ForgetVmid],
+            pending: Vec::new(),
+            verdict: Verdict::new(ContainerReason::Creating, format!("vmid {vmid} was taken meanwhile; another is chosen")),
+            notes: Vec::new(),
+        };
+    }
+    let remedy = if seen.recorded.is_finished() {
+        "it was ours: restore the mark in its notes, or set adoption: IfExists to take it over again"
+    } else {
+        "choose another VMID, or set adoption: IfExists to take an unmarked guest over as it is"
+    };
+    Plan::say(Verdict::about(
+        ContainerReason::VmidTaken,
+        vmid.to_string(),
+        format!("guest {vmid} exists and {what}; it is not touched: {remedy}"),
+    ))
+}
+
+fn mark(guest: &Guest, purpose: MarkPurpose, description: Option<String>, tags: Option<String>, say: &str) -> Plan {
+    Plan {
+        target: Some(target_of(guest)),
+        steps: vec![Step::Mark(MarkGuest { purpose, description, tags }), Step::Finish],
+        pending: Vec::new(),
+        verdict: Verdict::new(ContainerReason::Adopting, say),
+        notes: Vec::new(),
+    }
+}
+
+/// One PUT: the old text with our mark, the old tags with ours.
+fn adopt(want: &Want, guest: &Guest) -> Plan {
+    let text = guest.config.description();
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let description = describe(text, Some(&want.identity.mark(guest.vmid)));
+    let mut tags = Tags::parse(guest.config.effective("tags").unwrap_or(""));
+    let tags = tags.insert(GUEST_TAG).then(|| tags.to_string());
+    mark(guest, MarkPurpose::Adopt, Some(description), tags, "is taken over as it is")
+}
+
+fn take_back(want: &Want, guest: &Guest, mark_found: &Mark) -> Plan {
+    if want.adoption == Adoption::Never {
+        return Plan::say(Verdict::new(
+            ContainerReason::AdoptionForbidden,
+            format!("guest {} carries our mark, and adoption: Never forbids to take it back", guest.vmid),
+        ));
+    }
+    let clean = Mark { retained: None, trash_until: None, ..mark_found.clone() };
+    let description = (clean != *mark_found).then(|| describe(&text_of(guest), Some(&clean)));
+    mark(guest, MarkPurpose::TakeBack, description, None, "is taken back")
+}
+
+fn rebind(want: &Want, guest: &Guest) -> Plan {
+    let description = describe(&text_of(guest), Some(&want.identity.mark(guest.vmid)));
+    mark(guest, MarkPurpose::Rebind, Some(description), None, "is re-bound to this control plane")
+}
+
+fn text_of(guest: &Guest) -> String {
+    Description::parse(guest.config.description()).map(|d| d.text).unwrap_or_default()
+}
+
+/// A guest of ours.
+fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
+    let mut steps = Vec::new();
+    let found = difference(&want.options, &guest.config, mark);
+    let mut pending = found.pending;
+    pending.extend(unchangeable(want, seen, guest));
+    let mut notes = Vec::new();
+
+    if let Some(configure) = found.configure {
+        if configure.as_root && !seen.cluster.root_credential {
+            return Plan::say(Verdict::new(
+                ContainerReason::NeedsRootCredential,
+                "the features that are wished need root@pam: set credentials.rootSecretRef of the ProxmoxCluster",
+            ));
+        }
+        steps.push(Step::Configure(configure));
+    }
+    if let Some(step) = disk(want, guest, &mut pending, &mut notes) {
+        steps.push(step);
+        let verdict = Verdict::new(ContainerReason::Resizing, "its root disk grows");
+        return Plan { target: Some(target_of(guest)), steps, pending, verdict, notes };
+    }
+    if seen.recorded.is_in_making() {
+        steps.push(Step::ClearFirewall);
+        steps.push(Step::Finish);
+    }
+    let (step, verdict) = power(want, seen, guest);
+    let reboot = want.reboot_policy == RebootPolicy::Automatic
+        && step.is_none()
+        && guest.running.known() == Some(&true)
+        && !guest.ha
+        && (reboot_waits(&pending) || steps.iter().any(needs_reboot));
+    let verdict = match (&step, steps.is_empty(), reboot) {
+        (None, _, true) => Verdict::new(ContainerReason::Rebooting, "reboots for a change that needs it"),
+        (Some(_), _, _) | (None, true, false) => verdict,
+        (None, false, false) => verdict,
+    };
+    steps.extend(step);
+    if reboot {
+        steps.push(Step::Reboot);
+    }
+    Plan { target: Some(target_of(guest)), steps, pending, verdict, notes }
+}
+
+fn reboot_waits(pending: &[PendingChange]) -> bool {
+    pending.iter().any(|change| change.class == ChangeClass::Reboot)
+}
+
+/// Whether a PUT stores what a running guest takes up at its next reboot only.
+fn needs_reboot(step: &Step) -> bool {
+    const AT_REBOOT: [&str; 4] = ["nameserver", "searchdomain", "timezone", "features"];
+    match step {
+        Step::Configure(configure) => {
+            let touched = configure.set.keys().chain(&configure.delete);
+            touched.into_iter().any(|key| AT_REBOOT.contains(&key.as_str()))
+        }
+        Step::Create(_)
+        | Step::Clone(_)
+        | Step::Mark(_)
+        | Step::ClearFirewall
+        | Step::Finish
+        | Step::Resize { .. }
+        | Step::Start
+        | Step::Shutdown
+        | Step::Reboot
+        | Step::Destroy
+        | Step::ForgetVmid => false,
+    }
+}
+
+/// The root disk: grown where it is too small; too large is said, never done.
+fn disk(want: &Want, guest: &Guest, pending: &mut Vec<PendingChange>, notes: &mut Vec<String>) -> Option<Step> {
+    let wish = want.disk?;
+    let rootfs = PropertyString::parse(guest.config.effective("rootfs")?).ok()?;
+    let Some(now) = rootfs.get("size").and_then(|size| Bytes::parse_pve(size).ok()) else {
+        notes.push("the size of the root disk is not in the guest's configuration; it is left as it is".to_owned());
+        return None;
+    };
+    if now < wish {
+        return Some(Step::Resize { to: wish });
+    }
+    if now > wish {
+        let (from, to) = (now.to_string(), wish.to_string());
+        pending.push(PendingChange {
+            field: "rootDisk.size".to_owned(),
+            digest: of_parts(["rootDisk.size", &from, &to]),
+            message: format!("a disk cannot shrink: set rootDisk.size to {from} or more"),
+            class: ChangeClass::Impossible,
+            from,
+            to,
+        });
+    }
+    None
+}
+
+/// What no PUT can change.
+fn unchangeable(want: &Want, seen: &Seen, guest: &Guest) -> Vec<PendingChange> {
+    let mut list = Vec::new();
+    let mut replace = |field: &str, from: String, to: String, message: &str| {
+        let digest = of_parts([field, &from, &to]);
+        let (field, message) = (field.to_owned(), message.to_owned());
+        list.push(PendingChange { field, from, to, class: ChangeClass::Replace, digest, message });
+    };
+    let unprivileged = guest.config.current.get("unprivileged").is_some_and(|value| value == "1");
+    if want.unprivileged_named && unprivileged != want.unprivileged {
+        replace(
+            "unprivileged",
+            unprivileged.to_string(),
+            want.unprivileged.to_string(),
+            "Proxmox VE cannot change it in place; take a backup and restore it with the other setting",
+        );
+    }
+    let volume = guest.config.current.get("rootfs").and_then(|rootfs| rootfs.split(':').next());
+    if let (Some(wish), Some(have)) = (&want.storage, volume)
+        && wish.as_str() != have
+    {
+        let message = "the root disk is on another storage; move it in Proxmox VE (pct move-volume)";
+        replace("rootDisk.storage", have.to_owned(), wish.to_string(), message);
+    }
+    let made_from = seen.recorded.defaults.as_ref().and_then(|defaults| defaults.template.as_ref());
+    let from_template = seen.recorded.created.as_ref().is_some_and(|created| created.origin == Origin::Template);
+    if let (true, Some(made_from), Some(crate::container::want::Source::Template { volume })) =
+        (from_template, made_from, &want.source)
+        && made_from != volume
+    {
+        let message = "SourceChanged: a guest is never made anew because its source changed";
+        replace("source", made_from.clone(), volume.clone(), message);
+    }
+    list
+}

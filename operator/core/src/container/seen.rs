@@ -1,0 +1,216 @@
+//! What was observed: facts, each with its proof, or why there is none.
+
+use crate::Fact;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use zentoria_api::container::{Created, PowerStatus, RecordedDefaults, TaskAction};
+use zentoria_types::digest::ConfigDigest;
+use zentoria_types::mark::ControlPlaneId;
+use zentoria_types::names::NodeName;
+use zentoria_types::upid::Upid;
+use zentoria_types::vmid::Vmid;
+
+/// The configuration of a guest, as `GET /nodes/{node}/lxc/{vmid}/pending` tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// SHA-1 of the configuration file; guards against a change in between.
+    pub digest: Option<ConfigDigest>,
+    /// What holds now.
+    pub current: BTreeMap<String, String>,
+    /// What will hold after the next stop or reboot; `None` is "will be deleted".
+    pub pending: BTreeMap<String, Option<String>>,
+}
+
+impl Config {
+    /// What the option will be once everything pending is applied.
+    #[must_use]
+    pub fn effective(&self, key: &str) -> Option<&str> {
+        match self.pending.get(key) {
+            Some(pending) => pending.as_deref(),
+            None => self.current.get(key).map(String::as_str),
+        }
+    }
+
+    /// The guest's lock, such as `backup`.
+    #[must_use]
+    pub fn lock(&self) -> Option<&str> {
+        self.current.get("lock").map(String::as_str)
+    }
+
+    /// The description, with whatever mark it has.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        self.current.get("description").map_or("", String::as_str)
+    }
+}
+
+/// A guest that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// Its VMID.
+    pub vmid: Vmid,
+    /// Its node.
+    pub node: NodeName,
+    /// Its configuration.
+    pub config: Config,
+    /// Whether it runs.
+    pub running: Fact<bool>,
+    /// Whether PVE's HA manages it.
+    pub ha: bool,
+    /// Whether a virtual machine, not a container, has this VMID.
+    pub qemu: bool,
+}
+
+/// Whether there is a guest at the VMID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuestFact {
+    /// No VMID was chosen yet.
+    NoVmid,
+    /// Proved by a direct read, with rights that show it.
+    Absent,
+    /// There is one.
+    Present(Box<Guest>),
+    /// A virtual machine has the VMID.
+    OtherKind,
+    /// Not known, and why. `offline` is its node where that is the cause.
+    Unknown {
+        /// Why.
+        why: String,
+        /// The node that does not answer.
+        offline: Option<NodeName>,
+    },
+}
+
+/// What became of the task that status names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskFact {
+    /// No task.
+    None,
+    /// It runs.
+    Running(Upid),
+    /// An intent without UPID, and no task was found: the call never arrived, or its task is over.
+    NotStarted,
+    /// It ended well.
+    Done(TaskAction),
+    /// It ended badly.
+    Failed {
+        /// What it did.
+        action: TaskAction,
+        /// Its exit text and the tail of its log.
+        message: String,
+    },
+}
+
+/// Why a guest that ran is stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopCause {
+    /// A person's task: the user.
+    Person(String),
+    /// The operator's own task.
+    Ours,
+    /// The node was shut down.
+    NodeShutdown,
+    /// No task: a crash.
+    Crash,
+}
+
+/// One dependency as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DependencyState {
+    /// No such object.
+    Missing,
+    /// Its condition holds.
+    Met,
+    /// It does not hold yet; `can_come` while nothing keeps it from coming.
+    NotYet {
+        /// Not stalled, resting, suspended or stopped.
+        can_come: bool,
+        /// Its own reason.
+        reason: String,
+    },
+}
+
+/// A node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeFacts {
+    /// Whether the cluster sees it.
+    pub online: bool,
+    /// Storages usable there for root disks.
+    pub rootdir_storages: BTreeSet<String>,
+    /// Bridges; unknown where it was not asked or did not answer.
+    pub bridges: Option<BTreeSet<String>>,
+    /// Templates (volumes) that it can read; unknown where it was not asked.
+    pub templates: Option<BTreeSet<String>>,
+}
+
+/// What is known of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterFacts {
+    /// Nodes by name.
+    pub nodes: BTreeMap<NodeName, NodeFacts>,
+    /// VMIDs in use, of containers and virtual machines, and those that still own volumes or backups, or that
+    /// other containers of ours have chosen.
+    pub taken: BTreeSet<Vmid>,
+    /// Where guests are, for clone sources.
+    pub located: BTreeMap<Vmid, NodeName>,
+    /// Whether there is a root credential.
+    pub root_credential: bool,
+    /// Privileges that are missing, as `/path: Privilege`.
+    pub missing_permissions: Vec<String>,
+    /// `zentoria.ai/takeover`.
+    pub takeover: Option<ControlPlaneId>,
+    /// The VMID of each container of this namespace that has one, for clones by name.
+    pub vmids_by_name: BTreeMap<String, Vmid>,
+}
+
+/// What status remembers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorded {
+    /// `status.vmid`.
+    pub vmid: Option<Vmid>,
+    /// `status.created`.
+    pub created: Option<Created>,
+    /// `status.defaults`.
+    pub defaults: Option<RecordedDefaults>,
+    /// `status.power`.
+    pub power: Option<PowerStatus>,
+}
+
+impl Recorded {
+    /// A guest of ours was made or taken over, to the end.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.created.as_ref().is_some_and(|c| c.finished_at.is_some())
+    }
+
+    /// We set out to make one and are not done.
+    #[must_use]
+    pub fn is_in_making(&self) -> bool {
+        self.created.as_ref().is_some_and(|c| c.finished_at.is_none())
+    }
+}
+
+/// Everything that a plan rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// When it was seen.
+    pub now: Timestamp,
+    /// The guest at the VMID.
+    pub guest: GuestFact,
+    /// The task in flight.
+    pub task: TaskFact,
+    /// Why the guest is stopped; asked only where it is and should not be.
+    pub stop_cause: Option<Fact<StopCause>>,
+    /// The cluster.
+    pub cluster: ClusterFacts,
+    /// Dependencies by name.
+    pub dependencies: BTreeMap<String, DependencyState>,
+    /// A cycle of hard dependencies through this container, as a path.
+    pub cycle: Option<Vec<String>>,
+    /// Who else claims the same VMID, address or host name, and wins.
+    pub conflict: Option<String>,
+    /// What status remembers.
+    pub recorded: Recorded,
+    /// Public SSH keys for a new guest, the namespace's own among them.
+    pub ssh_keys: Vec<String>,
+}

@@ -1,0 +1,264 @@
+//! Steps: what is to be done to one guest, in order. Every choice is made; acting only carries out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::{Origin, PendingChange, RecordedDefaults, TaskAction};
+use zentoria_types::digest::ConfigDigest;
+use zentoria_types::names::NodeName;
+use zentoria_types::size::Bytes;
+use zentoria_types::vmid::Vmid;
+
+/// One step. A plan lists them in the order in which they must be done; a plan has at most one step that starts a task,
+/// and it comes last.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Create a guest from a template. VMID and intent are written to status first; the mark is part of the call.
+    Create(Create),
+    /// Copy a guest. As with `Create`.
+    Clone(CloneGuest),
+    /// Write our mark onto a guest that is not yet, or no longer, marked as ours: one PUT of description and tags.
+    Mark(MarkGuest),
+    /// Change options in one PUT.
+    Configure(Configure),
+    /// Remove firewall configuration that an earlier guest with this VMID, or the source of a clone, left behind.
+    ClearFirewall,
+    /// Note in status that the guest is made, with the defaults it was made with.
+    Finish,
+    /// Grow the root disk.
+    Resize {
+        /// The new size.
+        to: Bytes,
+    },
+    /// Start it.
+    Start,
+    /// Shut it down and wait for it.
+    Shutdown,
+    /// Reboot it, which applies what is pending.
+    Reboot,
+    /// Destroy it with its disks. It must be stopped.
+    Destroy,
+    /// Forget a VMID that was chosen but never used, because a stranger took it in between.
+    ForgetVmid,
+}
+
+/// A guest to create.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Create {
+    /// Template volume.
+    pub template: String,
+    /// Options of the call (`hostname`, `memory`, `net0`, `rootfs`, `description` with the mark, ...).
+    pub options: BTreeMap<String, String>,
+    /// Public SSH keys of the guest's root.
+    pub ssh_keys: Vec<String>,
+    /// The defaults that status will record.
+    pub defaults: RecordedDefaults,
+    /// Storage that is written to, for the limits.
+    pub storage: String,
+}
+
+/// A guest to copy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloneGuest {
+    /// The guest to copy.
+    pub source: Vmid,
+    /// The node that it is on; the copy is made there.
+    pub source_node: NodeName,
+    /// Full or linked.
+    pub full: bool,
+    /// Snapshot of the source.
+    pub snapshot: Option<String>,
+    /// Storage of a full copy.
+    pub storage: Option<String>,
+    /// Host name of the copy.
+    pub hostname: String,
+    /// Description with the mark.
+    pub description: String,
+    /// The defaults that status will record.
+    pub defaults: RecordedDefaults,
+}
+
+/// Why a mark is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkPurpose {
+    /// `adoption: IfExists` takes over an unmarked guest.
+    Adopt,
+    /// A guest with our mark is taken back: its tombstone goes, status is filled.
+    TakeBack,
+    /// The control plane was rebuilt and `takeover` names the old one.
+    Rebind,
+    /// The object is deleted, the guest stays: a tombstone.
+    Retain,
+}
+
+/// A mark to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MarkGuest {
+    /// Why.
+    pub purpose: MarkPurpose,
+    /// The whole new description; `None` where it is right already.
+    pub description: Option<String>,
+    /// The new tags; `None` where they are right already.
+    pub tags: Option<String>,
+}
+
+/// Options to change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Configure {
+    /// Option to value.
+    pub set: BTreeMap<String, String>,
+    /// Options to delete.
+    pub delete: Vec<String>,
+    /// Pending changes to take back.
+    pub revert: Vec<String>,
+    /// The fields of the spec behind it, for events: `memory 2048 -> 4096`.
+    pub changes: Vec<String>,
+    /// Only root@pam may do it.
+    pub as_root: bool,
+}
+
+/// Which guest a plan is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its VMID.
+    pub vmid: Vmid,
+    /// Its node.
+    pub node: NodeName,
+    /// The digest of the configuration that the plan rests on; `None` where there is no guest yet.
+    pub digest: Option<ConfigDigest>,
+}
+
+/// What the status is to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The reason of Ready.
+    pub reason: ContainerReason,
+    /// The object of the reason for the STATUS column, such as the name of what is waited for.
+    pub subject: Option<String>,
+    /// The whole message.
+    pub message: String,
+}
+
+impl Verdict {
+    /// A verdict without subject.
+    #[must_use]
+    pub fn new(reason: ContainerReason, message: impl Into<String>) -> Self {
+        Self { reason, subject: None, message: message.into() }
+    }
+
+    /// A verdict about something.
+    #[must_use]
+    pub fn about(reason: ContainerReason, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { reason, subject: Some(subject.into()), message: message.into() }
+    }
+}
+
+/// What to do, and what to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The guest; `None` where there is none to act on.
+    pub target: Option<Target>,
+    /// Steps in order.
+    pub steps: Vec<Step>,
+    /// What differs and is not done, with the reason.
+    pub pending: Vec<PendingChange>,
+    /// What to say once the steps are done (or when there are none).
+    pub verdict: Verdict,
+    /// Things worth knowing that change nothing: `disk is 60G, spec asks for 40G`.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// A plan that does nothing and says something.
+    #[must_use]
+    pub fn say(verdict: Verdict) -> Self {
+        Self { target: None, steps: Vec::new(), pending: Vec::new(), verdict, notes: Vec::new() }
+    }
+}
+
+impl Step {
+    /// The task that the step starts, where it starts one.
+    #[must_use]
+    pub const fn task(&self) -> Option<TaskAction> {
+        match self {
+            Self::Create(_) => Some(TaskAction::Create),
+            Self::Clone(_) => Some(TaskAction::Clone),
+            Self::Resize { .. } => Some(TaskAction::Resize),
+            Self::Start => Some(TaskAction::Start),
+            Self::Shutdown => Some(TaskAction::Shutdown),
+            Self::Reboot => Some(TaskAction::Reboot),
+            Self::Destroy => Some(TaskAction::Destroy),
+            Self::Mark(_) | Self::Configure(_) | Self::ClearFirewall | Self::Finish | Self::ForgetVmid => None,
+        }
+    }
+
+    /// Whether the step writes to Proxmox VE.
+    #[must_use]
+    pub const fn writes(&self) -> bool {
+        !matches!(self, Self::Finish | Self::ForgetVmid)
+    }
+
+    /// What the status says while its task runs.
+    #[must_use]
+    pub const fn progress(action: TaskAction) -> ContainerReason {
+        match action {
+            TaskAction::Create | TaskAction::Clone => ContainerReason::Creating,
+            TaskAction::Resize => ContainerReason::Resizing,
+            TaskAction::Start => ContainerReason::Starting,
+            TaskAction::Shutdown => ContainerReason::ShuttingDown,
+            TaskAction::Reboot => ContainerReason::Rebooting,
+            TaskAction::Destroy => ContainerReason::Deleting,
+        }
+    }
+
+    /// How the guest comes to be ours by this step.
+    #[must_use]
+    pub const fn origin(&self) -> Option<Origin> {
+        match self {
+            Self::Create(_) => Some(Origin::Template),
+            Self::Clone(_) => Some(Origin::Clone),
+            Self::Mark(mark) => match mark.purpose {
+                MarkPurpose::Adopt => Some(Origin::Adopted),
+                MarkPurpose::TakeBack | MarkPurpose::Rebind => Some(Origin::TakenBack),
+                MarkPurpose::Retain => None,
+            },
+            Self::Configure(_)
+            | Self::ClearFirewall
+            | Self::Finish
+            | Self::Resize { .. }
+            | Self::Start
+            | Self::Shutdown
+            | Self::Reboot
+            | Self::Destroy
+            | Self::ForgetVmid => None,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(create) => {
+                write!(f, "create from {}", create.template)?;
+                for (key, value) in &create.options {
+                    write!(f, "\n    {key}={}", value.replace('\n', "\\n"))?;
+                }
+                Ok(())
+            }
+            Self::Clone(clone) => {
+                let kind = if clone.full { "full" } else { "linked" };
+                write!(f, "clone {} ({kind}) as {}", clone.source, clone.hostname)
+            }
+            Self::Mark(mark) => write!(f, "mark ({:?})", mark.purpose),
+            Self::Configure(configure) => write!(f, "configure {}", configure.changes.join(", ")),
+            Self::ClearFirewall => f.write_str("clear leftover firewall configuration"),
+            Self::Finish => f.write_str("note as made"),
+            Self::Resize { to } => write!(f, "grow rootfs to {to}"),
+            Self::Start => f.write_str("start"),
+            Self::Shutdown => f.write_str("shutdown"),
+            Self::Reboot => f.write_str("reboot"),
+            Self::Destroy => f.write_str("destroy"),
+            Self::ForgetVmid => f.write_str("choose another vmid"),
+        }
+    }
+}

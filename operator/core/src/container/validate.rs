@@ -1,0 +1,214 @@
+//! From a spec to a [`Want`]: every value parsed once, every right checked. What the schema cannot say is said here.
+
+mod network;
+mod rights;
+
+use super::want::{CloneFrom, FeatureWish, Identity, Keys, Options, Refusal, Source, Want};
+use crate::cluster::access;
+use std::collections::BTreeMap;
+use zentoria_api::cluster::ProxmoxClusterSpec;
+use zentoria_api::common::{Mode, Size};
+use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::{
+    Adoption, Dns, Features, Origin, PowerState, RecordedDefaults, Source as SpecSource, Startup,
+    ZentoriaContainerSpec, ZentoriaContainerStatus,
+};
+use zentoria_api::wire::GUEST_TAG;
+use zentoria_types::names::Hostname;
+use zentoria_types::size::Bytes;
+use zentoria_types::tags::Tags;
+use zentoria_types::vmid::Vmid;
+
+/// What a container's wish is made from.
+pub struct Input<'a> {
+    /// Who we are.
+    pub identity: Identity,
+    /// The spec.
+    pub spec: &'a ZentoriaContainerSpec,
+    /// The status: what was recorded at creation stays part of the wish.
+    pub status: Option<&'a ZentoriaContainerStatus>,
+    /// The ProxmoxCluster.
+    pub cluster: &'a ProxmoxClusterSpec,
+    /// Labels of the namespace.
+    pub namespace_labels: &'a BTreeMap<String, String>,
+}
+
+/// The wish.
+///
+/// # Errors
+/// Where a field cannot work, or the namespace may not have what it asks for.
+pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
+    let spec = input.spec;
+    let grant = access::grant(input.cluster, input.namespace_labels, &input.identity.key.namespace)?;
+    let created = input.status.and_then(|status| status.created.as_ref());
+    let origin = created.map(|created| created.origin);
+    // On a guest that we did not make, what the spec does not name is not managed.
+    let made_by_us = matches!(origin, Some(Origin::Template | Origin::Clone)) || origin.is_none();
+    let defaults = match (made_by_us, input.status.and_then(|status| status.defaults.as_ref())) {
+        (true, Some(recorded)) => recorded.clone(),
+        (true, None) => record_defaults(input),
+        (false, _) => RecordedDefaults::default(),
+    };
+    let vmid = spec.vmid.map(|vmid| parse_vmid("spec.vmid", vmid.0)).transpose()?;
+    let adopted = origin == Some(Origin::Adopted);
+    let want = Want {
+        vmid,
+        mode: if spec.mode.is_some() { Mode::Observe } else { input.cluster.mode },
+        source: source(spec, &defaults)?,
+        adoption: spec.adoption,
+        on_missing: spec.on_missing,
+        node: optional(
+            "spec.placement.node",
+            spec.placement.node.as_ref().or(input.cluster.defaults.node.as_ref()).filter(|_| made_by_us),
+        )?,
+        storage: optional("spec.rootDisk.storage", storage(spec, &defaults))?,
+        disk: spec.root_disk.as_ref().map(|disk| whole("spec.rootDisk.size", &disk.size, GIB)).transpose()?,
+        options: options(input, &defaults, origin)?,
+        unprivileged: spec.unprivileged.unwrap_or(true),
+        unprivileged_named: spec.unprivileged.is_some(),
+        power: spec.power.state.or((!adopted).then_some(PowerState::Running)),
+        on_external_stop: spec.power.on_external_stop,
+        depends_on: spec.depends_on.clone(),
+        deletion_policy: spec.deletion_policy,
+        reboot_policy: spec.reboot_policy,
+        ssh_keys: input.cluster.defaults.ssh_keys.clone(),
+        identity: input.identity.clone(),
+        defaults,
+        grant,
+    };
+    rights::check(&want)?;
+    Ok(want)
+}
+
+const GIB: u64 = 1 << 30;
+const MIB: u64 = 1 << 20;
+
+pub(super) fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal { reason: ContainerReason::InvalidSpec, message: message.into() }
+}
+
+fn parse_vmid(field: &str, number: u32) -> Result<Vmid, Refusal> {
+    Vmid::new(number).map_err(|error| invalid(format!("{field}: {error}")))
+}
+
+pub(super) fn optional<T>(field: &str, text: Option<&String>) -> Result<Option<T>, Refusal>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.map(|text| text.parse().map_err(|error| invalid(format!("{field}: {error}")))).transpose()
+}
+
+fn whole(field: &str, size: &Size, unit: u64) -> Result<Bytes, Refusal> {
+    let bytes = Bytes::parse_quantity(&size.0).map_err(|error| invalid(format!("{field}: {error}")))?;
+    if bytes.0.is_multiple_of(unit) {
+        return Ok(bytes);
+    }
+    let name = if unit == GIB { "GiB" } else { "MiB" };
+    Err(invalid(format!("{field}: {} is not a whole number of {name}, which Proxmox VE counts in", size.0)))
+}
+
+/// The defaults that a new guest gets: those of the cluster that the spec leaves open.
+fn record_defaults(input: &Input<'_>) -> RecordedDefaults {
+    let (spec, cluster) = (input.spec, &input.cluster.defaults);
+    let dns = spec.network.dns.clone().unwrap_or_default();
+    let nameservers = if dns.nameservers.is_empty() {
+        cluster.nameservers.iter().map(|n| zentoria_api::container::Nameserver(n.clone())).collect()
+    } else {
+        Vec::new()
+    };
+    let search_domain = if dns.search_domain.is_none() { cluster.search_domain.clone() } else { None };
+    let dns = Dns { nameservers, search_domain };
+    RecordedDefaults {
+        template: match &spec.source {
+            Some(SpecSource::Template(template)) => Some(template.volume.clone()),
+            Some(SpecSource::Clone(_)) => None,
+            None if spec.adoption == Adoption::IfExists => None,
+            None => cluster.template.clone(),
+        },
+        storage: cluster.storage.clone().filter(|_| spec.root_disk.as_ref().is_none_or(|d| d.storage.is_none())),
+        bridge: cluster.bridge.clone(),
+        gateway: cluster.gateway.clone(),
+        gateway6: cluster.gateway6.clone(),
+        dns: (dns != Dns::default()).then_some(dns),
+        timezone: cluster.timezone.clone().filter(|_| spec.timezone.is_none()),
+        tags: cluster.tags.clone(),
+        features: cluster.features.clone().filter(|_| spec.features.is_none()),
+    }
+}
+
+fn storage<'a>(spec: &'a ZentoriaContainerSpec, defaults: &'a RecordedDefaults) -> Option<&'a String> {
+    spec.root_disk.as_ref().and_then(|disk| disk.storage.as_ref()).or(defaults.storage.as_ref())
+}
+
+fn source(spec: &ZentoriaContainerSpec, defaults: &RecordedDefaults) -> Result<Option<Source>, Refusal> {
+    match &spec.source {
+        Some(SpecSource::Template(template)) => Ok(Some(Source::Template { volume: template.volume.clone() })),
+        Some(SpecSource::Clone(clone)) => {
+            let from = match (clone.vmid, &clone.container) {
+                (Some(vmid), None) => CloneFrom::Vmid(parse_vmid("spec.source.clone.vmid", vmid.0)?),
+                (None, Some(name)) => CloneFrom::Container(name.clone()),
+                (Some(_), Some(_)) | (None, None) => {
+                    return Err(invalid("spec.source.clone: name the source by exactly one of vmid and container"));
+                }
+            };
+            Ok(Some(Source::Clone { from, full: clone.full, snapshot: clone.snapshot.clone() }))
+        }
+        None => Ok(defaults.template.clone().map(|volume| Source::Template { volume })),
+    }
+}
+
+fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin>) -> Result<Options, Refusal> {
+    let spec = input.spec;
+    let made_by_us = !matches!(origin, Some(Origin::Adopted));
+    let resources = &spec.resources;
+    let mib = |field: &str, size: &Option<Size>| {
+        size.as_ref().map(|size| whole(field, size, MIB).map(|bytes| bytes.0 / MIB)).transpose()
+    };
+    let hostname = spec.hostname.as_ref().or(made_by_us.then_some(&input.identity.key.name));
+    let hostname = hostname
+        .map(|name| Hostname::new(name.clone()).map_err(|error| invalid(format!("spec.hostname: {error}"))))
+        .transpose()?;
+    let dns = spec.network.dns.clone().unwrap_or_default();
+    let recorded = defaults.dns.clone().unwrap_or_default();
+    let nameservers = if dns.nameservers.is_empty() { recorded.nameservers } else { dns.nameservers };
+    Ok(Options {
+        cores: resources.cores,
+        cpu_limit: resources.cpu_limit,
+        cpu_units: resources.cpu_units,
+        memory_mib: mib("spec.resources.memory", &resources.memory)?,
+        swap_mib: mib("spec.resources.swap", &resources.swap)?,
+        hostname,
+        description: spec.description.clone(),
+        tags: tags(spec, defaults, origin),
+        interface: network::interface(spec, defaults, origin)?,
+        nameservers: (!nameservers.is_empty()).then(|| network::nameservers(&nameservers)).transpose()?,
+        search_domain: dns.search_domain.or(recorded.search_domain),
+        features: features(spec.features.as_ref().or(defaults.features.as_ref())),
+        on_boot: spec.startup.as_ref().and_then(|startup| startup.on_boot),
+        startup: startup(spec.startup.as_ref()),
+        protection: spec.protection,
+        timezone: spec.timezone.clone().or_else(|| defaults.timezone.clone()),
+    })
+}
+
+/// The exact tags of a guest that we made, or whose tags the spec names; else they are not managed.
+fn tags(spec: &ZentoriaContainerSpec, defaults: &RecordedDefaults, origin: Option<Origin>) -> Option<Tags> {
+    let named = spec.tags.iter().flatten().map(|tag| tag.0.as_str());
+    let all = named.chain(defaults.tags.iter().map(String::as_str)).chain([GUEST_TAG]).collect();
+    let managed = spec.tags.is_some() || matches!(origin, None | Some(Origin::Template | Origin::Clone));
+    managed.then_some(all)
+}
+
+fn features(features: Option<&Features>) -> Option<FeatureWish> {
+    let Features { nesting, keyctl, fuse, mknod, mount } = features?.clone();
+    Some(FeatureWish { nesting, keyctl, fuse, mknod, mount })
+}
+
+fn startup(startup: Option<&Startup>) -> Keys {
+    let Some(Startup { on_boot: _, order, up_delay_seconds, down_delay_seconds }) = startup else {
+        return Keys::default();
+    };
+    let parts = [("order", order), ("up", up_delay_seconds), ("down", down_delay_seconds)];
+    Keys(parts.into_iter().filter_map(|(key, value)| value.map(|value| (key, Some(value.to_string())))).collect())
+}

@@ -1,0 +1,93 @@
+//! What the namespace may do: who may create a container must not thereby read another estate's disk or become root on
+//! the node.
+
+use super::super::want::{CloneFrom, Refusal, Source, Want};
+use zentoria_api::cluster::FeatureName;
+use zentoria_api::conditions::ContainerReason;
+
+/// Checks the wish against the namespace's grant.
+pub(super) fn check(want: &Want) -> Result<(), Refusal> {
+    vmid(want)?;
+    addresses(want)?;
+    storages(want)?;
+    bridge(want)?;
+    features(want)?;
+    if !want.unprivileged && !want.grant.privileged {
+        return Err(denied("unprivileged: false", "privileged", "allow.privileged"));
+    }
+    match &want.source {
+        Some(Source::Clone { from: CloneFrom::Vmid(vmid), .. }) if !want.grant.clone_sources.contains(vmid) => {
+            Err(denied(&format!("source.clone.vmid {vmid}"), "a clone source", "allow.cloneSources"))
+        }
+        Some(Source::Clone { .. } | Source::Template { .. }) | None => Ok(()),
+    }
+}
+
+fn denied(what: &str, kind: &str, field: &str) -> Refusal {
+    let message = format!(
+        "spec.{what} is not allowed to this namespace: it is not among what access[].{field} of the ProxmoxCluster \
+         grants ({kind}); ask for it there, or change the spec"
+    );
+    Refusal { reason: ContainerReason::AccessDenied, message }
+}
+
+fn vmid(want: &Want) -> Result<(), Refusal> {
+    let Some(vmid) = want.vmid else { return Ok(()) };
+    if want.grant.vmids.iter().any(|range| range.contains(vmid)) {
+        return Ok(());
+    }
+    let ranges: Vec<_> = want.grant.vmids.iter().map(ToString::to_string).collect();
+    Err(denied(&format!("vmid {vmid}"), &ranges.join(", "), "vmidRanges"))
+}
+
+fn addresses(want: &Want) -> Result<(), Refusal> {
+    let addresses = want.options.interface.iter().flat_map(|interface| &interface.addresses);
+    for address in addresses {
+        if !want.grant.cidrs.iter().any(|cidr| cidr.contains(&address.addr())) {
+            let ranges: Vec<_> = want.grant.cidrs.iter().map(ToString::to_string).collect();
+            return Err(denied(&format!("network address {address}"), &ranges.join(", "), "cidrs"));
+        }
+    }
+    Ok(())
+}
+
+fn storages(want: &Want) -> Result<(), Refusal> {
+    let template = match &want.source {
+        Some(Source::Template { volume }) => volume.split(':').next().map(|name| ("source.template.volume on", name)),
+        Some(Source::Clone { .. }) | None => None,
+    };
+    let disk = want.storage.as_ref().map(|storage| ("rootDisk.storage", storage.as_str()));
+    for (field, storage) in template.into_iter().chain(disk) {
+        if !want.grant.storages.contains(storage) {
+            let allowed: Vec<_> = want.grant.storages.iter().map(String::as_str).collect();
+            return Err(denied(&format!("{field} {storage}"), &allowed.join(", "), "allow.storages"));
+        }
+    }
+    Ok(())
+}
+
+fn bridge(want: &Want) -> Result<(), Refusal> {
+    let bridge = want.options.interface.as_ref().and_then(|interface| interface.bridge());
+    match bridge {
+        Some(bridge) if !want.grant.bridges.contains(bridge) => {
+            let allowed: Vec<_> = want.grant.bridges.iter().map(String::as_str).collect();
+            Err(denied(&format!("network bridge {bridge}"), &allowed.join(", "), "allow.bridges"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn features(want: &Want) -> Result<(), Refusal> {
+    let Some(wish) = &want.options.features else { return Ok(()) };
+    let asked = [
+        (FeatureName::Nesting, "nesting", wish.nesting == Some(true)),
+        (FeatureName::Keyctl, "keyctl", wish.keyctl == Some(true)),
+        (FeatureName::Fuse, "fuse", wish.fuse == Some(true)),
+        (FeatureName::Mknod, "mknod", wish.mknod == Some(true)),
+        (FeatureName::Mount, "mount", wish.mount.as_ref().is_some_and(|list| !list.is_empty())),
+    ];
+    match asked.iter().find(|(feature, _, on)| *on && !want.grant.features.contains(feature)) {
+        Some((_, name, _)) => Err(denied(&format!("features.{name}"), "features", "allow.features")),
+        None => Ok(()),
+    }
+}

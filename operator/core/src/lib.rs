@@ -1,0 +1,10 @@
+//! Pure decisions: what a resource asks for, what should be done about it, what must never be done, and what its status
+//! says. No I/O, no clock but an argument, no randomness: the same input gives the same bytes.
+
+pub mod cluster;
+pub mod conditions;
+pub mod container;
+pub mod digest;
+pub mod fact;
+
+pub use fact::Fact;
