@@ -246,7 +246,11 @@ fn two() -> u32 {
 
 impl Default for Safety {
     fn default() -> Self {
-        Self { max_destroys_per_hour: two(), final_backup: FinalBackup::default(), missing_guests: MissingGuests::default() }
+        Self {
+            max_destroys_per_hour: two(),
+            final_backup: FinalBackup::default(),
+            missing_guests: MissingGuests::default(),
+        }
     }
 }
 

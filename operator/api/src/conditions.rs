@@ -114,7 +114,7 @@ reasons! {
         /// The cluster has no quorum.
         NoQuorum => Waiting,
         /// The ProxmoxCluster is not usable; its own status says why.
-        ClusterNotReady => Waiting,
+        ClusterNotReady => Retrying,
         /// A call failed and is tried again.
         PveError => Retrying,
         /// A task of Proxmox VE failed and is tried again.

@@ -9,6 +9,7 @@ pub mod guard;
 pub mod options;
 pub mod ownership;
 pub mod plan;
+pub mod report;
 pub mod power;
 pub mod seen;
 pub mod step;

@@ -1,0 +1,60 @@
+# The commands of this project; `make` lists them. Each does its own set-up and can be repeated.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+STEP := hack/tools/step.sh
+LOCKED := $(if $(filter true,$(CI)),--locked)
+# The packages that need an API server; everything else is a unit test.
+API_TESTS := zentoria-api-tests
+
+.PHONY: help need build generate check test test-unit test-fakepve test-api test-all test-demo demo demo-down clean-demo bench
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+need:
+	@hack/tools/need.sh cargo cc python3 openssl flock
+
+demo: need ## control plane, Proxmox VE, operator and the estate of 17 containers; says what to try next
+	@hack/demo/up.sh
+
+demo-down: ## end what `make demo` started
+	@hack/demo/down.sh
+
+clean-demo: demo-down ## and remove its logs
+	@rm -rf .demo
+
+build: need ## the operator (debug)
+	@$(STEP) "build" cargo build $(LOCKED) -p zentoria-operator
+
+generate: need ## CRDs and what else is derived from the code
+	@$(STEP) "generate" cargo run $(LOCKED) --quiet -p xtask -- gen
+
+test: check test-unit test-fakepve test-api ## everything that CI runs
+
+test-all: test test-demo ## and what takes longer: the demo up and down
+
+check: need ## format, lints, generated files, layers, licences and bans, shell scripts
+	@$(STEP) "format" cargo fmt --all -- --check
+	@$(STEP) "lints" cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	@$(STEP) "generated files and layers" cargo run $(LOCKED) --quiet -p xtask -- check
+	@$(STEP) "licences, bans, sources" hack/tools/lint.sh deny
+	@$(STEP) "shell scripts" hack/tools/lint.sh shell
+
+test-unit: need ## all tests that need no API server
+	@$(STEP) "unit tests" cargo test $(LOCKED) --workspace --exclude $(API_TESTS)
+
+test-fakepve: need ## the Proxmox VE double against the recorded answers of a real one
+	@$(STEP) "the double's own tests" hack/fakepve/run --self-test
+
+test-api: need ## the operator against a real API server and the double; T=NAME runs some
+	@hack/tools/test-api.sh $(T)
+
+test-demo: need ## make demo and make demo-down, in a directory of their own
+	@$(STEP) "demo up and down" hack/tools/demo-smoke.sh
+
+bench: need ## release build with 17, 100 and 500 containers against a bare client
+	@hack/bench/run

@@ -1,0 +1,96 @@
+"""What a node says of itself: bridges, capacity, certificates and the space of its storages."""
+
+from .config import volume_size
+
+
+class Node:
+    """Mixin: routes under /nodes/{node}, and storage space that counts the guests' disks."""
+
+    def _routes_node(self):
+        node = '/nodes/{node}'
+        empty = [('GET', path, self._nothing) for path in (
+            '/cluster/replication', '/cluster/sdn/zones', '/cluster/sdn/vnets', node + '/replication')]
+        return empty + [
+            ('GET', '/cluster/ha/resources', self._ha_resources),
+            ('GET', '/cluster/ha/status/current', self._ha_state),
+            ('GET', '/cluster/options', self._options), ('GET', '/cluster/tasks', self._cluster_tasks),
+            ('GET', node + '/network', self._network_list), ('GET', node + '/status', self._node_status),
+            ('GET', node + '/version', self._node_version), ('GET', node + '/certificates/info', self._certificates)]
+
+    async def _network_list(self, v, user):
+        if v.get('type') not in (None, 'bridge', 'any_bridge', 'any_local_bridge', 'include_sdn'):
+            return []
+        audit = self.allowed(user, '/nodes/' + v['node'], 'Sys.Audit')
+        return [{'iface': name, 'type': 'bridge', 'method': 'static', 'method6': 'manual', 'families': ['inet'],
+                 'priority': number, 'active': 1, 'autostart': 1, 'bridge_ports': '', 'bridge_stp': 'off',
+                 'bridge_fd': '0'}
+                for number, name in enumerate(self.bridges, 3) if audit or any(
+                    self.allowed(user, '/sdn/zones/localnetwork/' + name, p) for p in ('SDN.Audit', 'SDN.Use'))]
+
+    async def _node_status(self, v, user):
+        size = self.node_sizes(v['node'])
+        free = size['maxmem'] - size['mem']
+        disk = size['maxdisk'] - size['disk']
+        return {'uptime': size['uptime'], 'cpu': size['cpu'], 'wait': 0, 'idle': 0, 'loadavg': ['0.10', '0.10', '0.10'],
+                'memory': {'total': size['maxmem'], 'used': size['mem'], 'free': free, 'available': free},
+                'swap': {'total': 0, 'used': 0, 'free': 0}, 'ksm': {'shared': 0},
+                'rootfs': {'total': size['maxdisk'], 'used': size['disk'], 'free': disk, 'avail': disk},
+                'cpuinfo': {'cpus': size['maxcpu'], 'cores': size['maxcpu'], 'sockets': 1, 'model': 'CPU model'},
+                'kversion': 'Linux 6.14 (double)',
+                'pveversion': 'pve-manager/{0}/14a22df35955d97d'.format(self.version)}
+
+    async def _nothing(self, v, user):
+        return []
+
+    async def _ha_resources(self, v, user):
+        return [{'sid': 'ct:{0}'.format(ct.vmid), 'type': 'ct', 'state': ct.ha_state}
+                for ct in self.cts if ct.ha_managed]
+
+    async def _ha_state(self, v, user):
+        first = sorted(self.nodes)[0]
+        rows = [{'id': 'quorum', 'type': 'quorum', 'node': first, 'quorate': 1 if self.quorate else 0,
+                 'status': 'OK' if self.quorate else 'No quorum'}]
+        return rows + [{'id': 'service:ct:{0}'.format(ct.vmid), 'type': 'service', 'sid': 'ct:{0}'.format(ct.vmid),
+                        'node': ct.node, 'state': ct.ha_state, 'status': ct.ha_state}
+                       for ct in self.cts if ct.ha_managed]
+
+    async def _options(self, v, user):
+        return {'description': '', 'mac_prefix': 'BC:24:11', 'allowed-tags': []}
+
+    async def _cluster_tasks(self, v, user):
+        audit = self.allowed(user, '/', 'Sys.Audit')
+        rows = []
+        for task in reversed(self.tasklog[-500:]):
+            if audit or self._task_owner(user, task):
+                row = {key: task[key] for key in ('upid', 'node', 'pid', 'starttime', 'type', 'id')}
+                row.update(self._owner(task))
+                if task['status'] != 'running':
+                    row.update(endtime=task['endtime'], status=task['exitstatus'], saved='1')
+                rows.append(row)
+        return rows
+
+    async def _node_version(self, v, user):
+        return {'version': self.version, 'release': self.release_version, 'repoid': '14a22df35955d97d'}
+
+    async def _certificates(self, v, user):
+        return self.identity.certificates()
+
+    # ---------------------------------------------------------------- storage
+
+    def _space(self, store):
+        """(total, used, avail) in bytes: files and the guests' disks, every one at its full size."""
+        name = next((key for key, value in self.storages.items() if value is store), None)
+        used = sum(int(volume.get('size') or 0) for volume in store.get('volumes', {}).values())
+        for ct in self.cts:
+            for key, value in ct.config.items():
+                if key == 'rootfs' or key.startswith('mp'):
+                    storage, size = volume_size(value)
+                    if storage == name:
+                        used += size
+        total = store.get('total', 100 * 1024 ** 3)
+        return total, used, total - used
+
+    def _status_item(self, name, node, formats=False):
+        item = super()._status_item(name, node, formats)
+        item['avail'] = max(item['avail'], 0)
+        return item

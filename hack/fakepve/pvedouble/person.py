@@ -1,0 +1,69 @@
+"""What a person does behind the operator's back: real tasks under their own name, or none at all."""
+
+from fakepve import PveError
+
+from .lifecycle import HIDDEN
+
+ROOT = 'root@pam'
+
+
+class Person:
+    """Mixin: acts on one guest, as from PVE's web interface or a shell on the node."""
+
+    def _the_ct(self, vmid):
+        ct = self.ct(int(vmid))
+        if ct is None:
+            raise PveError(500, 'there is no container {0}'.format(vmid))
+        return ct
+
+    async def act(self, act, vmid, user=ROOT, **more):
+        """One act; returns the UPID of the task that it started, or None.
+
+        start, stop, shutdown, reboot, destroy (by force), migrate (to=NODE), set (config={...}, delete="a,b"),
+        resize (disk, size), template, snapshot (name): through PVE, as `user`. crash: the container ends by itself,
+        no task. vanish: its configuration file is removed by hand. edit (config={...}, drop=[...]): the file is
+        edited by hand, no rule is applied. lock (lock="backup"), unlock: `pct unlock`. copy (newid): a full clone.
+        """
+        ct = self._the_ct(vmid)
+        where = {'node': ct.node, 'vmid': ct.vmid}
+        if act in ('start', 'stop', 'shutdown', 'reboot'):
+            return await getattr(self, '_lxc_' + act)(user, dict(where, **more))
+        if act == 'destroy':
+            return await self._lxc_destroy(user, dict(where, force=1, **more))
+        if act == 'migrate':
+            return await self._lxc_migrate(user, dict(where, target=more['to'], restart=1))
+        if act == 'set':
+            extra = {'delete': more['delete']} if 'delete' in more else {}
+            return await self._lxc_config_put(user, dict(where, **more.get('config', {}), **extra))
+        if act == 'resize':
+            return await self._lxc_resize(user, dict(where, disk=more['disk'], size=more['size']))
+        if act == 'template':
+            return await self._lxc_template(user, where)
+        if act == 'snapshot':
+            return await self._lxc_snapshot(user, dict(where, snapname=more['name']))
+        if act == 'copy':
+            return await self._lxc_clone(user, dict(where, newid=more['newid'], full=1))
+        return self._without_pve(act, ct, more)
+
+    def _without_pve(self, act, ct, more):
+        if act == 'crash':
+            self.stop_by_itself(ct)
+        elif act == 'vanish':
+            self._drop(ct)
+        elif act == 'edit':
+            ct.config.update(more.get('config', {}))
+            for key in more.get('drop', ()):
+                ct.config.pop(key, None)
+        elif act in ('lock', 'unlock'):
+            ct.lock = more.get('lock', 'backup') if act == 'lock' else None
+        else:
+            raise ValueError('not an act: {0}'.format(act))
+
+    def describe(self, ct):
+        """A guest as the control port shows it: everything, also what the API does not."""
+        return {'vmid': ct.vmid, 'node': ct.node, 'status': ct.status, 'lock': ct.lock, 'config': dict(ct.config),
+                'pending': dict(ct.pending), 'digest': ct.digest(), 'starts': ct.starts, 'pool': ct.pool,
+                'created_with': {key: value for key, value in ct.created_with.items() if key not in HIDDEN},
+                'ssh_public_keys': ct.created_with.get('ssh-public-keys'),
+                'snapshots': sorted(ct.snapshots),
+                'firewall': self._fw()['guests'].get(ct.vmid)}

@@ -1,0 +1,73 @@
+"""The seed file: what a double holds when it starts (README.md lists the keys)."""
+
+import copy
+import re
+
+MIB = 1024 ** 2
+TEMPLATE_FORMATS = {'zst': 'tzst', 'gz': 'tgz', 'xz': 'txz', 'bz2': 'tbz2'}
+KEYS = frozenset(('nodes', 'node', 'bridges', 'storages', 'templates', 'pools', 'users', 'tokens', 'grants',
+                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall'))
+
+
+def store_template(double, storage, name):
+    """Put an OS template of 120 MiB on a storage."""
+    double.store_file(storage, name, 120 * MIB, content='vztmpl')
+    volume = double.storages[storage]['volumes']['vztmpl/' + name]
+    volume['format'] = TEMPLATE_FORMATS.get(name.rsplit('.', 1)[-1], 'tgz')
+
+
+def add_container(double, spec):
+    """Add a container as the seed (or POST /ctl/guests) describes it; keys of `many` make several of it."""
+    spec = copy.deepcopy(spec)
+    for number in range(spec.pop('many', 1)):
+        one = dict(spec, vmid=spec['vmid'] + number)
+        text = {key: value.replace('{vmid}', str(one['vmid'])) if isinstance(value, str) else value
+                for key, value in one.get('config', {}).items()}
+        one['config'] = text
+        if one.get('name'):
+            one['name'] = re.sub(r'\{vmid\}', str(one['vmid']), one['name'])
+        firewall = one.pop('firewall', None)
+        ct = double.add_ct(**one)
+        if firewall:
+            double.firewall_config('ct', vmid=ct.vmid).update(firewall)
+
+
+def plant(double, data):
+    """Fill a double from a seed file's dict; ValueError names a key that is not one."""
+    unknown = sorted(set(data) - KEYS)
+    if unknown:
+        raise ValueError('not a seed key: ' + ', '.join(unknown))
+    names = data.get('nodes', ['pve1'])
+    sizes = data.get('node', {})
+    per_node = names if isinstance(names, dict) else {name: {} for name in names}
+    double.nodes = {name: dict({'online': True}, **sizes, **own) for name, own in per_node.items()}
+    double.bridges = list(data.get('bridges', double.bridges))
+    double.cluster_name = data.get('cluster_name', 'zentoria' if len(double.nodes) > 1 else None)
+    if 'storages' in data:
+        double.storages = {name: dict({'active': 1, 'files': set()}, **options)
+                           for name, options in data['storages'].items()}
+    for storage, files in data.get('templates', {}).items():
+        for name in files:
+            store_template(double, storage, name)
+    double.pools.update((name, set()) for name in data.get('pools', ()))
+    plant_access(double, data)
+    double.change_settings(dict(data.get('settings', {}), ct_secs=data.get('ct_secs', {})))
+    for spec in data.get('containers', ()):
+        add_container(double, spec)
+    for vmid, rules in data.get('firewall', {}).items():
+        double.firewall_config('ct', vmid=int(vmid)).update(rules)
+    double.keep_access()
+
+
+def plant_access(double, data):
+    """Users, tokens (a secret, or {"secret", "privsep"}) and grants."""
+    double.users.update(data.get('users', {}))
+    for token, spec in data.get('tokens', {}).items():
+        if isinstance(spec, dict):
+            double.apitokens[token] = spec['secret']
+            if spec.get('privsep'):
+                double.privsep.add(token)
+        else:
+            double.apitokens[token] = spec
+    if 'grants' in data:
+        double.set_grants(data['grants'])

@@ -1,0 +1,8 @@
+//! The manifests that come with the operator: read strictly, and compared with the inventory of the estate.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+mod bad;
+mod documents;
+mod estate;
+mod samples;

@@ -1,0 +1,47 @@
+//! The Proxmox VE client: one typed, fenced, observable way to the API of a PVE cluster.
+//!
+//! It knows nothing of Kubernetes. Every answer is decoded leniently (PVE's types waver), every failure is a
+//! [`PveError`], and no mutating call is ever sent twice.
+
+mod access;
+mod auth;
+mod client;
+mod cluster;
+mod config;
+mod decode;
+mod error;
+mod firewall;
+mod inventory;
+mod lenient;
+mod lxc;
+mod network;
+mod observer;
+mod params;
+mod path;
+mod resources;
+mod retry;
+mod storage;
+mod tasks;
+pub mod transport;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use access::Permissions;
+pub use auth::ApiToken;
+pub use client::{Client, ClientConfig, Fence, Limits};
+pub use cluster::{ClusterNode, ClusterStatus, Version};
+pub use config::{ConfigChange, GuestConfig};
+pub use error::PveError;
+pub use firewall::{FirewallAlias, FirewallIpset, FirewallIpsetEntry, FirewallOptions, FirewallRule};
+pub use inventory::Inventory;
+pub use lxc::{Destroy, GuestStatus};
+pub use network::Bridge;
+pub use observer::{Observer, RequestRecord};
+pub use params::{CloneLxc, CreateLxc};
+pub use resources::{Guest, GuestKind, NodeCapacity, Resource, RunState, StorageCapacity};
+pub use retry::Retry;
+pub use storage::{NodeStorage, Volume};
+pub use tasks::{TaskFilter, TaskOutcome, TaskRow, TaskSource, TaskStatus};
+pub use transport::{ConfigError, Dialer, Endpoint, Fingerprint, Trust};

@@ -1,0 +1,114 @@
+//! Storages of a node and what they hold.
+
+use std::collections::BTreeSet;
+
+use zentoria_types::{NodeName, StorageName, Vmid};
+
+use crate::client::Client;
+use crate::decode::{Call, payload};
+use crate::error::PveError;
+use crate::lenient::Row;
+use crate::path::segment;
+use crate::resources::words;
+
+/// A storage as one node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeStorage {
+    /// Its name.
+    pub storage: StorageName,
+    /// `dir`, `zfspool`, `lvmthin`, ...
+    pub kind: Option<String>,
+    /// What it may hold: `rootdir`, `vztmpl`, `backup`, ...
+    pub content: BTreeSet<String>,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Whether it can be used now.
+    pub active: bool,
+    /// Whether all nodes see the same.
+    pub shared: bool,
+    /// Its size in bytes.
+    pub total: Option<u64>,
+    /// What is free, in bytes.
+    pub avail: Option<u64>,
+    /// What is used, in bytes.
+    pub used: Option<u64>,
+}
+
+/// One volume of a storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Its id, `local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst`.
+    pub volid: String,
+    /// `vztmpl`, `rootdir`, `backup`, `iso`, `snippets`, ...
+    pub content: Option<String>,
+    /// `raw`, `tzst`, ...
+    pub format: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+    /// The guest that it belongs to.
+    pub vmid: Option<Vmid>,
+    /// When it was made, in seconds since 1970.
+    pub ctime: Option<u64>,
+    /// Its notes (backups).
+    pub notes: Option<String>,
+}
+
+impl Client {
+    /// The storages of a node that this identity may see.
+    ///
+    /// # Errors
+    /// [`PveError`] when the node cannot say. Rows without a usable name are left out.
+    pub async fn node_storages(&self, node: &NodeName) -> Result<Vec<NodeStorage>, PveError> {
+        let rows: Vec<Row> = self.get(&format!("/nodes/{node}/storage")).await?;
+        Ok(rows.iter().filter_map(NodeStorage::from_row).collect())
+    }
+
+    /// The volumes of a storage, all or of one content (`vztmpl`, `rootdir`, `backup`, ...).
+    ///
+    /// # Errors
+    /// [`PveError::Forbidden`] without a right to look; [`PveError::Unexpected`] when the storage does not exist, is
+    /// off, or cannot be activated.
+    pub async fn storage_content(
+        &self,
+        node: &NodeName,
+        storage: &StorageName,
+        content: Option<&str>,
+    ) -> Result<Vec<Volume>, PveError> {
+        let path = format!("/nodes/{node}/storage/{}/content", segment(storage.as_str()));
+        let query: Vec<(&str, String)> = content.map(|content| ("content", content.to_owned())).into_iter().collect();
+        let rows: Vec<Row> = self.get_query(&path, &query).await?;
+        let call = Call { method: "GET", path: &path };
+        rows.iter().map(|row| Volume::from_row(call, row)).collect()
+    }
+}
+
+impl NodeStorage {
+    pub(crate) fn from_row(row: &Row) -> Option<Self> {
+        Some(Self {
+            storage: row.parse("storage")?,
+            kind: row.word("type"),
+            content: words(row, "content"),
+            enabled: row.flag("enabled").unwrap_or(true),
+            active: row.flag("active").unwrap_or(false),
+            shared: row.flag("shared").unwrap_or(false),
+            total: row.unsigned("total"),
+            avail: row.unsigned("avail"),
+            used: row.unsigned("used"),
+        })
+    }
+}
+
+impl Volume {
+    /// A volume without an id is an error: an unread backup or disk is not to be taken for none.
+    pub(crate) fn from_row(call: Call<'_>, row: &Row) -> Result<Self, PveError> {
+        Ok(Self {
+            volid: row.word("volid").ok_or_else(|| payload(call, "a volume without an id", b""))?,
+            content: row.word("content"),
+            format: row.word("format"),
+            size: row.unsigned("size"),
+            vmid: row.parse("vmid"),
+            ctime: row.unsigned("ctime"),
+            notes: row.word("notes"),
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests against recorded answers of a real PVE and against a small TLS server.
+
+mod calls;
+mod failover;
+mod identity;
+mod recordings;
+mod robust;
+mod server;
+pub(crate) mod support;
+mod surprises;
+mod wire;
