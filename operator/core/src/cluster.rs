@@ -4,4 +4,5 @@ pub mod access;
 pub mod breaker;
 pub mod identity;
 pub mod permissions;
+pub mod report;
 pub mod span;

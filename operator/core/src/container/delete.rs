@@ -152,13 +152,7 @@ fn delete(bye: &Farewell, guest: &Guest) -> DeletionPlan {
             format!("guest {vmid} is under PVE's HA: remove it there first (ha-manager remove ct:{vmid})"),
         );
     }
-    let hanging: Vec<&str> = guest
-        .config
-        .current
-        .keys()
-        .filter(|key| key.strip_prefix("unused").or(key.strip_prefix("mp")).is_some_and(is_number))
-        .map(String::as_str)
-        .collect();
+    let hanging = guest.config.hanging_volumes();
     if !hanging.is_empty() {
         return hold(
             ContainerReason::RetainedVolumes,
@@ -183,8 +177,4 @@ fn delete(bye: &Farewell, guest: &Guest) -> DeletionPlan {
         }
         Fact::Unknown(why) => hold(ContainerReason::PveError, why.clone()),
     }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

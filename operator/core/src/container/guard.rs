@@ -1,16 +1,20 @@
 //! The guard: a second reader of a plan, which knows nothing of how it was made. It refuses what must never happen.
 
 use super::delete::Farewell;
+use super::options::same_text;
 use super::ownership::{Ownership, ownership};
-use super::seen::{Guest, GuestFact, Seen};
-use super::step::{MarkPurpose, Plan, Step, Verdict};
+use super::seen::{Guest, GuestFact, Seen, is_numbered};
+use super::step::{Configure, Create, MarkGuest, MarkPurpose, Plan, Step, Verdict};
 use super::want::{Identity, Want};
 use crate::Fact;
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Adoption, DeletionPolicy};
+use zentoria_api::wire::GUEST_TAG;
 use zentoria_types::mark::{ControlPlaneId, Description};
+use zentoria_types::tags::Tags;
+use zentoria_types::vmid::Vmid;
 
 /// The facts that the guard judges by.
 struct Scene<'a> {
@@ -77,11 +81,14 @@ fn refusal(plan: &Plan, scene: &Scene<'_>) -> Option<String> {
     if tasks > 1 || (tasks == 1 && !last_is_task) {
         return Some("a task must be the only one and the last step".to_owned());
     }
+    if plan.steps.iter().skip(1).any(|step| matches!(step, Step::Mark(_))) {
+        return Some("a mark must be the first step".to_owned());
+    }
     let Some(target) = &plan.target else {
         return Some("steps without a target".to_owned());
     };
     plan.steps.iter().find_map(|step| match step {
-        Step::Create(create) => making(scene, create.options.get("description").map_or("", |d| d), target.vmid),
+        Step::Create(create) => creating(scene, create, target.vmid),
         Step::Clone(clone) if clone.source == target.vmid => Some("a clone onto its own source".to_owned()),
         Step::Clone(clone) => making(scene, &clone.description, target.vmid),
         Step::Mark(_)
@@ -105,54 +112,82 @@ fn refusal(plan: &Plan, scene: &Scene<'_>) -> Option<String> {
     })
 }
 
+/// A creation makes its own root disk, and nothing else happens in its call: no start, nothing overwritten.
+fn creating(scene: &Scene<'_>, create: &Create, vmid: Vmid) -> Option<String> {
+    let option = |key: &str| create.options.get(key).map(String::as_str);
+    if let Some(key) = ["force", "restore", "start"].into_iter().find(|key| option(key).is_some_and(|v| v != "0")) {
+        return Some(format!("a creation with {key}"));
+    }
+    // `storage:40` makes a volume; `storage:vm-101-disk-0` would write over another guest's.
+    let size = option("rootfs").and_then(|rootfs| rootfs.split(',').next()?.split_once(':')).map(|(_, size)| size);
+    if size.is_none_or(|size| size.parse::<f64>().is_err()) || create.options.keys().any(|key| is_numbered(key, "mp")) {
+        return Some("a creation on a volume that may exist already".to_owned());
+    }
+    making(scene, option("description").unwrap_or(""), vmid)
+}
+
 /// A creation carries our mark in its own call, and nothing was seen at the VMID.
-fn making(scene: &Scene<'_>, description: &str, vmid: zentoria_types::vmid::Vmid) -> Option<String> {
+fn making(scene: &Scene<'_>, description: &str, vmid: Vmid) -> Option<String> {
+    if scene.deleting {
+        return Some("a guest would be made for an object that is deleted".to_owned());
+    }
     if !matches!(scene.guest, GuestFact::NoVmid | GuestFact::Absent) {
         return Some("a guest would be made where there may be one".to_owned());
     }
     match ownership(scene.identity, vmid, description) {
         Ownership::Ours(mark) if mark.retained.is_none() => None,
-        _ => Some("a guest would be made without our mark".to_owned()),
+        Ownership::Ours(_)
+        | Ownership::OtherControlPlane(_)
+        | Ownership::CopyOf(_)
+        | Ownership::Foreign(_)
+        | Ownership::Unmarked
+        | Ownership::Unreadable(_) => Some("a guest would be made without our mark".to_owned()),
     }
 }
 
 fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Option<String> {
+    let whose = ownership(scene.identity, guest.vmid, guest.config.description());
     if matches!(step, Step::ForgetVmid) {
-        return None;
+        return matches!(whose, Ownership::Ours(_)).then(|| "a guest of ours would be forgotten".to_owned());
+    }
+    if guest.qemu {
+        return Some(format!("{step} on a virtual machine"));
     }
     if guest.config.lock().is_some() {
         return Some(format!("{step} on a locked guest"));
     }
-    // The first mark of a plan makes what follows in the same plan ours.
-    let whose = ownership(scene.identity, guest.vmid, guest.config.description());
-    let takes = plan.steps.iter().find_map(|step| match step {
-        Step::Mark(mark) => Some(mark.purpose),
-        _ => None,
-    });
-    let ours = match (&whose, takes) {
-        (Ownership::Ours(_), _) => true,
-        (Ownership::Unmarked, Some(MarkPurpose::Adopt)) => scene.adoption == Adoption::IfExists,
-        (Ownership::OtherControlPlane(old), Some(MarkPurpose::Rebind)) => scene.takeover == Some(old),
-        _ => false,
+    let ours = match &whose {
+        Ownership::Ours(_) => true,
+        Ownership::Unmarked => scene.adoption == Adoption::IfExists && takes_over(plan, MarkPurpose::Adopt),
+        Ownership::OtherControlPlane(old) => scene.takeover == Some(old) && takes_over(plan, MarkPurpose::Rebind),
+        Ownership::CopyOf(_) | Ownership::Foreign(_) | Ownership::Unreadable(_) => false,
     };
     if !ours {
         return Some(format!("{step} on a guest that is not ours"));
     }
-    match step {
-        Step::Mark(mark) => marking(scene, mark.purpose, mark.description.as_deref(), guest),
-        Step::Configure(configure) => {
-            let speaks = configure.set.get("description");
-            let removes = configure.delete.iter().any(|key| key == "description");
-            let keeps = speaks.is_none_or(|text| {
-                matches!(ownership(scene.identity, guest.vmid, text), Ownership::Ours(_))
-            });
-            (removes || !keeps).then(|| "a change would remove our mark".to_owned())
+    if scene.deleting {
+        let allowed = match step {
+            Step::Mark(mark) => mark.purpose == MarkPurpose::Retain,
+            Step::Shutdown | Step::Destroy => scene.may_destroy,
+            Step::Create(_)
+            | Step::Clone(_)
+            | Step::Configure(_)
+            | Step::ClearFirewall
+            | Step::Finish
+            | Step::Resize { .. }
+            | Step::Start
+            | Step::Reboot
+            | Step::ForgetVmid => false,
+        };
+        if !allowed {
+            return Some(format!("{step} while deleting"));
         }
-        Step::Destroy if !scene.may_destroy => Some("a destruction that nothing asks for".to_owned()),
-        Step::Destroy if guest.running != Fact::Known(false) => Some("a running guest would be destroyed".to_owned()),
-        Step::Destroy if hangs_on(guest) => Some("volumes would be destroyed with the guest".to_owned()),
+    }
+    match step {
+        Step::Mark(mark) => marking(scene, mark, guest),
+        Step::Configure(configure) => configuring(scene, configure, guest),
+        Step::Destroy => destroying(scene, guest),
         Step::Shutdown | Step::Reboot | Step::Start if guest.ha => Some("the power of a guest under HA".to_owned()),
-        Step::ClearFirewall | Step::Finish if scene.deleting => Some(format!("{step} while deleting")),
         Step::Create(_)
         | Step::Clone(_)
         | Step::ClearFirewall
@@ -161,29 +196,76 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
         | Step::Start
         | Step::Shutdown
         | Step::Reboot
-        | Step::Destroy
         | Step::ForgetVmid => None,
     }
 }
 
-/// Writing a mark changes the mark alone: the user's text stays.
-fn marking(scene: &Scene<'_>, purpose: MarkPurpose, description: Option<&str>, guest: &Guest) -> Option<String> {
-    let description = description?;
+/// Whether the plan takes a guest over that is not ours yet: the mark alone, and nothing in the same act.
+fn takes_over(plan: &Plan, purpose: MarkPurpose) -> bool {
+    match plan.steps.as_slice() {
+        [Step::Mark(mark)] | [Step::Mark(mark), Step::Finish] => mark.purpose == purpose && mark.description.is_some(),
+        _ => false,
+    }
+}
+
+fn configuring(scene: &Scene<'_>, configure: &Configure, guest: &Guest) -> Option<String> {
+    let removes = configure.delete.iter().any(|key| key == "description");
+    let keeps = |text: &String| matches!(ownership(scene.identity, guest.vmid, text), Ownership::Ours(_));
+    if removes || !configure.set.get("description").is_none_or(keeps) {
+        return Some("a change would remove our mark".to_owned());
+    }
+    let touched = configure.set.keys().chain(&configure.delete).chain(&configure.revert);
+    let holds_data = |key: &&String| {
+        matches!(key.as_str(), "rootfs" | "lock") || is_numbered(key, "mp") || is_numbered(key, "unused")
+    };
+    touched.into_iter().find(holds_data).map(|key| format!("a change of {key}"))
+}
+
+fn destroying(scene: &Scene<'_>, guest: &Guest) -> Option<String> {
+    let why = if !scene.may_destroy {
+        "a destruction that nothing asks for"
+    } else if guest.running != Fact::Known(false) {
+        "a running guest would be destroyed"
+    } else if guest.config.current.get("protection").is_some_and(|value| value == "1") {
+        "a protected guest would be destroyed"
+    } else if guest.ha {
+        "a guest under HA would be destroyed"
+    } else if !guest.config.hanging_volumes().is_empty() {
+        "volumes would be destroyed with the guest"
+    } else {
+        return None;
+    };
+    Some(why.to_owned())
+}
+
+/// Writing a mark changes the mark alone: the user's text stays, and of the tags at most our own comes on top.
+fn marking(scene: &Scene<'_>, mark: &MarkGuest, guest: &Guest) -> Option<String> {
+    let MarkGuest { purpose, description, tags } = mark;
+    let mut allowed = Tags::parse(guest.config.effective("tags").unwrap_or(""));
+    allowed.insert(GUEST_TAG);
+    if tags.as_ref().is_some_and(|tags| Tags::parse(tags) != allowed) {
+        return Some("a mark would change the tags of others".to_owned());
+    }
+    let Some(description) = description else {
+        let nothing = *purpose != MarkPurpose::TakeBack || scene.deleting;
+        return nothing.then(|| "a mark that marks nothing".to_owned());
+    };
     let text = |whole: &str| Description::parse(whole).map(|d| d.text).ok();
-    if text(description) != text(guest.config.description()) {
+    let same = match (text(description), text(guest.config.description())) {
+        (Some(next), Some(now)) => same_text(&next, &now),
+        (Some(_) | None, Some(_) | None) => false,
+    };
+    if !same {
         return Some("a mark would change the text above it".to_owned());
     }
     let retained = match ownership(scene.identity, guest.vmid, description) {
         Ownership::Ours(mark) => mark.retained.is_some(),
-        _ => return Some("a mark that is not ours would be written".to_owned()),
+        Ownership::OtherControlPlane(_)
+        | Ownership::CopyOf(_)
+        | Ownership::Foreign(_)
+        | Ownership::Unmarked
+        | Ownership::Unreadable(_) => return Some("a mark that is not ours would be written".to_owned()),
     };
-    let wanted = purpose == MarkPurpose::Retain;
+    let wanted = *purpose == MarkPurpose::Retain;
     (retained != wanted || wanted != scene.deleting).then(|| "a tombstone where none belongs, or none".to_owned())
-}
-
-fn hangs_on(guest: &Guest) -> bool {
-    guest.config.current.keys().any(|key| {
-        let number = key.strip_prefix("unused").or_else(|| key.strip_prefix("mp"));
-        number.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
-    })
 }

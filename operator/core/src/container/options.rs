@@ -119,12 +119,24 @@ impl Value {
 }
 
 /// Whether only root@pam may write these features: a token may change nesting alone.
-fn needs_root(features: &str) -> bool {
+#[must_use]
+pub fn needs_root(features: &str) -> bool {
     features.split(',').any(|part| !part.starts_with("nesting="))
 }
 
-fn same_text(have: &str, want: &str) -> bool {
-    have.trim_end() == want.trim_end()
+/// Whether only root@pam may change the guest's features to these. What other features it has may stay.
+fn change_needs_root(features: &str, config: &Config) -> bool {
+    let privileged = config.current.get("unprivileged").is_none_or(|value| value != "1");
+    let now = config.current.get("features").map_or("", String::as_str);
+    let has = |features: &str, part: &str| features.split(',').any(|other| other == part);
+    let added = features.split(',').filter(|part| !has(now, part));
+    let removed = now.split(',').filter(|part| !part.is_empty() && !has(features, part));
+    privileged || added.chain(removed).any(needs_root)
+}
+
+/// Whether both say the same to a reader: neither the end nor the kind of newline makes a difference.
+pub(super) fn same_text(have: &str, want: &str) -> bool {
+    have.trim_end().lines().eq(want.trim_end().lines())
 }
 
 /// The description: the user's text and the mark.
@@ -163,7 +175,7 @@ pub fn difference(options: &Options, config: &Config, mark: &Mark) -> Difference
             (false, false) => change(&mut configure, wish, then),
         }
     }
-    configure.as_root = configure.set.get("features").is_some_and(|features| needs_root(features));
+    configure.as_root = configure.set.get("features").is_some_and(|features| change_needs_root(features, config));
     let nothing = configure.set.is_empty() && configure.delete.is_empty() && configure.revert.is_empty();
     Difference { configure: (!nothing).then_some(configure), pending }
 }

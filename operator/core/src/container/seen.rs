@@ -37,11 +37,25 @@ impl Config {
         self.current.get("lock").map(String::as_str)
     }
 
+    /// The mount points and unused volumes, pending ones too: Proxmox VE destroys their volumes with the guest.
+    #[must_use]
+    pub fn hanging_volumes(&self) -> Vec<&str> {
+        let pending = self.pending.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key);
+        let keys: BTreeSet<&str> = self.current.keys().chain(pending).map(String::as_str).collect();
+        keys.into_iter().filter(|key| is_numbered(key, "mp") || is_numbered(key, "unused")).collect()
+    }
+
     /// The description, with whatever mark it has.
     #[must_use]
     pub fn description(&self) -> &str {
         self.current.get("description").map_or("", String::as_str)
     }
+}
+
+/// Whether the option is `prefix` and a number: `mp0`.
+#[must_use]
+pub fn is_numbered(key: &str, prefix: &str) -> bool {
+    key.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A guest that exists.

@@ -1,5 +1,6 @@
 //! Steps: what is to be done to one guest, in order. Every choice is made; acting only carries out.
 
+use super::options::needs_root;
 use std::collections::BTreeMap;
 use std::fmt;
 use zentoria_api::conditions::ContainerReason;
@@ -55,6 +56,15 @@ pub struct Create {
     pub defaults: RecordedDefaults,
     /// Storage that is written to, for the limits.
     pub storage: String,
+}
+
+impl Create {
+    /// Whether only root@pam may make it: a token may give an unprivileged guest nesting, and no other feature.
+    #[must_use]
+    pub fn as_root(&self) -> bool {
+        let privileged = self.options.get("unprivileged").is_some_and(|value| value == "0");
+        self.options.get("features").is_some_and(|features| privileged || needs_root(features))
+    }
 }
 
 /// A guest to copy.

@@ -41,7 +41,11 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
     let spec = input.spec;
     let grant = access::grant(input.cluster, input.namespace_labels, &input.identity.key.namespace)?;
     let created = input.status.and_then(|status| status.created.as_ref());
-    let origin = created.map(|created| created.origin);
+    // A guest that `IfExists` allowed to take over may never have been made by us: taken back, it stays an adopted one.
+    let origin = created.map(|created| match created.origin {
+        Origin::TakenBack if spec.adoption == Adoption::IfExists => Origin::Adopted,
+        origin @ (Origin::Template | Origin::Clone | Origin::Adopted | Origin::TakenBack) => origin,
+    });
     // On a guest that we did not make, what the spec does not name is not managed.
     let made_by_us = matches!(origin, Some(Origin::Template | Origin::Clone)) || origin.is_none();
     let defaults = match (made_by_us, input.status.and_then(|status| status.defaults.as_ref())) {

@@ -100,6 +100,8 @@ impl Keys {
         let mut next = current.clone();
         for (key, value) in &self.0 {
             match value {
+                // An absent switch is off; written out, Proxmox VE would take it for a change of one more feature.
+                Some(value) if is_off(key, value) && next.get(key).is_none() => {}
                 Some(value) => next.set(key, value),
                 None => next.remove(key),
             }
@@ -113,11 +115,17 @@ impl Keys {
         self.0.iter().all(|(key, value)| match (value, current.get(key)) {
             (Some(want), Some(have)) => want.eq_ignore_ascii_case(have),
             (None, None) => true,
-            // An absent switch is off.
-            (Some(want), None) => want == "0",
+            (Some(want), None) => is_off(key, want),
             (None, Some(_)) => false,
         })
     }
+}
+
+/// Whether this says of a switch that it is off, which its absence says, too. A boot order or a delay of 0 is a number,
+/// and not what its absence means.
+fn is_off(key: &str, value: &str) -> bool {
+    const SWITCHES: [&str; 5] = ["firewall", "fuse", "keyctl", "mknod", "nesting"];
+    value == "0" && SWITCHES.contains(&key)
 }
 
 /// `net0`.

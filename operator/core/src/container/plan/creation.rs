@@ -58,15 +58,21 @@ fn vmid(want: &Want, seen: &Seen) -> Result<Vmid, Verdict> {
 }
 
 fn root_credential(want: &Want, seen: &Seen) -> Result<(), Verdict> {
-    let needs = want.options.features.as_ref().is_some_and(|features| features.needs_root());
-    if needs && !seen.cluster.root_credential {
-        return Err(Verdict::new(
-            ContainerReason::NeedsRootCredential,
-            "spec.features asks for more than nesting, which Proxmox VE refuses to every token: set \
-             credentials.rootSecretRef of the ProxmoxCluster, or leave them out",
-        ));
+    if seen.cluster.root_credential {
+        return Ok(());
     }
-    Ok(())
+    let Some(features) = &want.options.features else { return Ok(()) };
+    let what = if features.needs_root() {
+        "spec.features asks for more than nesting"
+    } else if !want.unprivileged && features.nesting == Some(true) {
+        "spec.features asks for nesting in a privileged container"
+    } else {
+        return Ok(());
+    };
+    let message = format!(
+        "{what}, which Proxmox VE refuses to every token: set credentials.rootSecretRef of the ProxmoxCluster, or leave it out"
+    );
+    Err(Verdict::new(ContainerReason::NeedsRootCredential, message))
 }
 
 fn permissions(seen: &Seen) -> Result<(), Verdict> {

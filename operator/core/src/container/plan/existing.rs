@@ -1,6 +1,6 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
-use super::target_of;
+use super::{other_kind, target_of};
 use crate::container::options::{describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
@@ -9,7 +9,7 @@ use crate::container::step::{MarkGuest, MarkPurpose, Plan, Step, Verdict};
 use crate::container::want::Want;
 use crate::digest::of_parts;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{Adoption, ChangeClass, Origin, PendingChange, RebootPolicy};
+use zentoria_api::container::{Adoption, ChangeClass, Created, Origin, PendingChange, RebootPolicy};
 use zentoria_api::wire::GUEST_TAG;
 use zentoria_types::mark::{Description, Mark};
 use zentoria_types::property::PropertyString;
@@ -18,6 +18,9 @@ use zentoria_types::tags::Tags;
 
 /// The plan for a guest that exists.
 pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
+    if guest.qemu {
+        return Plan::say(other_kind(want, seen));
+    }
     if let Some(verdict) = locked(seen, guest) {
         return Plan::say(verdict);
     }
@@ -43,9 +46,7 @@ pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
             ContainerReason::MarkUnreadable,
             format!("the mark in the notes of guest {vmid} cannot be read ({error}): restore it, or remove the line"),
         )),
-        Ownership::Unmarked if want.adoption == Adoption::IfExists && !seen.recorded.is_in_making() => {
-            adopt(want, guest)
-        }
+        Ownership::Unmarked if want.adoption == Adoption::IfExists && !is_being_made(seen) => adopt(want, guest),
         Ownership::Unmarked => stranger(want, seen, guest, "carries no mark of ours"),
         Ownership::Foreign(mark) => {
             let owner = format!("belongs to {}/{} of estate {}", mark.namespace, mark.name, mark.estate);
@@ -58,7 +59,7 @@ pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
 fn locked(seen: &Seen, guest: &Guest) -> Option<Verdict> {
     let lock = guest.config.lock()?;
     let vmid = guest.vmid;
-    if lock == "create" && seen.recorded.is_in_making() {
+    if lock == "create" && is_being_made(seen) {
         return Some(Verdict::new(
             ContainerReason::StaleLock,
             format!(
@@ -77,10 +78,19 @@ fn locked(seen: &Seen, guest: &Guest) -> Option<Verdict> {
     ))
 }
 
+/// We set out to create or clone a guest and are not done. What comes to be ours by its mark is never "made".
+fn is_being_made(seen: &Seen) -> bool {
+    let made = |created: &Created| match created.origin {
+        Origin::Template | Origin::Clone => created.finished_at.is_none(),
+        Origin::Adopted | Origin::TakenBack => false,
+    };
+    seen.recorded.created.as_ref().is_some_and(made)
+}
+
 /// A guest at our VMID that is not ours.
 fn stranger(want: &Want, seen: &Seen, guest: &Guest, what: &str) -> Plan {
     let vmid = guest.vmid;
-    if want.vmid.is_none() && seen.recorded.is_in_making() {
+    if want.vmid.is_none() && is_being_made(seen) {
         return Plan {
             target: Some(target_of(guest)),
             steps: vec![Step::ForgetVmid],
@@ -134,7 +144,10 @@ fn take_back(want: &Want, guest: &Guest, mark_found: &Mark) -> Plan {
 }
 
 fn rebind(want: &Want, guest: &Guest) -> Plan {
-    let description = describe(&text_of(guest), Some(&want.identity.mark(guest.vmid)));
+    let mut ours = want.identity.mark(guest.vmid);
+    let found = Description::parse(guest.config.description()).ok().and_then(|description| description.mark);
+    ours.extra = found.map(|mark| mark.extra).unwrap_or_default();
+    let description = describe(&text_of(guest), Some(&ours));
     mark(guest, MarkPurpose::Rebind, Some(description), None, "is re-bound to this control plane")
 }
 
@@ -164,8 +177,10 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         let verdict = Verdict::new(ContainerReason::Resizing, "its root disk grows");
         return Plan { target: Some(target_of(guest)), steps, pending, verdict, notes };
     }
-    if seen.recorded.is_in_making() {
+    if is_being_made(seen) {
         steps.push(Step::ClearFirewall);
+    }
+    if seen.recorded.is_in_making() {
         steps.push(Step::Finish);
     }
     let (step, verdict) = power(want, seen, guest);

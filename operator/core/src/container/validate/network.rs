@@ -34,6 +34,15 @@ pub(super) fn interface(
     let mut addresses = Vec::new();
     addresses.extend(ipv4(spec, defaults, &mut keys)?);
     addresses.extend(ipv6(spec, defaults, &mut keys)?);
+    if !ours {
+        // The guest came with its gateways, and cluster defaults do not apply to it: what is not named stays.
+        let named = |gateway: Option<&String>| gateway.is_some();
+        keys.retain(|key, _| match *key {
+            "gw" => named(spec.ipv4.as_ref().and_then(|ipv4| ipv4.gateway.as_ref())),
+            "gw6" => named(spec.ipv6.as_ref().and_then(|ipv6| ipv6.gateway.as_ref())),
+            _ => true,
+        });
+    }
     Ok(Some(Interface { keys: Keys(keys), addresses }))
 }
 

@@ -1,0 +1,10 @@
+//! The ProxmoxCluster controller: connects, polls, counts, and shuts the gate before anything is written to a cluster
+//! that is not what it should be.
+
+mod poller;
+mod reconcile;
+pub mod registry;
+mod secrets;
+
+pub use reconcile::reconcile;
+pub use secrets::refers_to;

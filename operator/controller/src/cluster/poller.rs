@@ -1,0 +1,214 @@
+//! The poll of one cluster: one look serves all containers; who is concerned by a difference is woken.
+
+use super::registry::{Gate, View};
+use crate::context::{Context, key_of, reference};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::{info, warn};
+use zentoria_api::ProxmoxCluster;
+use zentoria_api::cluster::{Breaker, GuestCounts};
+use zentoria_api::wire::ACKNOWLEDGE_ANNOTATION;
+use zentoria_core::cluster::report::Sight;
+use zentoria_core::cluster::{breaker, identity, permissions, span};
+use zentoria_ops::cluster::{Cluster, Glance, Look, PollError};
+use zentoria_types::mark::EstateId;
+use zentoria_types::vmid::Vmid;
+
+/// How often version, identity and quorum are asked for: every so many polls.
+const GLANCE_EVERY: u32 = 3;
+
+/// Polls until it is aborted.
+pub(super) async fn poll_forever(context: Arc<Context>, name: String, cluster: Arc<Cluster>) {
+    let mut poller = Poller { context, name, cluster, round: 0, glance: None, missing: None, failed: false };
+    loop {
+        let Some(object) = poller.context.cluster(&poller.name) else { return };
+        let interval = span::parse(&object.spec.poll.interval).unwrap_or(Duration::from_secs(10));
+        let started = Instant::now();
+        poller.tick(&object, interval).await;
+        tokio::time::sleep(interval.saturating_sub(started.elapsed()).max(Duration::from_millis(100))).await;
+    }
+}
+
+struct Poller {
+    context: Arc<Context>,
+    name: String,
+    cluster: Arc<Cluster>,
+    round: u32,
+    glance: Option<Glance>,
+    missing: Option<(Instant, Vec<String>)>,
+    failed: bool,
+}
+
+impl Poller {
+    async fn tick(&mut self, object: &ProxmoxCluster, interval: Duration) {
+        let answer = self.ask(object).await;
+        self.round = self.round.wrapping_add(1);
+        let mut view = self.context.registry.view(&self.name).unwrap_or_default();
+        match answer {
+            Ok(look) => {
+                if self.failed {
+                    info!(cluster = self.name, "Proxmox VE answers again");
+                }
+                self.failed = false;
+                view.problem = None;
+                self.take_in(object, &look, &mut view, interval).await;
+            }
+            Err(problem) => {
+                if !self.failed {
+                    warn!(cluster = self.name, reason = %problem.reason, message = problem.message, "the poll failed");
+                }
+                self.failed = true;
+                let message = format!("ProxmoxCluster {}: {}: {}", self.name, problem.reason, problem.message);
+                self.context.registry.set_gate(&self.name, &self.cluster, Gate::Shut(message));
+                view.problem = Some(problem);
+            }
+        }
+        let metrics = &self.context.metrics;
+        for (node, tasks) in self.cluster.tasks_in_flight() {
+            metrics.set_tasks_in_flight(&self.name, &node, tasks);
+        }
+        if self.context.registry.set_view(&self.name, &self.cluster, view) {
+            self.context.clusters.wake.wake(ObjectRef::new(&self.name));
+        }
+    }
+
+    /// Who is it, may we, and what is there.
+    async fn ask(&mut self, object: &ProxmoxCluster) -> Result<Look, PollError> {
+        if self.failed || self.glance.is_none() || self.round.is_multiple_of(GLANCE_EVERY) {
+            self.glance = Some(self.cluster.glance().await?);
+            self.preflight(object, false).await?;
+        }
+        self.cluster.look().await
+    }
+
+    /// Asked when it was long ago, when something was missing, and when guests have vanished.
+    async fn preflight(&mut self, object: &ProxmoxCluster, now: bool) -> Result<(), PollError> {
+        let full_resync = span::parse(&object.spec.poll.full_resync).unwrap_or(Duration::from_secs(600));
+        let held = self.missing.as_ref().is_some_and(|(at, missing)| missing.is_empty() && at.elapsed() < full_resync);
+        if held && !now && !self.failed {
+            return Ok(());
+        }
+        let held = self.cluster.permissions().await?;
+        let missing = permissions::missing(&object.spec, &held);
+        self.cluster.set_missing_permissions(missing.clone());
+        self.missing = Some((Instant::now(), missing));
+        Ok(())
+    }
+
+    /// The gate is set before anybody sees the look.
+    async fn take_in(&mut self, object: &ProxmoxCluster, look: &Look, view: &mut View, interval: Duration) {
+        let managed = self.managed();
+        let present = look.present();
+        if managed.iter().any(|vmid| !present.contains(vmid))
+            && let Err(problem) = self.preflight(object, true).await
+        {
+            view.problem = Some(problem);
+        }
+        view.breaker = self.breaker(object, &managed, &present);
+        let gate = self.gate(view);
+        let opened = self.context.registry.set_gate(&self.name, &self.cluster, gate.clone());
+        let mut concerned = self.cluster.publish(look).changed;
+        if gate == Gate::Open {
+            concerned.extend(self.cluster.resync(interval).await);
+        }
+        view.sight = Some(self.sight(object));
+        if opened {
+            info!(cluster = self.name, "open");
+            self.context.wake_containers_on(&self.name);
+        } else {
+            self.wake(&concerned);
+        }
+    }
+
+    fn missing(&self) -> Vec<String> {
+        self.missing.as_ref().map(|(_, missing)| missing.clone()).unwrap_or_default()
+    }
+
+    fn gate(&self, view: &View) -> Gate {
+        if let Some(problem) = &view.problem {
+            return Gate::Shut(problem.message.clone());
+        }
+        if let Some(breaker) = &view.breaker {
+            return Gate::Breaker(breaker.message.clone());
+        }
+        // Who cannot see everything must not conclude anything from what it does not see.
+        let blind: Vec<String> = self.missing().into_iter().filter(|lack| lack.contains(".Audit")).collect();
+        if !blind.is_empty() {
+            return Gate::Shut(format!("the operator's token lacks {}", blind.join(", ")));
+        }
+        if self.glance.as_ref().and_then(|glance| glance.quorate) == Some(false) {
+            return Gate::Shut("the cluster has no quorum".to_owned());
+        }
+        Gate::Open
+    }
+
+    /// VMIDs of the guests that we have.
+    fn managed(&self) -> BTreeSet<Vmid> {
+        let containers = self.context.containers_on(&self.name);
+        let finished = containers.iter().filter_map(|container| {
+            let status = container.status.as_ref()?;
+            status.created.as_ref()?.finished_at.as_ref()?;
+            // One that was found gone is not found gone again.
+            status.power.as_ref()?;
+            Vmid::new(status.vmid?.0).ok()
+        });
+        finished.collect()
+    }
+
+    fn breaker(&self, object: &ProxmoxCluster, managed: &BTreeSet<Vmid>, present: &BTreeSet<Vmid>) -> Option<Breaker> {
+        let acknowledged = object.annotations().get(ACKNOWLEDGE_ANNOTATION).map(String::as_str);
+        let status = object.status.clone().unwrap_or_default();
+        let changed = match (&status.identity, &self.glance) {
+            (Some(before), Some(glance)) => identity::changed(before, &glance.identity, acknowledged),
+            _ => None,
+        };
+        changed.or_else(|| {
+            let recent = breaker::recent_destroys(&status.destroys, Timestamp::now());
+            let destroyed = recent.iter().filter_map(|destroy| Vmid::new(destroy.vmid.0).ok()).collect();
+            breaker::missing_guests(&object.spec.safety.missing_guests, managed, present, &destroyed, acknowledged)
+        })
+    }
+
+    fn sight(&self, object: &ProxmoxCluster) -> Sight {
+        let Glance { version, identity, quorate } = self.glance.clone().unwrap_or_default();
+        let census = match EstateId::new(object.spec.estate_id.clone()) {
+            Ok(estate) => self.cluster.census(&estate, &self.context.control_plane),
+            Err(_) => zentoria_ops::cluster::Census::default(),
+        };
+        let copies = census.copies.iter().map(|(vmid, of)| format!("CopyOf {of} at {vmid}")).collect::<Vec<_>>();
+        let guests = GuestCounts {
+            managed: census.ours,
+            unmanaged: census.unmarked,
+            foreign: census.foreign,
+            copies: u32::try_from(census.copies.len()).unwrap_or(u32::MAX),
+            retained: census.retained,
+        };
+        Sight {
+            version,
+            identity,
+            quorate,
+            nodes: self.cluster.node_statuses(),
+            guests,
+            foreign_control_planes: census.control_planes.iter().map(ToString::to_string).collect(),
+            copies,
+            missing_permissions: self.missing(),
+        }
+    }
+
+    fn wake(&self, concerned: &BTreeSet<Vmid>) {
+        if concerned.is_empty() {
+            return;
+        }
+        for container in self.context.containers_on(&self.name) {
+            let vmid = container.status.as_ref().and_then(|status| status.vmid).or(container.spec.vmid);
+            if vmid.and_then(|vmid| Vmid::new(vmid.0).ok()).is_some_and(|vmid| concerned.contains(&vmid)) {
+                self.context.containers.wake.wake(reference(&key_of(&container)));
+            }
+        }
+    }
+}
+

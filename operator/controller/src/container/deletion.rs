@@ -1,0 +1,162 @@
+//! Deletion: the guest is let go by policy, then the object may go.
+
+use super::journal::StatusJournal;
+use super::outcome;
+use super::report::{Saying, report};
+use crate::cluster::registry::Gate;
+use crate::context::{Context, is_paused, key_of, reference};
+use crate::estate;
+use crate::runtime::events::{Event, EventType};
+use crate::runtime::write::WriteError;
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::{Api, Resource, ResourceExt};
+use std::sync::Arc;
+use std::time::Duration;
+use zentoria_api::common::Mode;
+use zentoria_api::conditions::ContainerReason;
+use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_core::cluster::breaker;
+use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
+use zentoria_core::container::guard::guard_delete;
+use zentoria_core::container::seen::TaskFact;
+use zentoria_core::container::step::{Step, Verdict};
+use zentoria_ops::cluster::Cluster;
+use zentoria_ops::container::act::{Actor, Done, act};
+use zentoria_ops::container::observe::{recorded, remains};
+use zentoria_ops::failure::Failure;
+use zentoria_types::upid::Upid;
+use zentoria_types::vmid::Vmid;
+
+/// Lets the guest go, then the object.
+pub async fn delete(
+    context: &Arc<Context>,
+    object: Arc<ZentoriaContainer>,
+    cluster: Option<Arc<ProxmoxCluster>>,
+) -> Result<Action, WriteError> {
+    if !context.containers.finalizer.is_on(&*object) {
+        return Ok(Action::await_change());
+    }
+    let bye = Bye { context, object: &object, now: Timestamp::now() };
+    let never_had_one = object.status.as_ref().is_none_or(|status| status.created.is_none());
+    let Some(cluster) = cluster else {
+        return bye.let_go("the ProxmoxCluster is gone: whatever guest there is stays").await;
+    };
+    if never_had_one {
+        return bye.let_go("there was no guest of ours").await;
+    }
+    if is_paused(object.as_ref()) || object.spec.suspend {
+        return bye.say(&Verdict::new(ContainerReason::Paused, "paused: the deletion waits")).await;
+    }
+    match context.registry.gate(&cluster.name_any()) {
+        Some((pve, Gate::Open)) => bye.carry_out(&cluster, &pve).await,
+        Some((_, Gate::Breaker(message))) => {
+            bye.say(&Verdict::about(ContainerReason::BreakerOpen, cluster.name_any(), message)).await
+        }
+        Some((_, Gate::Shut(message))) => {
+            bye.say(&Verdict::about(ContainerReason::ClusterNotReady, cluster.name_any(), message)).await
+        }
+        Some((_, Gate::Connecting)) | None => Ok(Action::requeue(Duration::from_secs(5))),
+    }
+}
+
+struct Bye<'a> {
+    context: &'a Arc<Context>,
+    object: &'a Arc<ZentoriaContainer>,
+    now: Timestamp,
+}
+
+impl Bye<'_> {
+    async fn carry_out(&self, cluster: &ProxmoxCluster, pve: &Arc<Cluster>) -> Result<Action, WriteError> {
+        let status = self.object.status.clone().unwrap_or_default();
+        let key = key_of(self.object);
+        let Some(identity) = self.context.identity(cluster, key.clone()) else {
+            return self.let_go("the estate has no usable id, so no guest can be ours").await;
+        };
+        let spec_vmid = self.object.spec.vmid.and_then(|vmid| Vmid::new(vmid.0).ok());
+        let (guest, task, fresh) = remains(pve, &key, &status, spec_vmid).await;
+        let destroys = cluster.status.as_ref().map(|status| status.destroys.clone()).unwrap_or_default();
+        let farewell = Farewell {
+            identity: identity.clone(),
+            mode: if self.object.spec.mode.is_some() { Mode::Observe } else { cluster.spec.mode },
+            policy: self.object.spec.deletion_policy,
+            final_backup: cluster.spec.safety.final_backup,
+            destroys_left: breaker::destroys_left(&cluster.spec.safety, &destroys, self.now),
+        };
+        let seen = Remains { now: self.now, guest, task, recorded: recorded(&status) };
+        let plan = match plan_delete(&farewell, &seen) {
+            DeletionPlan::Done(what) => return self.let_go(&what).await,
+            DeletionPlan::Pending(plan) => guard_delete(plan, &farewell, &seen.guest),
+        };
+        let journal = StatusJournal::new(self.context, Arc::clone(self.object), self.now);
+        if !matches!(seen.task, TaskFact::None | TaskFact::Running(_)) {
+            use zentoria_ops::journal::Journal;
+            let upid = status.task.as_ref().and_then(|task| task.upid.as_ref());
+            if let Some(upid) = upid.and_then(|upid| upid.parse::<Upid>().ok()) {
+                pve.forget_task(&upid);
+            }
+            journal.ended();
+        }
+        let actor = Actor { cluster: pve, identity: &identity, journal: &journal, fresh };
+        let done = act(&actor, &plan).await;
+        let verdict = match &done {
+            Done::Failed(Failure::Say(verdict)) => verdict.clone(),
+            Done::Failed(Failure::Fenced) => return Ok(Action::await_change()),
+            Done::Queued => Verdict::new(ContainerReason::WaitingForSlot, "the deletion waits for a task slot"),
+            Done::Nothing | Done::Changed(_) | Done::InFlight(..) | Done::Failed(Failure::Replan(_)) => {
+                plan.verdict.clone()
+            }
+        };
+        let (stored, working) = journal.working();
+        report(self.context, &stored, &working, &status, &Saying::only(&verdict), self.now).await?;
+        if plan.steps.iter().any(|step| matches!(step, Step::Mark(_))) && matches!(done, Done::Changed(_)) {
+            return self.let_go("the guest is retained").await;
+        }
+        if verdict.reason == ContainerReason::DeletionBreaker {
+            return Ok(Action::requeue(self.until_next_destroy(&destroys)));
+        }
+        Ok(outcome::next(self.context, &reference(&key), verdict.reason, Some(&done)))
+    }
+
+    fn until_next_destroy(&self, destroys: &[zentoria_api::cluster::Destroy]) -> Duration {
+        let next = breaker::next_destroy_at(destroys, self.now);
+        let wait = next.map(|at| at.duration_since(self.now).unsigned_abs()).unwrap_or(Duration::from_secs(600));
+        wait.clamp(Duration::from_secs(1), Duration::from_secs(3600))
+    }
+
+    /// Removes the finalizer; says what became of the guest.
+    async fn let_go(&self, what: &str) -> Result<Action, WriteError> {
+        let api: Api<ZentoriaContainer> =
+            Api::namespaced(self.context.client.clone(), &self.object.namespace().unwrap_or_default());
+        let event = Event {
+            type_: EventType::Normal,
+            reason: "Deleted".into(),
+            action: "Delete".into(),
+            note: format!("the object goes: {what}"),
+        };
+        self.context.containers.finalizer.remove(&api, &**self.object).await?;
+        self.context.events.publish(self.object.object_ref(&()), event);
+        let key = key_of(self.object);
+        for name in [&self.object.spec.cluster_ref.name] {
+            if let Some((pve, _)) = self.context.registry.gate(name) {
+                pve.forget(&key);
+                if let Some(vmid) = self.object.status.as_ref().and_then(|status| status.vmid) {
+                    if let Ok(vmid) = Vmid::new(vmid.0) {
+                        pve.invalidate(vmid);
+                    }
+                }
+            }
+            self.context.clusters.wake.wake(kube::runtime::reflector::ObjectRef::new(name));
+        }
+        self.context.containers.latest.forget(self.object);
+        self.context.containers.backoff.reset(&reference(&key));
+        estate::wake_related(self.context, self.object);
+        Ok(Action::await_change())
+    }
+
+    async fn say(&self, verdict: &Verdict) -> Result<Action, WriteError> {
+        let status = self.object.status.clone().unwrap_or_default();
+        report(self.context, self.object, &status, &status, &Saying::only(verdict), self.now).await?;
+        Ok(outcome::next(self.context, &reference(&key_of(self.object)), verdict.reason, None))
+    }
+}

@@ -1,0 +1,136 @@
+//! The journal in a status: intents are stored before the call, the rest goes with the report.
+
+use crate::context::Context;
+use crate::runtime::status::{Precondition, Written};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{Api, ResourceExt};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zentoria_api::cluster::Destroy;
+use zentoria_api::common::VmidField;
+use zentoria_api::container::{Created, Origin, TaskAction, TaskStatus, ZentoriaContainerStatus};
+use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_core::cluster::breaker;
+use zentoria_ops::journal::{Intent, Journal, JournalError};
+use zentoria_types::names::NodeName;
+use zentoria_types::upid::Upid;
+use zentoria_types::vmid::Vmid;
+
+struct Working {
+    /// The object as it was stored last.
+    object: Arc<ZentoriaContainer>,
+    /// Its status with what has happened since.
+    status: ZentoriaContainerStatus,
+}
+
+/// The journal of one reconcile.
+pub struct StatusJournal<'a> {
+    context: &'a Context,
+    api: Api<ZentoriaContainer>,
+    now: Timestamp,
+    working: Mutex<Working>,
+}
+
+impl<'a> StatusJournal<'a> {
+    /// A journal on this version of the object.
+    pub fn new(context: &'a Context, object: Arc<ZentoriaContainer>, now: Timestamp) -> Self {
+        let namespace = object.namespace().unwrap_or_default();
+        let status = object.status.clone().unwrap_or_default();
+        let api = Api::namespaced(context.client.clone(), &namespace);
+        Self { context, api, now, working: Mutex::new(Working { object, status }) }
+    }
+
+    /// The object as stored last, and the status to report on.
+    pub fn working(&self) -> (Arc<ZentoriaContainer>, ZentoriaContainerStatus) {
+        let working = self.lock();
+        (Arc::clone(&working.object), working.status.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Working> {
+        self.working.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stores the status on the very version that was planned from: whoever planned from another one loses.
+    async fn store(&self) -> Result<(), JournalError> {
+        let (object, status) = self.working();
+        let written = self.context.status.patch_if_changed(&self.api, &*object, &status, Precondition::Unchanged).await;
+        match written {
+            Ok(Written::Patched(object)) => {
+                self.lock().object = self.context.containers.latest.wrote(*object);
+                Ok(())
+            }
+            Ok(Written::Unchanged) => Ok(()),
+            Ok(Written::Gone) => Err(JournalError("the object is gone".into())),
+            Err(error) => Err(JournalError(error.to_string())),
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for StatusJournal<'_> {
+    async fn intent(&self, intent: Intent) -> Result<(), JournalError> {
+        let Intent { vmid, node, action, origin, defaults } = intent;
+        {
+            let mut working = self.lock();
+            let status = &mut working.status;
+            status.vmid = Some(VmidField(vmid.get()));
+            status.node = Some(node.to_string());
+            status.created = Some(Created { origin, intent_at: Time(self.now), finished_at: None });
+            status.defaults = Some(defaults);
+            status.power = None;
+            status.task = Some(TaskStatus { action, started_at: Time(self.now), upid: None });
+        }
+        self.store().await
+    }
+
+    fn started(&self, action: TaskAction, upid: &Upid) {
+        let task = TaskStatus { action, started_at: Time(self.now), upid: Some(upid.to_string()) };
+        self.lock().status.task = Some(task);
+    }
+
+    fn ended(&self) {
+        self.lock().status.task = None;
+    }
+
+    fn finished(&self, vmid: Vmid, node: &NodeName, origin: Option<Origin>) {
+        let mut working = self.lock();
+        let status = &mut working.status;
+        status.vmid = Some(VmidField(vmid.get()));
+        status.node = Some(node.to_string());
+        let previous = status.created.take();
+        let origin = origin.or(previous.as_ref().map(|created| created.origin)).unwrap_or(Origin::TakenBack);
+        let intent_at = previous.map_or(Time(self.now), |created| created.intent_at);
+        status.created = Some(Created { origin, intent_at, finished_at: Some(Time(self.now)) });
+        status.task = None;
+    }
+
+    fn forget(&self) {
+        let mut working = self.lock();
+        let status = &mut working.status;
+        (status.vmid, status.node, status.created, status.defaults, status.task) = (None, None, None, None, None);
+    }
+
+    async fn destroying(&self, vmid: Vmid) -> Result<(), JournalError> {
+        let name = self.lock().object.spec.cluster_ref.name.clone();
+        let cluster = self.context.cluster(&name).ok_or_else(|| JournalError("the ProxmoxCluster is gone".into()))?;
+        let mut status = cluster.status.clone().unwrap_or_default();
+        status.destroys = breaker::recent_destroys(&status.destroys, self.now);
+        if breaker::destroys_left(&cluster.spec.safety, &status.destroys, self.now) == 0 {
+            return Err(JournalError("safety.maxDestroysPerHour is used up meanwhile".into()));
+        }
+        status.destroys.push(Destroy { vmid: VmidField(vmid.get()), at: Time(self.now) });
+        let api: Api<ProxmoxCluster> = Api::all(self.context.client.clone());
+        // Unchanged: two deletions at once must not count as one.
+        let written = self.context.status.patch_if_changed(&api, &*cluster, &status, Precondition::Unchanged).await;
+        match written {
+            Ok(Written::Patched(object)) => {
+                self.context.clusters.latest.wrote(*object);
+                Ok(())
+            }
+            Ok(Written::Unchanged | Written::Gone) => Err(JournalError("the destruction could not be counted".into())),
+            Err(error) => Err(JournalError(error.to_string())),
+        }
+    }
+}
+

@@ -1,0 +1,57 @@
+//! When to look again.
+
+use crate::context::Context;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use std::time::Duration;
+use zentoria_api::ZentoriaContainer;
+use zentoria_api::conditions::{ContainerReason, Phase};
+use zentoria_ops::container::act::Done;
+use zentoria_ops::failure::Failure;
+
+/// Waiting is ended by an event; this is the backstop.
+const WAIT: Duration = Duration::from_secs(300);
+/// A person must change something, which is an event, too.
+const STALL: Duration = Duration::from_secs(1800);
+/// A task's end wakes; this is the backstop.
+const TASK: Duration = Duration::from_secs(60);
+
+/// When to look again at a container that says this, after it was acted on like that.
+pub fn next(
+    context: &Context,
+    object: &ObjectRef<ZentoriaContainer>,
+    reason: ContainerReason,
+    done: Option<&Done>,
+) -> Action {
+    let backoff = &context.containers.backoff;
+    match done {
+        Some(Done::InFlight(..)) => {
+            backoff.reset(object);
+            return Action::requeue(TASK);
+        }
+        Some(Done::Queued) => return Action::requeue(TASK),
+        Some(Done::Changed(_)) => {
+            backoff.reset(object);
+            return Action::requeue(Duration::ZERO);
+        }
+        Some(Done::Failed(Failure::Replan(_))) => return Action::requeue(backoff.failed(object).wait.min(REPLAN)),
+        Some(Done::Failed(Failure::Fenced)) => return Action::await_change(),
+        Some(Done::Failed(Failure::Say(_)) | Done::Nothing) | None => {}
+    }
+    match reason.phase() {
+        Phase::Retrying => Action::requeue(backoff.failed(object).wait),
+        Phase::Settled | Phase::Resting | Phase::Silent => {
+            backoff.reset(object);
+            Action::await_change()
+        }
+        Phase::Progressing => Action::requeue(TASK),
+        Phase::Waiting => {
+            backoff.reset(object);
+            Action::requeue(if reason == ContainerReason::WaitingFor { WAIT } else { TASK })
+        }
+        Phase::Stalled => Action::requeue(STALL),
+    }
+}
+
+/// What a plan rested on has changed: look again soon, but not in a circle at full speed.
+const REPLAN: Duration = Duration::from_secs(2);

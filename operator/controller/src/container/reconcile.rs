@@ -1,0 +1,267 @@
+//! One reconcile of one container.
+
+use super::journal::StatusJournal;
+use super::report::{Saying, report};
+use super::{deletion, outcome};
+use crate::cluster::registry::Gate;
+use crate::context::{Context, is_paused, key_of, reference};
+use crate::estate;
+use crate::runtime::finalizer::Finalized;
+use crate::runtime::ssh_key::{self, SshKeyError};
+use crate::runtime::write::WriteError;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::controller::Action;
+use kube::{Api, ResourceExt};
+use std::sync::Arc;
+use tracing::{debug, info, warn};
+use zentoria_api::common::Mode;
+use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::ZentoriaContainerStatus;
+use zentoria_api::wire::{SSH_SECRET_NAME, TAKEOVER_ANNOTATION};
+use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_core::container::guard::guard;
+use zentoria_core::container::plan::plan;
+use zentoria_core::container::seen::{GuestFact, TaskFact};
+use zentoria_core::container::step::{Step, Verdict};
+use zentoria_core::container::validate::{Input, validate};
+use zentoria_core::container::want::Want;
+use zentoria_ops::cluster::Cluster;
+use zentoria_ops::container::act::{Actor, Done, act};
+use zentoria_ops::container::observe::{Known, Observed, observe};
+use zentoria_ops::failure::Failure;
+use zentoria_types::mark::ControlPlaneId;
+use zentoria_types::upid::Upid;
+
+/// One look at a container, and what follows from it.
+///
+/// # Errors
+/// Where the API server could not be written to; it is tried again.
+pub async fn reconcile(object: Arc<ZentoriaContainer>, context: Arc<Context>) -> Result<Action, WriteError> {
+    let object = context.containers.latest.newest(object);
+    let cluster = context.cluster(&object.spec.cluster_ref.name);
+    if cluster.as_ref().is_some_and(|cluster| !context.serves(cluster)) {
+        return Ok(Action::await_change());
+    }
+    if object.metadata.deletion_timestamp.is_some() {
+        return deletion::delete(&context, object, cluster).await;
+    }
+    let now = Timestamp::now();
+    let api: Api<ZentoriaContainer> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
+    let object = match context.containers.finalizer.ensure(&api, &object).await? {
+        Finalized::Patched(object) => context.containers.latest.wrote(*object),
+        Finalized::Unchanged => object,
+        Finalized::Gone => return Ok(Action::await_change()),
+    };
+    let pass = Pass { context: &context, object: &object, now };
+    pass.run(cluster).await
+}
+
+struct Pass<'a> {
+    context: &'a Context,
+    object: &'a Arc<ZentoriaContainer>,
+    now: Timestamp,
+}
+
+impl Pass<'_> {
+    async fn run(&self, cluster: Option<Arc<ProxmoxCluster>>) -> Result<Action, WriteError> {
+        if self.object.spec.suspend || is_paused(self.object.as_ref()) {
+            return self.say(&Verdict::new(ContainerReason::Paused, "paused: the operator looks away")).await;
+        }
+        let name = &self.object.spec.cluster_ref.name;
+        let Some(cluster) = cluster else {
+            let message = format!("spec.clusterRef: there is no ProxmoxCluster {name}");
+            return self.say(&Verdict::about(ContainerReason::ClusterNotFound, name, message)).await;
+        };
+        if cluster.spec.suspend || is_paused(cluster.as_ref()) {
+            return self.say(&Verdict::new(ContainerReason::Paused, format!("ProxmoxCluster {name} is paused"))).await;
+        }
+        let Some(identity) = self.context.identity(&cluster, key_of(self.object)) else {
+            let message = format!("spec.estateId of ProxmoxCluster {name} cannot be used");
+            return self.say(&Verdict::new(ContainerReason::InvalidSpec, message)).await;
+        };
+        let labels = self.context.labels_of(&identity.key.namespace);
+        let input = Input {
+            identity,
+            spec: &self.object.spec,
+            status: self.object.status.as_ref(),
+            cluster: &cluster.spec,
+            namespace_labels: &labels,
+        };
+        let want = match validate(&input) {
+            Ok(want) => want,
+            Err(refusal) => return self.say(&Verdict::new(refusal.reason, refusal.message)).await,
+        };
+        match self.context.registry.gate(name) {
+            Some((pve, Gate::Open)) => self.enforce(&want, &cluster, &pve).await,
+            Some((_, Gate::Breaker(message))) => {
+                self.say(&Verdict::about(ContainerReason::BreakerOpen, name, message)).await
+            }
+            Some((_, Gate::Shut(message))) => {
+                self.say(&Verdict::about(ContainerReason::ClusterNotReady, name, message)).await
+            }
+            Some((_, Gate::Connecting)) | None => Ok(self.connecting().await?),
+        }
+    }
+
+    /// The cluster is being connected: it wakes us. The first sight is still told.
+    async fn connecting(&self) -> Result<Action, WriteError> {
+        if self.object.status.as_ref().is_some_and(|status| !status.conditions.is_empty()) {
+            return Ok(Action::await_change());
+        }
+        self.say(&Verdict::new(ContainerReason::Pending, "the ProxmoxCluster is being connected")).await?;
+        Ok(Action::await_change())
+    }
+
+    async fn enforce(&self, want: &Want, cluster: &ProxmoxCluster, pve: &Arc<Cluster>) -> Result<Action, WriteError> {
+        let status = self.object.status.clone().unwrap_or_default();
+        let known = match self.known(want, cluster, &status).await {
+            Ok(known) => known,
+            Err(verdict) => return self.say(&verdict).await,
+        };
+        let Observed { seen, fresh } = observe(pve, want, &status, known, self.now).await;
+        let plan = guard(plan(want, &seen), want, &seen);
+        debug!(container = %want.identity.key, verdict = ?plan.verdict, steps = plan.steps.len(), "planned");
+        for note in &plan.notes {
+            info!(container = %want.identity.key, note, "note");
+        }
+        let journal = StatusJournal::new(self.context, Arc::clone(self.object), self.now);
+        self.take_up(pve, &status, &seen.task, &journal);
+        let actor = Actor { cluster: pve, identity: &want.identity, journal: &journal, fresh };
+        let done = act(&actor, &plan).await;
+        let (verdict, changes) = spoken(&plan.verdict, &done);
+        let (stored, working) = journal.working();
+        if done == Done::Failed(Failure::Fenced) {
+            warn!(container = %want.identity.key, "not the leader any more; nothing is written");
+            return Ok(Action::await_change());
+        }
+        if let Done::Failed(Failure::Replan(why)) = &done {
+            info!(container = %want.identity.key, why, "planning anew");
+        }
+        let looked = !matches!(seen.task, TaskFact::Running(_));
+        // While a task runs the guest is between two states: what is known of it stays as it is.
+        let guest = match &seen.guest {
+            GuestFact::Unknown { .. } if !looked => None,
+            other => Some(other),
+        };
+        let saying = Saying {
+            verdict: &verdict,
+            mode: Some(want.mode),
+            guest,
+            pending: looked.then_some(plan.pending.as_slice()),
+            changes: &changes,
+        };
+        report(self.context, &stored, &working, &status, &saying, self.now).await?;
+        Ok(self.next(&plan.steps, verdict.reason, &done))
+    }
+
+    /// After the last write to a guest it is looked at once more; a plan that only noted something needs no second look.
+    fn next(&self, steps: &[Step], reason: ContainerReason, done: &Done) -> Action {
+        let object = reference(&key_of(self.object));
+        let done = match done {
+            Done::Changed(_) if !steps.iter().any(Step::writes) => &Done::Nothing,
+            other => other,
+        };
+        if *done == Done::Nothing && !steps.is_empty() {
+            return Action::requeue(std::time::Duration::ZERO);
+        }
+        outcome::next(self.context, &object, reason, Some(done))
+    }
+
+    /// The end of a task is taken up: status names it no longer.
+    fn take_up(&self, pve: &Cluster, status: &ZentoriaContainerStatus, task: &TaskFact, journal: &StatusJournal<'_>) {
+        use zentoria_ops::journal::Journal;
+        match task {
+            TaskFact::None | TaskFact::Running(_) => {
+                if let (TaskFact::Running(upid), Some(named)) = (task, &status.task)
+                    && named.upid.is_none()
+                {
+                    journal.started(named.action, upid);
+                }
+            }
+            TaskFact::NotStarted | TaskFact::Done(_) | TaskFact::Failed { .. } => {
+                let upid = status.task.as_ref().and_then(|task| task.upid.as_ref());
+                if let Some(upid) = upid.and_then(|upid| upid.parse::<Upid>().ok()) {
+                    pve.forget_task(&upid);
+                }
+                journal.ended();
+            }
+        }
+    }
+
+    /// What Kubernetes knows.
+    async fn known(
+        &self,
+        want: &Want,
+        cluster: &ProxmoxCluster,
+        status: &ZentoriaContainerStatus,
+    ) -> Result<Known, Verdict> {
+        let finished = status.created.as_ref().is_some_and(|created| created.finished_at.is_some());
+        let takeover = cluster.annotations().get(TAKEOVER_ANNOTATION);
+        let takeover = takeover.and_then(|cp| ControlPlaneId::new(cp.clone()).ok());
+        let seen_before = status.observed_generation == self.object.metadata.generation;
+        if finished && seen_before {
+            // Nothing of this matters to a guest that is made, but for one that is gone and to be made again.
+            return Ok(Known { takeover, ssh_keys: self.ssh_keys(want, status).await?, ..Known::default() });
+        }
+        let all = self.context.containers_on(&self.object.spec.cluster_ref.name);
+        let (dependencies, cycle) = estate::dependencies(want, &all);
+        Ok(Known {
+            dependencies,
+            cycle,
+            conflict: estate::conflict_of(self.context, self.object, &all),
+            vmids_by_name: estate::vmids_by_name(&want.identity.key.namespace, &all),
+            claimed: estate::claimed_vmids(self.object, &all),
+            takeover,
+            ssh_keys: self.ssh_keys(want, status).await?,
+        })
+    }
+
+    /// The public keys for a new guest: the namespace's own, then the cluster's.
+    async fn ssh_keys(&self, want: &Want, status: &ZentoriaContainerStatus) -> Result<Vec<String>, Verdict> {
+        let gone = status.power.is_none();
+        if want.mode == Mode::Observe || want.source.is_none() || (status.created.is_some() && !gone) {
+            return Ok(Vec::new());
+        }
+        let namespace = &want.identity.key.namespace;
+        let api: Api<Secret> = Api::namespaced(self.context.client.clone(), namespace);
+        let named = self.object.spec.provision.as_ref().and_then(|provision| provision.ssh_key_secret_ref.as_ref());
+        let line = match named {
+            Some(secret) => ssh_key::read(&api, &self.context.writer, &secret.name).await,
+            None => ssh_key::get_or_create(&api, &self.context.writer, namespace, SSH_SECRET_NAME).await,
+        };
+        let name = named.map_or(SSH_SECRET_NAME, |secret| secret.name.as_str());
+        let line = line.map_err(|error| secret_verdict(namespace, name, &error))?;
+        Ok(std::iter::once(line.line).chain(want.ssh_keys.iter().cloned()).collect())
+    }
+
+    /// Says one thing about a container that was not looked at.
+    async fn say(&self, verdict: &Verdict) -> Result<Action, WriteError> {
+        let status = self.object.status.clone().unwrap_or_default();
+        report(self.context, self.object, &status, &status, &Saying::only(verdict), self.now).await?;
+        Ok(outcome::next(self.context, &reference(&key_of(self.object)), verdict.reason, None))
+    }
+}
+
+fn secret_verdict(namespace: &str, name: &str, error: &SshKeyError) -> Verdict {
+    let message = format!("Secret {namespace}/{name} with the SSH key cannot be used: {error}");
+    Verdict::about(ContainerReason::SecretInvalid, name, message)
+}
+
+/// What is said once the plan was acted on.
+fn spoken(planned: &Verdict, done: &Done) -> (Verdict, Vec<String>) {
+    match done {
+        Done::Nothing => (planned.clone(), Vec::new()),
+        Done::Changed(changes) => (planned.clone(), changes.clone()),
+        Done::InFlight(action, changes) => {
+            let verdict = Verdict::new(Step::progress(*action), format!("{action:?} runs in Proxmox VE"));
+            (verdict, changes.clone())
+        }
+        Done::Queued => {
+            let message = "waits for a task slot: spec.limits of the ProxmoxCluster says how many tasks run at once";
+            (Verdict::new(ContainerReason::WaitingForSlot, message), Vec::new())
+        }
+        Done::Failed(Failure::Say(verdict)) => (verdict.clone(), Vec::new()),
+        Done::Failed(Failure::Replan(_) | Failure::Fenced) => (planned.clone(), Vec::new()),
+    }
+}

@@ -1,0 +1,73 @@
+//! Report: one status write, only if something changed, and the events that tell it.
+
+use crate::context::Context;
+use crate::estate;
+use crate::runtime::events::{Event, EventType};
+use crate::runtime::status::{Precondition, Written};
+use crate::runtime::write::WriteError;
+use jiff::Timestamp;
+use kube::{Api, Resource, ResourceExt};
+use std::sync::Arc;
+use zentoria_api::ZentoriaContainer;
+use zentoria_api::common::Mode;
+use zentoria_api::container::{PendingChange, ZentoriaContainerStatus};
+use zentoria_core::container::report::{Facts, events, status};
+use zentoria_core::container::seen::GuestFact;
+use zentoria_core::container::step::Verdict;
+
+/// What is to be said.
+pub struct Saying<'a> {
+    /// The verdict.
+    pub verdict: &'a Verdict,
+    /// The mode, where the spec could be read.
+    pub mode: Option<Mode>,
+    /// The guest, where it was looked at.
+    pub guest: Option<&'a GuestFact>,
+    /// What differs and is not done, where it is known.
+    pub pending: Option<&'a [PendingChange]>,
+    /// Fields that were set right just now.
+    pub changes: &'a [String],
+}
+
+impl<'a> Saying<'a> {
+    /// A verdict alone.
+    pub fn only(verdict: &'a Verdict) -> Self {
+        Self { verdict, mode: None, guest: None, pending: None, changes: &[] }
+    }
+}
+
+/// Writes the status, where it differs from the stored one, and publishes events.
+pub async fn report(
+    context: &Context,
+    stored: &Arc<ZentoriaContainer>,
+    working: &ZentoriaContainerStatus,
+    before: &ZentoriaContainerStatus,
+    saying: &Saying<'_>,
+    now: Timestamp,
+) -> Result<(), WriteError> {
+    let facts = Facts {
+        generation: stored.metadata.generation.unwrap_or_default(),
+        now: &now,
+        mode: saying.mode,
+        guest: saying.guest,
+        pending: saying.pending,
+        changing: !saying.changes.is_empty(),
+        verdict: saying.verdict,
+    };
+    let next = status(working, &facts);
+    let api = Api::namespaced(context.client.clone(), &stored.namespace().unwrap_or_default());
+    let written = context.status.patch_if_changed(&api, &**stored, &next, Precondition::SameObject).await?;
+    for event in events(before, &next, saying.changes) {
+        let type_ = if event.warning { EventType::Warning } else { EventType::Normal };
+        let event = Event { type_, reason: event.reason.into(), action: event.action.into(), note: event.note };
+        context.events.publish(stored.object_ref(&()), event);
+    }
+    if let Written::Patched(object) = written {
+        let object = context.containers.latest.wrote(*object);
+        let ready = |status: &ZentoriaContainerStatus| (status.summary.clone(), status.vmid, status.created.clone());
+        if ready(before) != ready(&next) {
+            estate::wake_related(context, &object);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! What every reconcile shares.
+
+use crate::cluster::registry::Registry;
+use crate::runtime::backoff::Backoff;
+use crate::runtime::events::EventSink;
+use crate::runtime::finalizer::Finalizer;
+use crate::runtime::latest::Latest;
+use crate::runtime::metrics::Metrics;
+use crate::runtime::status::StatusWriter;
+use crate::runtime::wakeups::Wakeups;
+use crate::runtime::write::Writer;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, ResourceExt};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use zentoria_api::wire::PAUSED_ANNOTATION;
+use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_core::container::want::{Identity, Key};
+use zentoria_ops::cluster::Outside;
+use zentoria_types::mark::{ControlPlaneId, EstateId};
+
+/// What reconciles of one kind share.
+pub struct Kind<K: kube::Resource<DynamicType = ()> + 'static> {
+    /// The watch cache.
+    pub store: Store<K>,
+    /// The newest version seen, our own writes among them.
+    pub latest: Latest<K>,
+    /// Pauses after failures.
+    pub backoff: Backoff<ObjectRef<K>>,
+    /// Wakes reconciles.
+    pub wake: Wakeups<K>,
+    /// Holds objects until their deletion is carried out.
+    pub finalizer: Finalizer,
+}
+
+/// What every reconcile shares.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// The operator's own namespace.
+    pub namespace: String,
+    /// Who we are, in marks.
+    pub control_plane: ControlPlaneId,
+    /// Which ProxmoxClusters are ours to serve.
+    pub selector: Option<(String, String)>,
+    /// Containers.
+    pub containers: Kind<ZentoriaContainer>,
+    /// Clusters.
+    pub clusters: Kind<ProxmoxCluster>,
+    /// Namespaces, for their labels.
+    pub namespaces: Store<Namespace>,
+    /// Secrets of the operator's namespace.
+    pub secrets: Store<Secret>,
+    /// The PVE clusters that are connected.
+    pub registry: Registry,
+    /// Writes status.
+    pub status: StatusWriter,
+    /// The gate for every other write.
+    pub writer: Writer,
+    /// Events.
+    pub events: EventSink,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// How PVE is reached, and whether it may be written to.
+    pub outside: Outside,
+}
+
+impl Context {
+    /// The ProxmoxCluster of this name.
+    #[must_use]
+    pub fn cluster(&self, name: &str) -> Option<Arc<ProxmoxCluster>> {
+        self.clusters.store.get(&ObjectRef::new(name)).map(|cluster| self.clusters.latest.newest(cluster))
+    }
+
+    /// Whether this operator serves the cluster.
+    #[must_use]
+    pub fn serves(&self, cluster: &ProxmoxCluster) -> bool {
+        self.selector.as_ref().is_none_or(|(key, value)| cluster.labels().get(key) == Some(value))
+    }
+
+    /// Labels of a namespace.
+    #[must_use]
+    pub fn labels_of(&self, namespace: &str) -> BTreeMap<String, String> {
+        let found = self.namespaces.get(&ObjectRef::new(namespace));
+        found.map(|namespace| namespace.labels().clone()).unwrap_or_default()
+    }
+
+    /// All containers on a cluster, in the newest version.
+    #[must_use]
+    pub fn containers_on(&self, cluster: &str) -> Vec<Arc<ZentoriaContainer>> {
+        let all = self.containers.store.state();
+        all.into_iter()
+            .filter(|container| container.spec.cluster_ref.name == cluster)
+            .map(|container| self.containers.latest.newest(container))
+            .collect()
+    }
+
+    /// Who we are, for a container.
+    #[must_use]
+    pub fn identity(&self, cluster: &ProxmoxCluster, key: Key) -> Option<Identity> {
+        let estate = EstateId::new(cluster.spec.estate_id.clone()).ok()?;
+        Some(Identity { estate, key, control_plane: self.control_plane.clone() })
+    }
+
+    /// Wakes all containers on a cluster.
+    pub fn wake_containers_on(&self, cluster: &str) {
+        for container in self.containers_on(cluster) {
+            self.containers.wake.wake(ObjectRef::from_obj(container.as_ref()));
+        }
+    }
+}
+
+/// The key of a container.
+#[must_use]
+pub fn key_of(container: &ZentoriaContainer) -> Key {
+    Key { namespace: container.namespace().unwrap_or_default(), name: container.name_any() }
+}
+
+/// The reference of a container.
+#[must_use]
+pub fn reference(key: &Key) -> ObjectRef<ZentoriaContainer> {
+    ObjectRef::new(&key.name).within(&key.namespace)
+}
+
+/// `zentoria.ai/paused: "true"`.
+#[must_use]
+pub fn is_paused(object: &impl ResourceExt) -> bool {
+    object.annotations().get(PAUSED_ANNOTATION).is_some_and(|value| value == "true")
+}

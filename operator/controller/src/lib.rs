@@ -1,0 +1,10 @@
+//! The operator: thin controllers over the core and ops. `runtime` holds what every controller needs, `container` and
+//! `cluster` one kind each, `operator` the wiring.
+
+pub mod cluster;
+pub mod container;
+pub mod context;
+pub mod estate;
+pub mod operator;
+pub mod options;
+pub mod runtime;

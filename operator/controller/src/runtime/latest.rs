@@ -1,0 +1,163 @@
+//! The newest version of an object that this process has seen, from the watch cache or from its own write.
+//!
+//! After a status patch the cache still shows the old object for a moment. A reconcile that started from it would not
+//! know what it wrote itself: it could start the same PVE task twice.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use kube::Resource;
+
+/// Answers to our own writes, by uid, until the cache has caught up.
+pub struct Latest<K>(Mutex<HashMap<String, Arc<K>>>);
+
+impl<K> Default for Latest<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Resource> Latest<K> {
+    /// Nothing written yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The newer of the cached object and of what our last write answered. Once the cache has caught up, the memory of
+    /// the write is dropped.
+    #[must_use]
+    pub fn newest(&self, cached: Arc<K>) -> Arc<K> {
+        let Some(uid) = cached.meta().uid.as_deref() else { return cached };
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match written.get(uid) {
+            Some(ours) if is_newer(ours.as_ref(), cached.as_ref()) => Arc::clone(ours),
+            Some(_) => {
+                written.remove(uid);
+                cached
+            }
+            None => cached,
+        }
+    }
+
+    /// Notes the answer to a write of ours.
+    pub fn wrote(&self, object: K) -> Arc<K> {
+        let object = Arc::new(object);
+        if let Some(uid) = object.meta().uid.clone() {
+            let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_stale = written.get(&uid).is_some_and(|known| is_newer(known.as_ref(), object.as_ref()));
+            if !is_stale {
+                written.insert(uid, Arc::clone(&object));
+            }
+        }
+        object
+    }
+
+    /// Drops what is known of an object that is gone, or whose finalizer was removed.
+    pub fn forget(&self, object: &K) {
+        if let Some(uid) = object.meta().uid.as_deref() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        }
+    }
+
+    /// Drops every object of which `is_live` (asked by uid) says no; to be called now and then with the cache's uids,
+    /// for objects that vanished without our doing.
+    pub fn sweep(&self, is_live: impl Fn(&str) -> bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| is_live(uid));
+    }
+
+    /// How many objects are ahead of the cache.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether no object is ahead of the cache.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Compares as numbers, as Kubernetes allows since 1.35; a version that is no number is never newer.
+fn is_newer<K: Resource>(one: &K, other: &K) -> bool {
+    let version = |object: &K| object.meta().resource_version.as_deref().and_then(|text| text.parse::<u128>().ok());
+    match (version(one), version(other)) {
+        (Some(one), Some(other)) => one > other,
+        (Some(_) | None, None) | (None, Some(_)) => false,
+    }
+}
+
+impl<K> fmt::Debug for Latest<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Latest")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::api::ObjectMeta;
+
+    use super::*;
+
+    fn object(uid: &str, version: &str) -> ConfigMap {
+        let metadata = ObjectMeta {
+            uid: Some(uid.to_owned()),
+            resource_version: Some(version.to_owned()),
+            ..ObjectMeta::default()
+        };
+        ConfigMap { metadata, ..ConfigMap::default() }
+    }
+
+    fn version(object: &ConfigMap) -> &str {
+        object.metadata.resource_version.as_deref().unwrap()
+    }
+
+    #[test]
+    fn a_reconcile_never_sees_less_than_what_we_wrote_ourselves() {
+        let latest = Latest::new();
+        latest.wrote(object("a", "10"));
+        for (cached, expected, remembered) in [("9", "10", 1), ("10", "10", 0), ("8", "8", 0)] {
+            // The last row: after the cache has caught up, only the cache counts.
+            assert_eq!(version(&latest.newest(Arc::new(object("a", cached)))), expected, "cached {cached}");
+            assert_eq!(latest.len(), remembered, "cached {cached}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_does_not_replace_a_newer_one() {
+        let latest = Latest::new();
+        latest.wrote(object("a", "10"));
+        latest.wrote(object("a", "9"));
+        assert_eq!(version(&latest.newest(Arc::new(object("a", "7")))), "10");
+    }
+
+    #[test]
+    fn an_object_that_was_created_anew_under_the_same_name_starts_anew() {
+        let latest = Latest::new();
+        latest.wrote(object("a", "10"));
+        assert_eq!(version(&latest.newest(Arc::new(object("b", "3")))), "3");
+    }
+
+    #[test]
+    fn versions_that_are_no_numbers_leave_the_cache_in_charge() {
+        let latest = Latest::new();
+        latest.wrote(object("a", "x10"));
+        assert_eq!(version(&latest.newest(Arc::new(object("a", "x9")))), "x9");
+    }
+
+    #[test]
+    fn objects_that_are_gone_are_dropped() {
+        let latest = Latest::new();
+        for uid in ["a", "b", "c"] {
+            latest.wrote(object(uid, "10"));
+        }
+        latest.forget(&object("a", "10"));
+        latest.sweep(|uid| uid == "c");
+        assert_eq!(latest.len(), 1);
+    }
+}

@@ -1,0 +1,12 @@
+//! The decisions about one container: properties over generated worlds, mutants that must be found, and golden plans.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+mod fixture;
+mod golden;
+mod model;
+mod mutants;
+mod properties;
+mod protection;
+mod strategies;
+mod wish;

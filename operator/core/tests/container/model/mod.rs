@@ -1,0 +1,239 @@
+//! A small Proxmox VE with one operator: plans are applied to it, and what it does was recorded on a real node.
+
+mod pve;
+
+use crate::fixture::{CP, VMID, guest_mut, guest_of, identity, labels};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::collections::BTreeMap;
+use zentoria_api::cluster::ProxmoxClusterSpec;
+use zentoria_api::common::VmidField;
+use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::{
+    Created, Origin, PowerStatus, RunState, ZentoriaContainerSpec, ZentoriaContainerStatus,
+};
+use zentoria_core::Fact;
+use zentoria_core::container::guard::guard;
+use zentoria_core::container::plan::plan;
+use zentoria_core::container::power::needs_cause;
+use zentoria_core::container::seen::{Guest, GuestFact, Recorded, Seen, StopCause};
+use zentoria_core::container::step::{MarkPurpose, Plan, Step};
+use zentoria_core::container::validate::{Input, validate};
+use zentoria_core::container::want::{Refusal, Want};
+use zentoria_types::vmid::Vmid;
+
+pub use pve::{digest_of, new_guest};
+
+/// One container, its cluster, and what is there.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub spec: ZentoriaContainerSpec,
+    pub cluster: ProxmoxClusterSpec,
+    pub seen: Seen,
+    /// Other guests, which may be cloned.
+    pub others: BTreeMap<Vmid, Guest>,
+    /// Firewall configuration that stands at the VMID.
+    pub firewall: bool,
+    /// What a look for the reason of a stop finds.
+    pub cause: StopCause,
+}
+
+impl World {
+    pub fn new(spec: ZentoriaContainerSpec) -> Self {
+        let template = new_guest(crate::fixture::CLONE_SOURCE, &[("memory", "256"), ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:09:00,ip=dhcp,type=veth")]);
+        let sibling = new_guest(400, &[("memory", "1024"), ("mp0", "tank:subvol-400-disk-1,mp=/data,size=1G")]);
+        Self {
+            spec,
+            cluster: crate::fixture::cluster(),
+            seen: crate::fixture::seen(),
+            others: [template, sibling].into_iter().map(|guest| (guest.vmid, guest)).collect(),
+            firewall: true,
+            cause: StopCause::Crash,
+        }
+    }
+
+    /// The wish, as the spec and the status have it now.
+    pub fn want(&self) -> Result<Want, Refusal> {
+        let status = status(&self.seen.recorded);
+        validate(&Input {
+            identity: identity(),
+            spec: &self.spec,
+            status: Some(&status),
+            cluster: &self.cluster,
+            namespace_labels: &labels(),
+        })
+    }
+
+    /// The reason of a stop is asked only where it matters.
+    pub fn look(&mut self) {
+        let stopped = guest_of(&self.seen).is_some_and(|guest| guest.running == Fact::Known(false));
+        self.seen.stop_cause = (stopped && needs_cause(&self.seen)).then(|| Fact::Known(self.cause.clone()));
+    }
+
+    /// What would be done now.
+    pub fn plan(&mut self) -> Plan {
+        self.look();
+        let want = self.want().unwrap();
+        guard(plan(&want, &self.seen), &want, &self.seen)
+    }
+
+    /// Plans once and carries it out.
+    pub fn round(&mut self) -> Plan {
+        let plan = self.plan();
+        let seen_digest = guest_of(&self.seen).and_then(|guest| guest.config.digest.clone());
+        if let Some(target) = &plan.target {
+            assert_eq!(target.digest, seen_digest, "a plan rests on what was seen");
+        }
+        for step in &plan.steps {
+            self.apply(&plan, step);
+        }
+        self.record_power(&plan);
+        plan
+    }
+
+    fn record_power(&mut self, plan: &Plan) {
+        let running = guest_of(&self.seen).map(|guest| guest.running.clone());
+        match running {
+            Some(Fact::Known(true)) => {
+                self.seen.recorded.power = Some(PowerStatus { state: RunState::Running, stopped_by: None });
+            }
+            Some(Fact::Known(false)) if self.seen.recorded.is_finished() => {
+                let stopped_by = match plan.verdict.reason {
+                    ContainerReason::StoppedExternally => plan.verdict.subject.clone(),
+                    _ => self.seen.recorded.power.as_ref().and_then(|power| power.stopped_by.clone()),
+                };
+                self.seen.recorded.power = Some(PowerStatus { state: RunState::Stopped, stopped_by });
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn guest(&mut self) -> &mut Guest {
+        guest_mut(&mut self.seen).expect("a step on a guest that is not there")
+    }
+
+    /// Carries one step out.
+    pub fn apply(&mut self, plan: &Plan, step: &Step) {
+        let target = plan.target.clone().expect("a step without a target");
+        let root = self.seen.cluster.root_credential;
+        match step {
+            Step::Create(create) => {
+                self.must_be_free();
+                assert!(create.options.values().all(|value| !value.is_empty()), "an empty option");
+                pve::check_created_features(create, root);
+                let guest = pve::created(target.vmid, &target.node, &create.options);
+                self.made(guest, Origin::Template, create.defaults.clone());
+            }
+            Step::Clone(clone) => {
+                self.must_be_free();
+                let source = &self.others[&clone.source];
+                assert_eq!((&source.node, &source.node), (&clone.source_node, &target.node));
+                let guest = pve::cloned(source, target.vmid, clone);
+                self.firewall = true;
+                self.made(guest, Origin::Clone, clone.defaults.clone());
+            }
+            Step::Mark(mark) => {
+                let now = self.seen.now;
+                let origin = match mark.purpose {
+                    MarkPurpose::Adopt => Some(Origin::Adopted),
+                    MarkPurpose::TakeBack | MarkPurpose::Rebind => Some(Origin::TakenBack),
+                    MarkPurpose::Retain => None,
+                };
+                let (description, tags) = (mark.description.iter(), mark.tags.iter());
+                let set = description.map(|d| ("description".to_owned(), d.clone()));
+                let set = set.chain(tags.map(|t| ("tags".to_owned(), t.clone()))).collect();
+                pve::put(self.guest(), &set, &[], &[]);
+                if let Some(origin) = origin {
+                    self.seen.recorded.vmid = Some(target.vmid);
+                    self.seen.recorded.created =
+                        Some(Created { origin, intent_at: Time(now), finished_at: Some(Time(now)) });
+                }
+            }
+            Step::Configure(configure) => {
+                assert!(root || !configure.as_root, "root@pam without a password");
+                pve::check_changed_features(configure, self.guest());
+                pve::put(self.guest(), &configure.set, &configure.delete, &configure.revert);
+            }
+            Step::ClearFirewall => {
+                self.guest();
+                self.firewall = false;
+            }
+            Step::Finish => {
+                let now = Time(self.seen.now);
+                let created = self.seen.recorded.created.as_mut().expect("finished what was never begun");
+                created.finished_at.get_or_insert(now);
+            }
+            Step::Resize { to } => pve::resize(self.guest(), *to),
+            Step::Start => {
+                assert!(self.seen.recorded.is_finished(), "started before it was finished");
+                pve::start(self.guest());
+            }
+            Step::Shutdown => {
+                pve::stop(self.guest());
+                self.cause = StopCause::Ours;
+            }
+            Step::Reboot => {
+                pve::stop(self.guest());
+                pve::start(self.guest());
+            }
+            Step::Destroy => {
+                assert_eq!(self.guest().running, Fact::Known(false), "Proxmox VE destroys no running guest");
+                self.seen.guest = GuestFact::Absent;
+            }
+            Step::ForgetVmid => {
+                self.seen.recorded = Recorded::default();
+                self.seen.guest = GuestFact::NoVmid;
+                self.seen.cluster.taken.insert(target.vmid);
+            }
+        }
+    }
+
+    fn must_be_free(&self) {
+        assert!(guest_of(&self.seen).is_none(), "Proxmox VE makes no second guest at a VMID");
+    }
+
+    fn made(&mut self, guest: Guest, origin: Origin, defaults: zentoria_api::container::RecordedDefaults) {
+        let now = Time(self.seen.now);
+        self.seen.recorded = Recorded {
+            vmid: Some(guest.vmid),
+            created: Some(Created { origin, intent_at: now, finished_at: None }),
+            defaults: Some(defaults),
+            power: None,
+        };
+        self.seen.guest = GuestFact::Present(Box::new(guest));
+    }
+
+    /// Whether the guest carries our mark, as the very bytes.
+    pub fn is_marked(&self) -> bool {
+        let Some(guest) = guest_of(&self.seen) else { return false };
+        let names = |line: &str, vmid: Vmid| {
+            line.starts_with("<!-- zentoria.ai/v1 ")
+                && line.contains(&format!(" cp={CP} "))
+                && line.contains(&format!(" vmid={vmid} "))
+        };
+        guest.config.description().lines().any(|line| names(line, guest.vmid))
+    }
+}
+
+/// The status that such a record stands for.
+pub fn status(recorded: &Recorded) -> ZentoriaContainerStatus {
+    ZentoriaContainerStatus {
+        vmid: recorded.vmid.map(|vmid| VmidField(vmid.get())),
+        created: recorded.created.clone(),
+        defaults: recorded.defaults.clone(),
+        power: recorded.power.clone(),
+        ..ZentoriaContainerStatus::default()
+    }
+}
+
+/// A world in which the guest is there, with these options over the usual ones.
+pub fn with_guest(spec: ZentoriaContainerSpec, description: &str, options: &[(&str, &str)], running: bool) -> World {
+    let mut world = World::new(spec);
+    let mut guest = new_guest(VMID, options);
+    if !description.is_empty() {
+        guest.config.current.insert("description".into(), description.into());
+    }
+    guest.running = Fact::Known(running);
+    guest.config.digest = digest_of(&guest.config);
+    world.seen.guest = GuestFact::Present(Box::new(guest));
+    world
+}

@@ -1,0 +1,196 @@
+//! Mutants: what the tests would say if a safeguard were gone. Each is the real code over facts that hide what the
+//! safeguard looks at.
+
+use crate::fixture::{CP, OLD_CP, VMID, Whose, guest_mut, guest_of};
+use crate::protection::{deletion_guard_protects, guard_protects, planner_protects};
+use zentoria_api::cluster::FinalBackup;
+use zentoria_api::container::{Adoption, DeletionPolicy};
+use zentoria_core::container::delete::Farewell;
+use zentoria_core::container::guard::{guard, guard_delete};
+use zentoria_core::container::plan::plan;
+use zentoria_core::container::seen::{GuestFact, Seen};
+use zentoria_core::container::step::Plan;
+use zentoria_core::container::want::Want;
+
+/// The guard, but it sees other facts than there are.
+fn guard_over(change: impl Fn(&mut Seen)) -> impl Fn(Plan, &Want, &Seen) -> Plan {
+    move |plan, want, seen| {
+        let mut seen = seen.clone();
+        change(&mut seen);
+        guard(plan, want, &seen)
+    }
+}
+
+fn identity_guard(plan: Plan, _: &Want, _: &Seen) -> Plan {
+    plan
+}
+
+fn rewrite(seen: &mut Seen, change: impl Fn(&str) -> String) {
+    if let Some(guest) = guest_mut(seen) {
+        let next = change(guest.config.description());
+        guest.config.current.insert("description".into(), next);
+    }
+}
+
+/// The answer of the ownership check turned round: what is ours looks like nobody's, and the other way.
+fn inverted(seen: &mut Seen) {
+    rewrite(seen, |description| {
+        let text: Vec<&str> = description.lines().filter(|line| !line.starts_with("<!-- zentoria.ai/")).collect();
+        let text = text.join("\n");
+        let ours = [Whose::Ours, Whose::OursRetained, Whose::OursOfALaterVersion];
+        let was_ours = ours.iter().any(|whose| whose.line().is_some_and(|line| description.lines().eq(
+            text.lines().chain(line.lines())
+        )));
+        if was_ours { text } else { Whose::Ours.description(&text) }
+    });
+}
+
+fn is_found(outcome: Result<(), String>, harm: &str) {
+    let found = outcome.expect_err("a mutant lives");
+    assert!(found.starts_with(harm), "found {found:?}, and not {harm:?}");
+}
+
+fn deletion_over(
+    change: impl Fn(&mut Farewell, &mut GuestFact),
+) -> impl Fn(Plan, &Farewell, &GuestFact) -> Plan {
+    move |plan, bye, guest| {
+        let (mut bye, mut guest) = (bye.clone(), guest.clone());
+        change(&mut bye, &mut guest);
+        guard_delete(plan, &bye, &guest)
+    }
+}
+
+#[test]
+fn the_guard_lets_no_plan_harm_anybody() {
+    assert_eq!(guard_protects(&guard), Ok(()));
+}
+
+#[test]
+fn the_guard_of_deletions_lets_no_plan_harm_anybody() {
+    assert_eq!(deletion_guard_protects(&guard_delete), Ok(()));
+}
+
+#[test]
+fn the_planner_harms_nobody_even_without_a_guard() {
+    assert_eq!(planner_protects(&plan, &identity_guard), Ok(()));
+}
+
+#[test]
+fn a_guard_that_lets_everything_through_is_found() {
+    assert!(guard_protects(&identity_guard).is_err());
+    assert!(deletion_guard_protects(&|plan, _, _| plan).is_err());
+}
+
+#[test]
+fn a_guard_that_does_not_look_at_locks_is_found() {
+    let mutant = guard_over(|seen| {
+        if let Some(guest) = guest_mut(seen) {
+            guest.config.current.remove("lock");
+        }
+    });
+    is_found(guard_protects(&mutant), "touched a locked guest");
+}
+
+#[test]
+fn a_guard_that_does_not_compare_the_vmid_of_the_mark_is_found() {
+    let mutant = guard_over(|seen| rewrite(seen, |text| text.replace("vmid=405", &format!("vmid={VMID}"))));
+    is_found(guard_protects(&mutant), "touched a guest that is not ours (Copy)");
+}
+
+#[test]
+fn a_guard_that_does_not_compare_the_control_plane_is_found() {
+    let mutant = guard_over(|seen| rewrite(seen, |text| text.replace(&format!("cp={OLD_CP}"), &format!("cp={CP}"))));
+    is_found(guard_protects(&mutant), "touched a guest that is not ours (OldControlPlane)");
+}
+
+#[test]
+fn a_guard_that_does_not_compare_the_estate_or_the_name_is_found() {
+    let estate = guard_over(|seen| rewrite(seen, |text| text.replace("estate=office", "estate=home")));
+    is_found(guard_protects(&estate), "touched a guest that is not ours (OtherEstate)");
+    let name = guard_over(|seen| rewrite(seen, |text| text.replace("name=zentoria-web", "name=zentoria-db")));
+    is_found(guard_protects(&name), "touched a guest that is not ours (OtherObject)");
+}
+
+#[test]
+fn a_guard_that_takes_any_adoption_for_allowed_is_found() {
+    let mutant = |plan: Plan, want: &Want, seen: &Seen| {
+        let want = Want { adoption: Adoption::IfExists, ..want.clone() };
+        guard(plan, &want, seen)
+    };
+    is_found(guard_protects(&mutant), "touched a guest that is not ours (Nobody)");
+}
+
+#[test]
+fn a_guard_that_forgets_observe_is_found() {
+    let mutant = |plan: Plan, want: &Want, seen: &Seen| {
+        let want = Want { mode: zentoria_api::common::Mode::Enforce, ..want.clone() };
+        guard(plan, &want, seen)
+    };
+    is_found(guard_protects(&mutant), "wrote in Observe");
+}
+
+#[test]
+fn a_guard_with_an_inverted_ownership_check_is_found() {
+    is_found(guard_protects(&guard_over(inverted)), "touched a guest that is not ours");
+}
+
+#[test]
+fn a_guard_that_always_allows_to_destroy_is_found() {
+    let mutant = deletion_over(|bye, _| {
+        (bye.policy, bye.final_backup, bye.destroys_left) = (DeletionPolicy::Delete, FinalBackup::None, 1);
+    });
+    assert!(deletion_guard_protects(&mutant).is_err());
+}
+
+#[test]
+fn a_guard_of_deletions_that_does_not_look_at_volumes_protection_or_power_is_found() {
+    for keys in [&["mp0", "unused0"][..], &["protection"]] {
+        let mutant = deletion_over(|_, guest| {
+            if let GuestFact::Present(guest) = guest {
+                keys.iter().for_each(|key| drop(guest.config.current.remove(*key)));
+            }
+        });
+        is_found(deletion_guard_protects(&mutant), "destroyed what must be kept");
+    }
+    let running = deletion_over(|_, guest| {
+        if let GuestFact::Present(guest) = guest {
+            guest.running = zentoria_core::Fact::Known(false);
+        }
+    });
+    is_found(deletion_guard_protects(&running), "destroyed what must be kept");
+}
+
+#[test]
+fn a_planner_with_an_inverted_ownership_check_is_found_and_the_guard_holds_it_back() {
+    let mutant = |want: &Want, seen: &Seen| {
+        let mut other = seen.clone();
+        inverted(&mut other);
+        plan(want, &other)
+    };
+    is_found(planner_protects(&mutant, &identity_guard), "touched a guest that is not ours");
+    assert_eq!(planner_protects(&mutant, &guard), Ok(()));
+}
+
+#[test]
+fn a_planner_that_does_not_look_at_locks_is_found_and_the_guard_holds_it_back() {
+    let mutant = |want: &Want, seen: &Seen| {
+        let mut other = seen.clone();
+        if let Some(guest) = guest_mut(&mut other) {
+            guest.config.current.remove("lock");
+        }
+        plan(want, &other)
+    };
+    is_found(planner_protects(&mutant, &identity_guard), "touched a locked guest");
+    assert_eq!(planner_protects(&mutant, &guard), Ok(()));
+}
+
+#[test]
+fn an_inverted_ownership_check_is_inverted() {
+    for whose in Whose::ALL {
+        let world = crate::model::with_guest(crate::fixture::spec("vmid: 404"), &whose.description("x\ny"), &[], false);
+        let mut seen = world.seen;
+        inverted(&mut seen);
+        let looks = guest_of(&seen).unwrap().config.description().contains("zentoria.ai/v1");
+        assert_eq!(looks, !whose.is_ours(), "{whose:?}");
+    }
+}

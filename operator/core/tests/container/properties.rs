@@ -1,0 +1,248 @@
+//! What holds for every spec and every guest.
+
+use crate::fixture::{Whose, guest_of, identity, spec};
+use crate::model::{World, digest_of};
+use crate::strategies::{guests, open_worlds, specs, worlds};
+use crate::wish::unmet;
+use proptest::prelude::*;
+use proptest::test_runner::Config as Settings;
+use zentoria_api::cluster::FinalBackup;
+use zentoria_api::common::Mode;
+use zentoria_api::conditions::{ContainerReason, Phase};
+use zentoria_api::container::{Adoption, ChangeClass, DeletionPolicy, RebootPolicy};
+use zentoria_core::Fact;
+use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
+use zentoria_core::container::guard::{guard, guard_delete};
+use zentoria_core::container::plan::plan;
+use zentoria_core::container::seen::GuestFact;
+use zentoria_core::container::step::{MarkPurpose, Plan, Step};
+
+fn settings(cases: u32) -> Settings {
+    Settings { cases, failure_persistence: None, ..Settings::default() }
+}
+
+/// Plans and applies until nothing is left to do.
+fn settle(world: &mut World) -> Plan {
+    let mut steps = Vec::new();
+    for _ in 0..8 {
+        let plan = world.round();
+        if plan.steps.is_empty() {
+            return plan;
+        }
+        steps.push(plan.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+    }
+    panic!("it never settles: {steps:#?}");
+}
+
+fn farewell(policy: DeletionPolicy, final_backup: FinalBackup, destroys_left: u32) -> Farewell {
+    Farewell { identity: identity(), mode: Mode::Enforce, policy, final_backup, destroys_left }
+}
+
+fn remains(world: &World) -> Remains {
+    let seen = world.seen.clone();
+    Remains { now: seen.now, guest: seen.guest, task: seen.task, recorded: seen.recorded }
+}
+
+fn steps_of(plan: &DeletionPlan) -> &[Step] {
+    match plan {
+        DeletionPlan::Done(_) => &[],
+        DeletionPlan::Pending(plan) => &plan.steps,
+    }
+}
+
+/// Every byte of the configuration but the description and the tags.
+fn rest(world: &World) -> Vec<(String, String)> {
+    let config = &guest_of(&world.seen).unwrap().config;
+    let rest = config.current.iter().filter(|(key, _)| *key != "description" && *key != "tags");
+    rest.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+proptest! {
+    #![proptest_config(settings(1500))]
+
+    #[test]
+    fn a_plan_applied_gives_the_wish_and_then_an_empty_plan(mut world in open_worlds()) {
+        let last = settle(&mut world);
+        prop_assert_eq!(last.verdict.reason.phase(), Phase::Settled, "{:?}", last.verdict);
+        prop_assert!(world.is_marked());
+        let want = world.want().unwrap();
+        let (now, later) = (unmet(&want, &world.seen, false), unmet(&want, &world.seen, true));
+        prop_assert!(later.is_empty(), "{:?}", later);
+        let waits = last.pending.iter().filter(|change| change.class == ChangeClass::Reboot).count();
+        prop_assert_eq!(now.is_empty(), waits == 0, "{:?} {:?}", now, last.pending);
+        if want.reboot_policy == RebootPolicy::Automatic {
+            prop_assert!(now.is_empty(), "reboots are allowed, and yet: {:?}", now);
+        }
+        prop_assert_eq!(world.plan(), world.plan());
+    }
+
+    #[test]
+    fn what_we_make_has_no_firewall_left_over_and_what_we_take_over_keeps_its_own(mut world in open_worlds()) {
+        let made_before = world.seen.recorded.created.clone();
+        settle(&mut world);
+        let origin = world.seen.recorded.created.as_ref().unwrap().origin;
+        use zentoria_api::container::Origin::{Adopted, Clone, TakenBack, Template};
+        match origin {
+            Template | Clone if made_before.as_ref().is_none_or(|created| created.finished_at.is_none()) => {
+                prop_assert!(!world.firewall);
+            }
+            Template | Clone | Adopted | TakenBack => prop_assert!(world.firewall),
+        }
+    }
+
+    #[test]
+    fn the_plan_of_an_adopted_guest_is_the_mark_alone((_, guest) in guests(), text in crate::strategies::text(), mut spec in specs()) {
+        spec.adoption = Adoption::IfExists;
+        let mut world = World::new(spec);
+        let mut guest = guest;
+        guest.config.current.remove("lock");
+        guest.config.current.insert("description".into(), Whose::Nobody.description(&text));
+        guest.config.digest = digest_of(&guest.config);
+        world.seen.guest = GuestFact::Present(Box::new(guest));
+        let (before, pending) = (rest(&world), guest_of(&world.seen).unwrap().config.pending.clone());
+        let tags_before = guest_of(&world.seen).unwrap().config.current.get("tags").cloned().unwrap_or_default();
+
+        let plan = world.round();
+        let [Step::Mark(mark), Step::Finish] = plan.steps.as_slice() else { panic!("{:?}", plan.steps) };
+        prop_assert_eq!(mark.purpose, MarkPurpose::Adopt);
+
+        prop_assert_eq!(rest(&world), before);
+        let config = &guest_of(&world.seen).unwrap().config;
+        prop_assert_eq!(&config.pending, &pending);
+        let kept = text.trim_end_matches(['\n', '\r']);
+        let separator = if kept.is_empty() { "" } else { "\n" };
+        let expected = format!("{kept}{separator}{}\n", Whose::Ours.line().unwrap());
+        prop_assert_eq!(config.description(), expected);
+        let mut tags: Vec<String> = tags_before.split([';', ' ']).filter(|t| !t.is_empty()).map(str::to_lowercase).collect();
+        tags.push("zentoria".into());
+        tags.sort();
+        tags.dedup();
+        prop_assert_eq!(config.current["tags"].split(';').collect::<Vec<_>>(), tags);
+    }
+
+    #[test]
+    fn an_adopted_guest_of_which_the_spec_names_nothing_is_left_alone((_, guest) in guests(), text in crate::strategies::text()) {
+        let mut world = World::new(spec("vmid: 404, adoption: IfExists"));
+        let mut guest = guest;
+        guest.config.current.remove("lock");
+        guest.config.current.insert("description".into(), Whose::Nobody.description(&text));
+        guest.config.digest = digest_of(&guest.config);
+        world.seen.guest = GuestFact::Present(Box::new(guest));
+        world.round();
+        let next = world.plan();
+        prop_assert!(next.steps.is_empty() && next.pending.is_empty(), "{:?}", next);
+        // Taken back after a lost status, it is still left alone.
+        world.seen.recorded = Default::default();
+        let back = world.round();
+        prop_assert!(matches!(back.steps.as_slice(), [Step::Mark(_), Step::Finish]), "{:?}", back);
+        let next = world.plan();
+        prop_assert!(next.steps.is_empty() && next.pending.is_empty(), "{:?}", next);
+    }
+
+    #[test]
+    fn the_guard_refuses_nothing_that_the_planner_makes((_, mut world) in worlds()) {
+        world.look();
+        let want = world.want().unwrap();
+        let made = plan(&want, &world.seen);
+        let judged = guard(made.clone(), &want, &world.seen);
+        prop_assert!(judged.verdict.reason != ContainerReason::Bug, "{}: {:?}", judged.verdict.message, made.steps);
+        prop_assert_eq!(judged, made);
+    }
+
+    #[test]
+    fn the_guard_refuses_nothing_that_a_deletion_plans(
+        (_, world) in worlds(), delete in any::<bool>(), backup in any::<bool>(), left in 0u32..2,
+    ) {
+        let policy = if delete { DeletionPolicy::Delete } else { DeletionPolicy::Retain };
+        let backup = if backup { FinalBackup::Required } else { FinalBackup::None };
+        let bye = farewell(policy, backup, left);
+        if let DeletionPlan::Pending(made) = plan_delete(&bye, &remains(&world)) {
+            prop_assert_eq!(guard_delete(made.clone(), &bye, &world.seen.guest), made);
+        }
+    }
+
+    #[test]
+    fn no_plan_destroys_or_reboots_under_default_policies((_, mut world) in worlds(), left in 0u32..9) {
+        (world.spec.deletion_policy, world.spec.reboot_policy) = (DeletionPolicy::default(), RebootPolicy::default());
+        let plan = plan(&world.want().unwrap(), &world.seen);
+        prop_assert!(!plan.steps.iter().any(|step| matches!(step, Step::Destroy | Step::Reboot)), "{:?}", plan.steps);
+        let remains = remains(&world);
+        for policy in [DeletionPolicy::Retain, DeletionPolicy::Delete] {
+            let plan = plan_delete(&farewell(policy, FinalBackup::default(), left), &remains);
+            let gentle = |step: &Step| matches!(step, Step::Mark(mark) if mark.purpose == MarkPurpose::Retain);
+            prop_assert!(steps_of(&plan).iter().all(gentle), "{:?}", plan);
+        }
+    }
+
+    #[test]
+    fn nothing_is_stopped_or_destroyed_before_everything_was_checked((whose, world) in worlds(), left in 0u32..3) {
+        let plan = plan_delete(&farewell(DeletionPolicy::Delete, FinalBackup::None, left), &remains(&world));
+        let steps = steps_of(&plan);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let guest = guest_of(&world.seen).unwrap();
+        let has = |key: &str| guest.config.current.contains_key(key);
+        prop_assert!(whose.unwrap().is_ours() && left > 0 && !guest.ha);
+        prop_assert!(!has("lock") && !has("mp0") && !has("unused0"));
+        prop_assert!(guest.config.current.get("protection").is_none_or(|value| value == "0"));
+        let expected = if guest.running == Fact::Known(true) { Step::Shutdown } else { Step::Destroy };
+        prop_assert_eq!(steps, &[expected]);
+    }
+
+    #[test]
+    fn observe_never_has_steps((_, mut world) in worlds(), by_container in any::<bool>()) {
+        if by_container {
+            world.spec.mode = Some(zentoria_api::container::ContainerMode::Observe);
+        } else {
+            world.cluster.mode = Mode::Observe;
+        }
+        let observed = plan(&world.want().unwrap(), &world.seen);
+        prop_assert!(observed.steps.is_empty(), "{:?}", observed.steps);
+        // And it shows whatever would be written.
+        (world.cluster.mode, world.spec.mode) = (Mode::Enforce, None);
+        let enforced = plan(&world.want().unwrap(), &world.seen);
+        if enforced.steps.iter().any(|step| step.writes() && *step != Step::ClearFirewall) {
+            prop_assert!(observed.pending.len() > enforced.pending.len(), "{:?}", enforced.steps);
+        }
+    }
+
+    #[test]
+    fn the_same_facts_give_the_same_plan((_, world) in worlds()) {
+        let first = plan(&world.want().unwrap(), &world.seen);
+        let again = plan(&world.want().unwrap().clone(), &world.seen.clone());
+        prop_assert_eq!(format!("{first:?}"), format!("{again:?}"));
+    }
+
+    #[test]
+    fn a_plan_has_one_task_at_most_and_it_is_the_last_step_and_a_mark_the_first((_, world) in worlds()) {
+        let plan = plan(&world.want().unwrap(), &world.seen);
+        let tasks: Vec<usize> = (0..plan.steps.len()).filter(|index| plan.steps[*index].task().is_some()).collect();
+        prop_assert!(tasks.is_empty() || tasks == [plan.steps.len() - 1], "{:?}", plan.steps);
+        let marks: Vec<usize> =
+            (0..plan.steps.len()).filter(|index| matches!(plan.steps[*index], Step::Mark(_))).collect();
+        prop_assert!(marks.is_empty() || marks == [0], "{:?}", plan.steps);
+        let configured = plan.steps.iter().filter(|step| matches!(step, Step::Configure(_))).count();
+        prop_assert!(configured <= 1);
+        for step in &plan.steps {
+            if let Step::Configure(configure) = step {
+                let data = ["rootfs", "mp0", "unused0", "lock", "description"];
+                prop_assert!(configure.delete.iter().all(|key| !data.contains(&key.as_str())));
+            }
+        }
+    }
+
+    #[test]
+    fn a_guest_that_is_not_ours_is_never_written_to((whose, mut world) in worlds()) {
+        let Some(whose) = whose.filter(|whose| !whose.is_ours()) else { return Ok(()) };
+        let before = world.seen.guest.clone();
+        let allowed = match whose {
+            Whose::Nobody => world.spec.adoption == Adoption::IfExists,
+            Whose::OldControlPlane => world.seen.cluster.takeover.is_some(),
+            Whose::Ours | Whose::OursRetained | Whose::OursOfALaterVersion | Whose::Copy | Whose::OtherObject
+            | Whose::OtherEstate | Whose::Unreadable | Whose::TwoMarks => false,
+        };
+        world.round();
+        prop_assert!(allowed || world.seen.guest == before || world.seen.guest == GuestFact::NoVmid);
+    }
+}

@@ -1,0 +1,272 @@
+//! What must never pass, stated over a guard (or a planner) that is given: the real one holds, mutants must not.
+
+use crate::fixture::{CP, VMID, Whose, guest_of, identity, vmid};
+use crate::model::World;
+use crate::strategies::{any_option, guests, text, worlds};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config as Settings, RngAlgorithm, TestError, TestRng, TestRunner};
+use zentoria_api::cluster::FinalBackup;
+use zentoria_api::common::Mode;
+use zentoria_api::container::{Adoption, DeletionPolicy, RecordedDefaults};
+use zentoria_core::Fact;
+use zentoria_core::container::delete::Farewell;
+use zentoria_core::container::seen::{Guest, GuestFact, Seen};
+use zentoria_core::container::step::{CloneGuest, Configure, Create, MarkGuest, MarkPurpose, Plan, Step, Target};
+use zentoria_core::container::want::Want;
+use zentoria_types::size::Bytes;
+
+/// A guard.
+pub type Guard<'a> = &'a dyn Fn(Plan, &Want, &Seen) -> Plan;
+/// A guard of deletions.
+pub type DeletionGuard<'a> = &'a dyn Fn(Plan, &Farewell, &GuestFact) -> Plan;
+/// A planner.
+pub type Planner<'a> = &'a dyn Fn(&Want, &Seen) -> Plan;
+
+/// A runner that always takes the same way, so that a mutant is found today and tomorrow.
+fn runner(cases: u32) -> TestRunner {
+    let settings = Settings { cases, failure_persistence: None, max_shrink_iters: 200, ..Settings::default() };
+    TestRunner::new_with_rng(settings, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+/// The first line of a counterexample, where there is one.
+fn outcome<T: std::fmt::Debug>(result: Result<(), TestError<T>>) -> Result<(), String> {
+    result.map_err(|error| match error {
+        TestError::Fail(reason, _) => reason.message().to_owned(),
+        TestError::Abort(reason) => panic!("the test itself gave up: {reason}"),
+    })
+}
+
+/// A description somebody might write: whoever's mark, over whichever text.
+fn descriptions() -> impl Strategy<Value = Option<String>> {
+    let whose = select(Whose::ALL.to_vec());
+    prop_oneof![
+        1 => Just(None),
+        6 => (whose, prop_oneof![Just(String::new()), text()]).prop_map(|(whose, text)| Some(whose.description(&text))),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let purpose = select(vec![MarkPurpose::Adopt, MarkPurpose::TakeBack, MarkPurpose::Rebind, MarkPurpose::Retain]);
+    let mark = (purpose, descriptions(), option_of(vec!["zentoria", "web;zentoria"])).prop_map(
+        |(purpose, description, tags)| Step::Mark(MarkGuest { purpose, description, tags: tags.map(str::to_owned) }),
+    );
+    let delete = proptest::collection::vec(select(vec!["description", "memory", "mp0", "tags"]), 0..2);
+    let configure = (any_option(), delete, descriptions()).prop_map(|(mut set, delete, description)| {
+        set.extend(description.map(|text| ("description".to_owned(), text)));
+        let delete = delete.into_iter().map(str::to_owned).collect();
+        Step::Configure(Configure { set, delete, ..Configure::default() })
+    });
+    let create = (descriptions(), select(vec!["local-zfs:8", "tank:subvol-101-disk-0"])).prop_map(|(text, rootfs)| {
+        let mut options = std::collections::BTreeMap::from([("rootfs".to_owned(), rootfs.to_owned())]);
+        options.extend(text.map(|text| ("description".to_owned(), text)));
+        Step::Create(Create {
+            template: crate::fixture::TEMPLATE.into(),
+            options,
+            ssh_keys: Vec::new(),
+            defaults: RecordedDefaults::default(),
+            storage: "local-zfs".into(),
+        })
+    });
+    let clone = (descriptions(), select(vec![VMID, 900])).prop_map(|(description, source)| {
+        Step::Clone(CloneGuest {
+            source: vmid(source),
+            source_node: crate::fixture::node("pve1"),
+            full: true,
+            snapshot: None,
+            storage: None,
+            hostname: "copy".into(),
+            description: description.unwrap_or_default(),
+            defaults: RecordedDefaults::default(),
+        })
+    });
+    let plain = select(vec![
+        Step::ClearFirewall,
+        Step::Finish,
+        Step::Resize { to: Bytes(20 << 30) },
+        Step::Start,
+        Step::Shutdown,
+        Step::Reboot,
+        Step::Destroy,
+        Step::ForgetVmid,
+    ]);
+    prop_oneof![3 => mark, 3 => configure, 1 => create, 1 => clone, 6 => plain]
+}
+
+fn option_of(list: Vec<&'static str>) -> impl Strategy<Value = Option<&'static str>> {
+    proptest::option::of(select(list))
+}
+
+/// Plans that no planner made: any steps, mostly aimed at the guest, sometimes at another.
+fn plans() -> impl Strategy<Value = Plan> {
+    let target = prop_oneof![
+        8 => Just(Some((VMID, "pve1"))),
+        1 => Just(Some((405, "pve1"))),
+        1 => Just(Some((VMID, "pve2"))),
+        1 => Just(None),
+    ];
+    (target, proptest::collection::vec(steps(), 1..4)).prop_map(|(target, steps)| {
+        let say = zentoria_core::container::step::Verdict::new(
+            zentoria_api::conditions::ContainerReason::Configuring,
+            "nobody planned this",
+        );
+        let target = target.map(|(number, name)| Target {
+            vmid: vmid(number),
+            node: crate::fixture::node(name),
+            digest: None,
+        });
+        Plan { target, steps, ..Plan::say(say) }
+    })
+}
+
+/// The mark of ours on a description, as bytes.
+fn has_our_mark(description: &str) -> bool {
+    let wanted = [format!("cp={CP}"), "estate=home".into(), "name=zentoria-db".into(), format!("vmid={VMID}")];
+    let marks: Vec<&str> = description.lines().filter(|line| line.starts_with("<!-- zentoria.ai/")).collect();
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    marks.len() == 1 && wanted.iter().all(|word| words(marks[0]).contains(word)) && marks[0].ends_with(" -->")
+}
+
+/// The steps that reach Proxmox VE.
+fn written(plan: &Plan) -> Vec<&Step> {
+    plan.steps.iter().filter(|step| step.writes()).collect()
+}
+
+/// What is wrong with letting this plan through, where something is. `whose` is the truth.
+fn harm(whose: Option<Whose>, world: &World, plan: &Plan) -> Option<String> {
+    let written = written(plan);
+    if written.is_empty() {
+        return None;
+    }
+    if world.cluster.mode == Mode::Observe {
+        return Some("wrote in Observe".into());
+    }
+    let making = |description: &str| (!has_our_mark(description)).then(|| "made a guest without our mark".to_owned());
+    let Some(guest) = guest_of(&world.seen) else {
+        return match written.as_slice() {
+            [Step::Create(create)] => making(create.options.get("description").map_or("", String::as_str)),
+            [Step::Clone(clone)] => making(&clone.description),
+            _ => Some("touched a guest that nobody saw".into()),
+        };
+    };
+    let target = plan.target.as_ref()?;
+    if (target.vmid, &target.node) != (guest.vmid, &guest.node) {
+        return Some("touched another guest than the one looked at".into());
+    }
+    if guest.config.lock().is_some() {
+        return Some("touched a locked guest".into());
+    }
+    let taken = match whose? {
+        Whose::Ours | Whose::OursRetained | Whose::OursOfALaterVersion => true,
+        Whose::Nobody => world.spec.adoption == Adoption::IfExists && is_one_mark(&written),
+        Whose::OldControlPlane => world.seen.cluster.takeover.is_some() && is_one_mark(&written),
+        Whose::Copy | Whose::OtherObject | Whose::OtherEstate | Whose::Unreadable | Whose::TwoMarks => false,
+    };
+    if !taken {
+        return Some(format!("touched a guest that is not ours ({:?})", whose?));
+    }
+    written.iter().find_map(|step| harm_of_step(step, guest))
+}
+
+fn is_one_mark(written: &[&Step]) -> bool {
+    matches!(written, [Step::Mark(mark)] if mark.description.is_some())
+}
+
+fn harm_of_step(step: &Step, guest: &Guest) -> Option<String> {
+    let text = |whole: &str| {
+        let lines = whole.lines().filter(|line| !line.starts_with("<!-- zentoria.ai/"));
+        lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    };
+    match step {
+        Step::Create(_) | Step::Clone(_) => Some("made a guest where there is one".into()),
+        Step::Destroy => Some("destroyed a guest of an object that lives".into()),
+        Step::Mark(mark) => {
+            let description = mark.description.as_deref().unwrap_or(guest.config.description());
+            let changed = text(description) != text(guest.config.description());
+            (changed || !has_our_mark(description)).then(|| "a mark took text away, or was none of ours".to_owned())
+        }
+        Step::Configure(configure) => {
+            let unmarks = configure.set.get("description").is_some_and(|text| !has_our_mark(text));
+            let touched = configure.set.keys().chain(&configure.delete);
+            let data = touched.into_iter().find(|key| ["rootfs", "mp0", "unused0", "lock"].contains(&key.as_str()));
+            let deleted = configure.delete.iter().any(|key| key == "description");
+            (unmarks || deleted || data.is_some()).then(|| "a change took the mark or a volume away".to_owned())
+        }
+        Step::Start | Step::Shutdown | Step::Reboot => guest.ha.then(|| "worked against HA".to_owned()),
+        Step::ClearFirewall | Step::Finish | Step::Resize { .. } | Step::ForgetVmid => None,
+    }
+}
+
+/// No plan, however absurd, harms anybody once the guard has seen it.
+pub fn guard_protects(guard: Guard<'_>) -> Result<(), String> {
+    outcome(runner(12_000).run(&(worlds(), plans()), |((whose, world), plan)| {
+        let Ok(want) = world.want() else { return Ok(()) };
+        let passed = guard(plan, &want, &world.seen);
+        match harm(whose, &world, &passed) {
+            None => Ok(()),
+            Some(harm) => Err(TestCaseError::fail(harm)),
+        }
+    }))
+}
+
+/// What a planner makes harms nobody, whatever the guard thinks of it.
+pub fn planner_protects(plan: Planner<'_>, guard: Guard<'_>) -> Result<(), String> {
+    outcome(runner(4_000).run(&worlds(), |(whose, world)| {
+        let Ok(want) = world.want() else { return Ok(()) };
+        let passed = guard(plan(&want, &world.seen), &want, &world.seen);
+        match harm(whose, &world, &passed) {
+            None => Ok(()),
+            Some(harm) => Err(TestCaseError::fail(harm)),
+        }
+    }))
+}
+
+fn farewells() -> impl Strategy<Value = Farewell> {
+    let policy = select(vec![DeletionPolicy::Retain, DeletionPolicy::Delete]);
+    let backup = select(vec![FinalBackup::Required, FinalBackup::None]);
+    (policy, backup, 0u32..3).prop_map(|(policy, final_backup, destroys_left)| Farewell {
+        identity: identity(),
+        mode: Mode::Enforce,
+        policy,
+        final_backup,
+        destroys_left,
+    })
+}
+
+/// A deletion destroys or stops only what it may, and otherwise writes a tombstone at most.
+pub fn deletion_guard_protects(guard: DeletionGuard<'_>) -> Result<(), String> {
+    outcome(runner(12_000).run(&(farewells(), guests(), plans()), |(bye, (whose, guest), plan)| {
+        let fact = GuestFact::Present(Box::new(guest.clone()));
+        let passed = guard(plan, &bye, &fact);
+        match harm_of_deletion(whose, &bye, &guest, &passed) {
+            None => Ok(()),
+            Some(harm) => Err(TestCaseError::fail(harm)),
+        }
+    }))
+}
+
+fn harm_of_deletion(whose: Whose, bye: &Farewell, guest: &Guest, plan: &Plan) -> Option<String> {
+    let written = written(plan);
+    if written.is_empty() {
+        return None;
+    }
+    if !whose.is_ours() || guest.config.lock().is_some() {
+        return Some(format!("let go a guest that is locked or not ours ({whose:?})"));
+    }
+    let may = bye.policy == DeletionPolicy::Delete && bye.final_backup == FinalBackup::None && bye.destroys_left > 0;
+    let has = |key: &str| guest.config.current.contains_key(key);
+    let protected = guest.config.current.get("protection").is_some_and(|value| value == "1");
+    match written.as_slice() {
+        [Step::Mark(mark)] => {
+            let text = mark.description.as_deref().unwrap_or("");
+            (!(text.contains(" retained=") && has_our_mark(text))).then(|| "a tombstone that is none".to_owned())
+        }
+        [Step::Shutdown] => (!may || guest.ha).then(|| "stopped what nobody wanted destroyed".to_owned()),
+        [Step::Destroy] => {
+            let stopped = guest.running == Fact::Known(false);
+            let bare = !has("mp0") && !has("unused0") && !protected && !guest.ha;
+            (!(may && stopped && bare)).then(|| "destroyed what must be kept".to_owned())
+        }
+        other => Some(format!("did something else while deleting: {}", other.len())),
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether a guest is as the wish has it, read without the code under test.
+
+use crate::fixture::guest_of;
+use std::collections::{BTreeMap, BTreeSet};
+use zentoria_core::container::seen::{Config, Seen};
+use zentoria_core::container::want::{Options, Want};
+
+/// What of the wish the guest does not have: now, or (`later`) once everything pending is applied.
+pub fn unmet(want: &Want, seen: &Seen, later: bool) -> Vec<String> {
+    let Some(guest) = guest_of(seen) else { return vec!["there is no guest".to_owned()] };
+    let get = |key: &str| read(&guest.config, key, later);
+    let mut unmet: Vec<String> = numbers(&want.options)
+        .into_iter()
+        .filter(|(key, wish, default)| {
+            let have = get(key).and_then(|text| text.parse::<f64>().ok()).or(*default);
+            have != Some(*wish)
+        })
+        .map(|(key, wish, _)| format!("{key} is {:?}, not {wish}", get(key)))
+        .collect();
+    for (key, wish) in texts(&want.options) {
+        if get(key).unwrap_or_default() != wish {
+            unmet.push(format!("{key} is {:?}, not {wish:?}", get(key)));
+        }
+    }
+    unmet.extend(properties(&want.options, &get));
+    if let Some(tags) = &want.options.tags {
+        let set = |text: &str| text.split(';').map(str::to_owned).collect::<BTreeSet<_>>();
+        if set(&get("tags").unwrap_or_default()) != set(&tags.to_string()) {
+            unmet.push(format!("tags are {:?}, not {tags}", get("tags")));
+        }
+    }
+    if let Some(text) = &want.options.description {
+        let description = get("description").unwrap_or_default();
+        let have: Vec<&str> = description.lines().filter(|line| !line.starts_with("<!-- zentoria.ai/v1")).collect();
+        if have.join("\n").trim_end() != text.lines().collect::<Vec<_>>().join("\n").trim_end() {
+            unmet.push(format!("the description is {have:?}, not {text:?}"));
+        }
+    }
+    unmet
+}
+
+fn read(config: &Config, key: &str, later: bool) -> Option<String> {
+    match config.pending.get(key).filter(|_| later) {
+        Some(pending) => pending.clone(),
+        None => config.current.get(key).cloned(),
+    }
+}
+
+fn numbers(options: &Options) -> Vec<(&'static str, f64, Option<f64>)> {
+    let switch = |on: Option<bool>| on.map(|on| if on { 1.0 } else { 0.0 });
+    let list = [
+        ("cores", options.cores.map(f64::from), None),
+        ("cpulimit", options.cpu_limit, Some(0.0)),
+        ("cpuunits", options.cpu_units.map(f64::from), None),
+        ("memory", options.memory_mib.map(|mib| mib as f64), Some(512.0)),
+        ("swap", options.swap_mib.map(|mib| mib as f64), Some(512.0)),
+        ("onboot", switch(options.on_boot), Some(0.0)),
+        ("protection", switch(options.protection), Some(0.0)),
+    ];
+    list.into_iter().filter_map(|(key, wish, default)| wish.map(|wish| (key, wish, default))).collect()
+}
+
+fn texts(options: &Options) -> Vec<(&'static str, String)> {
+    let servers = |list: &Vec<std::net::IpAddr>| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let list = [
+        ("hostname", options.hostname.as_ref().map(ToString::to_string)),
+        ("nameserver", options.nameservers.as_ref().map(servers)),
+        ("searchdomain", options.search_domain.clone()),
+        ("timezone", options.timezone.clone()),
+    ];
+    list.into_iter().filter_map(|(key, wish)| wish.map(|wish| (key, wish))).collect()
+}
+
+fn properties(options: &Options, get: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let net = options.interface.as_ref().map(|interface| interface.keys.0.clone()).unwrap_or_default();
+    let features = options.features.as_ref().map(|features| features.keys().0).unwrap_or_default();
+    let mut unmet = Vec::new();
+    for (option, wishes) in [("net0", net), ("features", features), ("startup", options.startup.0.clone())] {
+        let text = get(option).unwrap_or_default();
+        let have: BTreeMap<&str, &str> = text.split(',').filter_map(|part| part.split_once('=')).collect();
+        for (key, wish) in wishes {
+            // Switches that are off may be absent.
+            let off = ["nesting", "keyctl", "fuse", "mknod", "firewall"].contains(&key).then_some("0");
+            let found = have.get(key).copied().or(off).map(str::to_uppercase);
+            let wish = wish.as_deref().map(str::to_uppercase);
+            if found != wish {
+                unmet.push(format!("{option}.{key} is {found:?}, not {wish:?}"));
+            }
+        }
+    }
+    unmet
+}

@@ -1,0 +1,178 @@
+//! One PVE cluster as all its containers share it: the client, the inventory of the last poll, configurations read, the
+//! tasks in flight, and what is known of nodes, storages and templates.
+
+mod catalog;
+mod connect;
+mod follow;
+mod poll;
+
+pub use connect::{Access, ConnectError, Outside, connect, dialer};
+pub use follow::TaskEnd;
+pub use poll::{Census, Glance, Look, PollError, Polled};
+
+use crate::Waker;
+use crate::slots::{SlotLimits, Slots};
+use catalog::Catalog;
+use follow::Durations;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use zentoria_core::container::seen::Config;
+use zentoria_core::container::want::Key;
+pub use zentoria_pve::{Dialer, Observer, RequestRecord};
+use zentoria_pve::{Client, GuestConfig, Inventory};
+use zentoria_types::names::NodeName;
+use zentoria_types::upid::Upid;
+use zentoria_types::vmid::Vmid;
+
+/// A configuration that was read, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) node: NodeName,
+    pub(crate) config: Config,
+    pub(crate) read_at: Instant,
+}
+
+/// Whether a guest runs, as its own `status/current` said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Live {
+    pub(crate) running: bool,
+    pub(crate) ha: bool,
+}
+
+#[derive(Default)]
+struct State {
+    configs: HashMap<Vmid, Known>,
+    live: HashMap<Vmid, Live>,
+    /// Tasks that are followed, and the ends of those that nobody has asked about yet.
+    followed: HashSet<Upid>,
+    ended: HashMap<Upid, TaskEnd>,
+    reserved: BTreeMap<Vmid, Key>,
+    missing_permissions: Vec<String>,
+}
+
+/// One PVE cluster.
+pub struct Cluster {
+    /// Name of the ProxmoxCluster.
+    pub name: String,
+    client: Client,
+    inventory: RwLock<Option<Arc<Inventory>>>,
+    state: Mutex<State>,
+    catalog: Catalog,
+    durations: Durations,
+    slots: Slots,
+    waker: Waker,
+    full_resync: Duration,
+}
+
+impl Cluster {
+    fn new(name: String, client: Client, limits: SlotLimits, full_resync: Duration, waker: Waker) -> Self {
+        Self {
+            name,
+            client,
+            inventory: RwLock::default(),
+            state: Mutex::default(),
+            catalog: Catalog::default(),
+            durations: Durations::default(),
+            slots: Slots::new(limits, Arc::clone(&waker)),
+            waker,
+            full_resync,
+        }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// Whether there is a root credential.
+    #[must_use]
+    pub fn has_root(&self) -> bool {
+        self.client.has_root()
+    }
+
+    /// Tasks that hold a slot, by node.
+    #[must_use]
+    pub fn tasks_in_flight(&self) -> BTreeMap<String, usize> {
+        self.slots.in_use()
+    }
+
+    /// Gives up what a container that is gone has waited for.
+    pub fn forget(&self, key: &Key) {
+        self.slots.leave(key);
+        self.lock().reserved.retain(|_, holder| holder != key);
+    }
+
+    pub(crate) fn inventory(&self) -> Option<Arc<Inventory>> {
+        self.inventory.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Privileges that the preflight found missing.
+    pub fn set_missing_permissions(&self, missing: Vec<String>) {
+        self.lock().missing_permissions = missing;
+    }
+
+    pub(crate) fn missing_permissions(&self) -> Vec<String> {
+        self.lock().missing_permissions.clone()
+    }
+
+    /// Keeps a VMID for a container until its status says so; false where another has it.
+    pub(crate) fn reserve(&self, vmid: Vmid, key: &Key) -> bool {
+        let mut state = self.lock();
+        if state.reserved.get(&vmid).is_some_and(|holder| holder != key) {
+            return false;
+        }
+        state.reserved.retain(|_, holder| holder != key);
+        state.reserved.insert(vmid, key.clone());
+        true
+    }
+
+    /// VMIDs that other containers keep.
+    pub(crate) fn reserved_by_others(&self, key: &Key) -> BTreeSet<Vmid> {
+        self.lock().reserved.iter().filter(|(_, holder)| *holder != key).map(|(vmid, _)| *vmid).collect()
+    }
+
+    /// Drops what is known of a guest: the next look reads it anew.
+    pub fn invalidate(&self, vmid: Vmid) {
+        let mut state = self.lock();
+        state.configs.remove(&vmid);
+        state.live.remove(&vmid);
+    }
+
+    pub(crate) fn invalidate_config(&self, vmid: Vmid) {
+        self.lock().configs.remove(&vmid);
+    }
+
+    pub(crate) fn remember(&self, vmid: Vmid, node: &NodeName, config: &GuestConfig) -> Config {
+        let config = convert(config);
+        let known = Known { node: node.clone(), config: config.clone(), read_at: Instant::now() };
+        self.lock().configs.insert(vmid, known);
+        config
+    }
+
+    pub(crate) fn known(&self, vmid: Vmid) -> Option<Known> {
+        self.lock().configs.get(&vmid).cloned()
+    }
+
+    pub(crate) fn known_live(&self, vmid: Vmid) -> Option<Live> {
+        self.lock().live.get(&vmid).copied()
+    }
+
+    pub(crate) fn remember_live(&self, vmid: Vmid, live: Live) {
+        self.lock().live.insert(vmid, live);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The client's answer as the core's fact. The lock is an option like the others there.
+fn convert(config: &GuestConfig) -> Config {
+    let mut current = config.current.clone();
+    current.extend(config.lock.clone().map(|lock| ("lock".to_owned(), lock)));
+    Config { digest: Some(config.digest.clone()), current, pending: config.pending.clone() }
+}

@@ -1,0 +1,241 @@
+//! Task slots: how many tasks of Proxmox VE run at once, per cluster, node and storage. Who finds none queues and is
+//! woken in order; nobody blocks a worker.
+
+use crate::Waker;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use zentoria_core::container::want::Key;
+
+/// How many tasks may run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotLimits {
+    /// On the cluster.
+    pub cluster: usize,
+    /// On one node.
+    pub node: usize,
+    /// On one storage.
+    pub storage: usize,
+}
+
+/// Where a task works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its node.
+    pub node: String,
+    /// The storage that it writes to, where it writes much.
+    pub storage: Option<String>,
+}
+
+/// How long a slot is kept for a container that was woken for it.
+const KEPT: Duration = Duration::from_secs(30);
+
+#[derive(Default)]
+struct State {
+    cluster: usize,
+    nodes: BTreeMap<String, usize>,
+    storages: BTreeMap<String, usize>,
+    queue: VecDeque<(Key, Place)>,
+    granted: BTreeMap<Key, (Place, Instant)>,
+}
+
+/// The slots of one cluster.
+#[derive(Clone)]
+pub struct Slots {
+    limits: SlotLimits,
+    state: Arc<Mutex<State>>,
+    waker: Waker,
+}
+
+/// A slot, given back when it is dropped.
+pub struct Slot {
+    slots: Slots,
+    place: Place,
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.place.fmt(f)
+    }
+}
+
+impl State {
+    fn fits(&self, limits: &SlotLimits, place: &Place) -> bool {
+        let used = |map: &BTreeMap<String, usize>, name: &str| map.get(name).copied().unwrap_or(0);
+        self.cluster < limits.cluster
+            && used(&self.nodes, &place.node) < limits.node
+            && place.storage.as_ref().is_none_or(|storage| used(&self.storages, storage) < limits.storage)
+    }
+
+    fn take(&mut self, place: &Place) {
+        self.cluster += 1;
+        *self.nodes.entry(place.node.clone()).or_default() += 1;
+        if let Some(storage) = &place.storage {
+            *self.storages.entry(storage.clone()).or_default() += 1;
+        }
+    }
+
+    fn give_back(&mut self, place: &Place) {
+        let lower = |count: &mut usize| *count = count.saturating_sub(1);
+        lower(&mut self.cluster);
+        self.nodes.entry(place.node.clone()).and_modify(lower);
+        if let Some(storage) = &place.storage {
+            self.storages.entry(storage.clone()).and_modify(lower);
+        }
+    }
+
+    /// Slots that were kept for a container that never came.
+    fn expire(&mut self, now: Instant) {
+        let late: Vec<Key> = self
+            .granted
+            .iter()
+            .filter(|(_, (_, since))| now.duration_since(*since) > KEPT)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in late {
+            if let Some((place, _)) = self.granted.remove(&key) {
+                self.give_back(&place);
+            }
+        }
+    }
+
+    /// Keeps slots for those who wait, in order, and says whom to wake.
+    fn grant(&mut self, limits: &SlotLimits, now: Instant) -> Vec<Key> {
+        let mut woken = Vec::new();
+        let mut left = VecDeque::new();
+        while let Some((key, place)) = self.queue.pop_front() {
+            if self.fits(limits, &place) {
+                self.take(&place);
+                self.granted.insert(key.clone(), (place, now));
+                woken.push(key);
+            } else {
+                left.push_back((key, place));
+            }
+        }
+        self.queue = left;
+        woken
+    }
+}
+
+impl Slots {
+    /// Slots with these limits.
+    #[must_use]
+    pub fn new(limits: SlotLimits, waker: Waker) -> Self {
+        Self { limits, state: Arc::default(), waker }
+    }
+
+    /// A slot, or a place in the queue: the waker is called when it is that container's turn.
+    #[must_use]
+    pub fn acquire(&self, key: &Key, place: &Place) -> Option<Slot> {
+        let mut state = self.lock();
+        state.expire(Instant::now());
+        if let Some((kept, _)) = state.granted.remove(key) {
+            if kept == *place {
+                return Some(Slot { slots: self.clone(), place: kept });
+            }
+            state.give_back(&kept);
+        }
+        state.queue.retain(|(queued, _)| queued != key);
+        if state.fits(&self.limits, place) {
+            state.take(place);
+            return Some(Slot { slots: self.clone(), place: place.clone() });
+        }
+        state.queue.push_back((key.clone(), place.clone()));
+        None
+    }
+
+    /// A slot beyond the limits, for a task that runs already (after a restart).
+    #[must_use]
+    pub fn force(&self, place: Place) -> Slot {
+        self.lock().take(&place);
+        Slot { slots: self.clone(), place }
+    }
+
+    /// Gives up a place in the queue, or a slot that is kept.
+    pub fn leave(&self, key: &Key) {
+        let mut state = self.lock();
+        state.queue.retain(|(queued, _)| queued != key);
+        if let Some((place, _)) = state.granted.remove(key) {
+            drop(state);
+            drop(Slot { slots: self.clone(), place });
+        }
+    }
+
+    /// Tasks that hold a slot, by node.
+    #[must_use]
+    pub fn in_use(&self) -> BTreeMap<String, usize> {
+        self.lock().nodes.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.slots.lock();
+        state.give_back(&self.place);
+        let now = Instant::now();
+        state.expire(now);
+        let woken = state.grant(&self.slots.limits, now);
+        drop(state);
+        for key in woken {
+            (self.slots.waker)(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(node: usize) -> (Slots, Arc<Mutex<Vec<String>>>) {
+        let woken: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&woken);
+        let waker: Waker = Arc::new(move |key: &Key| seen.lock().unwrap().push(key.name.clone()));
+        (Slots::new(SlotLimits { cluster: 100, node, storage: 2 }, waker), woken)
+    }
+
+    fn key(name: &str) -> Key {
+        Key { namespace: "ns".into(), name: name.into() }
+    }
+
+    fn place(storage: Option<&str>) -> Place {
+        Place { node: "pve1".into(), storage: storage.map(Into::into) }
+    }
+
+    #[test]
+    fn who_finds_no_slot_is_woken_in_order_and_finds_it_kept() {
+        let (slots, woken) = slots(1);
+        let first = slots.acquire(&key("a"), &place(None)).unwrap();
+        assert!(slots.acquire(&key("b"), &place(None)).is_none());
+        assert!(slots.acquire(&key("c"), &place(None)).is_none());
+        drop(first);
+        assert_eq!(*woken.lock().unwrap(), ["b"]);
+        assert!(slots.acquire(&key("d"), &place(None)).is_none(), "the slot is kept for b");
+        let second = slots.acquire(&key("b"), &place(None)).unwrap();
+        drop(second);
+        assert_eq!(*woken.lock().unwrap(), ["b", "c"]);
+    }
+
+    #[test]
+    fn a_storage_has_its_own_limit() {
+        let (slots, _) = slots(10);
+        let _one = slots.acquire(&key("a"), &place(Some("zfs"))).unwrap();
+        let _two = slots.acquire(&key("b"), &place(Some("zfs"))).unwrap();
+        assert!(slots.acquire(&key("c"), &place(Some("zfs"))).is_none());
+        assert!(slots.acquire(&key("d"), &place(None)).is_some());
+    }
+
+    #[test]
+    fn who_leaves_frees_the_slot_that_was_kept() {
+        let (slots, woken) = slots(1);
+        let first = slots.acquire(&key("a"), &place(None)).unwrap();
+        assert!(slots.acquire(&key("b"), &place(None)).is_none());
+        assert!(slots.acquire(&key("c"), &place(None)).is_none());
+        drop(first);
+        slots.leave(&key("b"));
+        assert_eq!(*woken.lock().unwrap(), ["b", "c"]);
+    }
+}
