@@ -145,7 +145,7 @@ fn a_guard_that_always_allows_to_destroy_is_found() {
 #[test]
 fn a_guard_of_deletions_that_does_not_look_at_volumes_protection_or_power_is_found() {
     for keys in [&["mp0", "unused0"][..], &["protection"]] {
-        let mutant = deletion_over(|_, guest| {
+        let mutant = deletion_over(move |_, guest| {
             if let GuestFact::Present(guest) = guest {
                 keys.iter().for_each(|key| drop(guest.config.current.remove(*key)));
             }

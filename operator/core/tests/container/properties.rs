@@ -1,6 +1,6 @@
 //! What holds for every spec and every guest.
 
-use crate::fixture::{Whose, guest_of, identity, spec};
+use crate::fixture::{CP, OLD_CP, Whose, guest_mut, guest_of, identity, spec};
 use crate::model::{World, digest_of};
 use crate::strategies::{guests, open_worlds, specs, worlds};
 use crate::wish::unmet;
@@ -17,8 +17,9 @@ use zentoria_core::container::plan::plan;
 use zentoria_core::container::seen::GuestFact;
 use zentoria_core::container::step::{MarkPurpose, Plan, Step};
 
-fn settings(cases: u32) -> Settings {
-    Settings { cases, failure_persistence: None, ..Settings::default() }
+/// As many cases as `PROPTEST_CASES` says.
+fn settings() -> Settings {
+    Settings { failure_persistence: None, ..Settings::default() }
 }
 
 /// Plans and applies until nothing is left to do.
@@ -58,7 +59,7 @@ fn rest(world: &World) -> Vec<(String, String)> {
 }
 
 proptest! {
-    #![proptest_config(settings(1500))]
+    #![proptest_config(settings())]
 
     #[test]
     fn a_plan_applied_gives_the_wish_and_then_an_empty_plan(mut world in open_worlds()) {
@@ -74,6 +75,29 @@ proptest! {
             prop_assert!(now.is_empty(), "reboots are allowed, and yet: {:?}", now);
         }
         prop_assert_eq!(world.plan(), world.plan());
+    }
+
+    #[test]
+    fn a_guest_that_is_taken_back_gets_its_mark_and_nothing_else(mut world in open_worlds(), rebuilt in any::<bool>()) {
+        settle(&mut world);
+        world.seen.recorded = Default::default();
+        if rebuilt {
+            let guest = guest_mut(&mut world.seen).unwrap();
+            let old = guest.config.description().replace(&format!("cp={CP}"), &format!("cp={OLD_CP}"));
+            guest.config.current.insert("description".into(), old);
+            guest.config.digest = digest_of(&guest.config);
+        }
+        let (before, text) = (rest(&world), guest_of(&world.seen).unwrap().config.description().to_owned());
+        let was_stopped = guest_of(&world.seen).unwrap().running == Fact::Known(false);
+        let back = world.round();
+        prop_assert!(matches!(back.steps.as_slice(), [Step::Mark(_), Step::Finish]), "{:?}", back);
+        let next = world.plan();
+        // A stopped guest may be started again: nothing remembers who stopped it, and nobody did.
+        let starts = was_stopped && next.steps == [Step::Start];
+        prop_assert!(next.steps.is_empty() || starts, "{:?}", next.steps);
+        prop_assert_eq!(rest(&world), before);
+        let now = guest_of(&world.seen).unwrap().config.description().to_owned();
+        prop_assert_eq!(now, text.replace(&format!("cp={OLD_CP}"), &format!("cp={CP}")));
     }
 
     #[test]

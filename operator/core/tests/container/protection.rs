@@ -2,7 +2,7 @@
 
 use crate::fixture::{CP, VMID, Whose, guest_of, identity, vmid};
 use crate::model::World;
-use crate::strategies::{any_option, guests, text, worlds};
+use crate::strategies::{any_option, plain_guests, plain_worlds, text, worlds};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as Settings, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -25,7 +25,7 @@ pub type Planner<'a> = &'a dyn Fn(&Want, &Seen) -> Plan;
 
 /// A runner that always takes the same way, so that a mutant is found today and tomorrow.
 fn runner(cases: u32) -> TestRunner {
-    let settings = Settings { cases, failure_persistence: None, max_shrink_iters: 200, ..Settings::default() };
+    let settings = Settings { cases, failure_persistence: None, max_shrink_iters: 0, ..Settings::default() };
     TestRunner::new_with_rng(settings, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
@@ -42,8 +42,41 @@ fn descriptions() -> impl Strategy<Value = Option<String>> {
     let whose = select(Whose::ALL.to_vec());
     prop_oneof![
         1 => Just(None),
-        6 => (whose, prop_oneof![Just(String::new()), text()]).prop_map(|(whose, text)| Some(whose.description(&text))),
+        3 => select(Whose::ALL.to_vec()).prop_map(|whose| Some(whose.description(SAME))),
+        3 => Just(Some(Whose::Ours.description(SAME))),
+        3 => (whose, text()).prop_map(|(whose, text)| Some(whose.description(&text))),
     ]
+}
+
+/// Stands for the text that the guest has.
+const SAME: &str = "@the same text@";
+
+/// The plan with the guest's own text where it stands for it.
+fn over(plan: Plan, description: &str) -> Plan {
+    let lines: Vec<&str> = description.lines().filter(|line| !line.starts_with("<!-- zentoria.ai/")).collect();
+    let text = lines.join("\n");
+    let fill = |description: &mut String| {
+        let same = if text.is_empty() { format!("{SAME}\n") } else { SAME.to_owned() };
+        *description = description.replace(&same, &text);
+    };
+    let mut plan = plan;
+    for step in &mut plan.steps {
+        match step {
+            Step::Create(create) => create.options.get_mut("description").into_iter().for_each(fill),
+            Step::Clone(clone) => fill(&mut clone.description),
+            Step::Mark(mark) => mark.description.iter_mut().for_each(fill),
+            Step::Configure(configure) => configure.set.get_mut("description").into_iter().for_each(fill),
+            Step::ClearFirewall
+            | Step::Finish
+            | Step::Resize { .. }
+            | Step::Start
+            | Step::Shutdown
+            | Step::Reboot
+            | Step::Destroy
+            | Step::ForgetVmid => {}
+        }
+    }
+    plan
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -105,7 +138,14 @@ fn plans() -> impl Strategy<Value = Plan> {
         1 => Just(Some((VMID, "pve2"))),
         1 => Just(None),
     ];
-    (target, proptest::collection::vec(steps(), 1..4)).prop_map(|(target, steps)| {
+    let finished = steps().prop_map(|step| vec![step, Step::Finish]);
+    let steps = prop_oneof![
+        4 => steps().prop_map(|step| vec![step]),
+        2 => finished,
+        1 => Just(vec![Step::Destroy]),
+        3 => proptest::collection::vec(steps(), 1..4),
+    ];
+    (target, steps).prop_map(|(target, steps)| {
         let say = zentoria_core::container::step::Verdict::new(
             zentoria_api::conditions::ContainerReason::Configuring,
             "nobody planned this",
@@ -199,8 +239,9 @@ fn harm_of_step(step: &Step, guest: &Guest) -> Option<String> {
 
 /// No plan, however absurd, harms anybody once the guard has seen it.
 pub fn guard_protects(guard: Guard<'_>) -> Result<(), String> {
-    outcome(runner(12_000).run(&(worlds(), plans()), |((whose, world), plan)| {
-        let Ok(want) = world.want() else { return Ok(()) };
+    outcome(runner(6_000).run(&(plain_worlds(), plans()), |((whose, world), plan)| {
+        let want = world.want().unwrap();
+        let plan = over(plan, guest_of(&world.seen).map_or("", |guest| guest.config.description()));
         let passed = guard(plan, &want, &world.seen);
         match harm(whose, &world, &passed) {
             None => Ok(()),
@@ -211,8 +252,8 @@ pub fn guard_protects(guard: Guard<'_>) -> Result<(), String> {
 
 /// What a planner makes harms nobody, whatever the guard thinks of it.
 pub fn planner_protects(plan: Planner<'_>, guard: Guard<'_>) -> Result<(), String> {
-    outcome(runner(4_000).run(&worlds(), |(whose, world)| {
-        let Ok(want) = world.want() else { return Ok(()) };
+    outcome(runner(1_000).run(&worlds(), |(whose, world)| {
+        let want = world.want().unwrap();
         let passed = guard(plan(&want, &world.seen), &want, &world.seen);
         match harm(whose, &world, &passed) {
             None => Ok(()),
@@ -222,8 +263,8 @@ pub fn planner_protects(plan: Planner<'_>, guard: Guard<'_>) -> Result<(), Strin
 }
 
 fn farewells() -> impl Strategy<Value = Farewell> {
-    let policy = select(vec![DeletionPolicy::Retain, DeletionPolicy::Delete]);
-    let backup = select(vec![FinalBackup::Required, FinalBackup::None]);
+    let policy = select(vec![DeletionPolicy::Retain, DeletionPolicy::Delete, DeletionPolicy::Delete]);
+    let backup = select(vec![FinalBackup::Required, FinalBackup::None, FinalBackup::None]);
     (policy, backup, 0u32..3).prop_map(|(policy, final_backup, destroys_left)| Farewell {
         identity: identity(),
         mode: Mode::Enforce,
@@ -235,7 +276,8 @@ fn farewells() -> impl Strategy<Value = Farewell> {
 
 /// A deletion destroys or stops only what it may, and otherwise writes a tombstone at most.
 pub fn deletion_guard_protects(guard: DeletionGuard<'_>) -> Result<(), String> {
-    outcome(runner(12_000).run(&(farewells(), guests(), plans()), |(bye, (whose, guest), plan)| {
+    outcome(runner(6_000).run(&(farewells(), plain_guests(), plans()), |(bye, (whose, guest), plan)| {
+        let plan = over(plan, guest.config.description());
         let fact = GuestFact::Present(Box::new(guest.clone()));
         let passed = guard(plan, &bye, &fact);
         match harm_of_deletion(whose, &bye, &guest, &passed) {

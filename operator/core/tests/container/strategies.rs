@@ -205,13 +205,34 @@ pub fn specs() -> impl Strategy<Value = ZentoriaContainerSpec> {
 
 /// A guest at the VMID, whoever's.
 pub fn guests() -> impl Strategy<Value = (Whose, Guest)> {
+    guests_with(options())
+}
+
+/// A guest with few options, of those that a safeguard looks at.
+pub fn plain_guests() -> impl Strategy<Value = (Whose, Guest)> {
+    let option = |key: &str, value: &str| {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        prop::bool::weighted(0.2).prop_map(move |there| there.then(|| (key.clone(), value.clone())))
+    };
+    let options = (
+        option("mp0", "tank:subvol-404-disk-1,mp=/data,size=1G"),
+        option("unused0", "tank:subvol-404-disk-7"),
+        option("protection", "1"),
+        option("tags", "web"),
+    );
+    guests_with(options.prop_map(|(a, b, c, d)| [a, b, c, d].into_iter().flatten().collect()))
+}
+
+fn guests_with(
+    options: impl Strategy<Value = BTreeMap<String, String>>,
+) -> impl Strategy<Value = (Whose, Guest)> {
     let running = prop_oneof![
         4 => Just(Fact::Known(true)),
         4 => Just(Fact::Known(false)),
         1 => Just(Fact::Unknown("no answer".to_owned())),
     ];
     let lock = option::weighted(0.15, select(vec!["backup", "create", "migrate"]));
-    (whose(), text(), options(), pending(), running, any::<bool>(), prop::bool::weighted(0.15), lock).prop_map(
+    (whose(), text(), options, pending(), running, any::<bool>(), prop::bool::weighted(0.15), lock).prop_map(
         |(whose, text, options, pending, running, has_pending, ha, lock)| {
             let mut guest = new_guest(VMID, &[]);
             guest.config.current.extend(options);
@@ -302,6 +323,25 @@ pub fn worlds() -> impl Strategy<Value = (Option<Whose>, World)> {
             world.seen.dependencies.insert(name, state);
         }
         world.look();
+        (whose, world)
+    })
+}
+
+/// Worlds with a plain wish, for judging plans that nobody planned.
+pub fn plain_worlds() -> impl Strategy<Value = (Option<Whose>, World)> {
+    let there = prop_oneof![8 => plain_guests().prop_map(Some), 1 => Just(None)];
+    let adoption = select(vec![Adoption::IfMarked, Adoption::IfExists]);
+    (there, adoption, any::<bool>(), prop::bool::weighted(0.1)).prop_map(|(there, adoption, takeover, observe)| {
+        let mut world = World::new(spec("vmid: 404"));
+        world.spec.adoption = adoption;
+        let whose = there.as_ref().map(|(whose, _)| *whose);
+        if let Some((_, guest)) = there {
+            world.seen.guest = GuestFact::Present(Box::new(guest));
+        }
+        world.seen.cluster.takeover = takeover.then(|| ControlPlaneId::new(OLD_CP).unwrap());
+        if observe {
+            world.cluster.mode = Mode::Observe;
+        }
         (whose, world)
     })
 }
