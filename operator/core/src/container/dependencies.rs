@@ -75,10 +75,16 @@ pub fn blocker(
                 name,
                 format!("dependsOn names {name}, and there is no such ZentoriaContainer in this namespace"),
             )),
-            DependencyState::NotYet { reason, .. } => Some(Verdict::about(
+            // While it comes, its reason changes from second to second, and says nothing to whoever waits.
+            DependencyState::NotYet { can_come: true, .. } => Some(Verdict::about(
                 ContainerReason::WaitingFor,
                 name,
-                format!("waits until {name} is {:?}; it is {reason}", dependency.condition),
+                format!("waits until {name} is {:?}", dependency.condition),
+            )),
+            DependencyState::NotYet { can_come: false, reason } => Some(Verdict::about(
+                ContainerReason::WaitingFor,
+                name,
+                format!("waits until {name} is {:?}, which does not come by itself: it is {reason}", dependency.condition),
             )),
         }
     })

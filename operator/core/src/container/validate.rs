@@ -184,7 +184,7 @@ fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin
         swap_mib: mib("spec.resources.swap", &resources.swap)?,
         hostname,
         description: spec.description.clone(),
-        tags: tags(spec, defaults, origin),
+        tags: tags(input, defaults, origin),
         interface: network::interface(spec, defaults, origin)?,
         nameservers: (!nameservers.is_empty()).then(|| network::nameservers(&nameservers)).transpose()?,
         search_domain: dns.search_domain.or(recorded.search_domain),
@@ -197,9 +197,13 @@ fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin
 }
 
 /// The exact tags of a guest that we made, or whose tags the spec names; else they are not managed.
-fn tags(spec: &ZentoriaContainerSpec, defaults: &RecordedDefaults, origin: Option<Origin>) -> Option<Tags> {
+fn tags(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin>) -> Option<Tags> {
+    let spec = input.spec;
     let named = spec.tags.iter().flatten().map(|tag| tag.0.as_str());
-    let all = named.chain(defaults.tags.iter().map(String::as_str)).chain([GUEST_TAG]).collect();
+    // What a guest was made with is forgotten with the status that is lost: taken back, it has the tags of today's
+    // manifests, so that the same files change nothing.
+    let defaults = if origin == Some(Origin::TakenBack) { &input.cluster.defaults.tags } else { &defaults.tags };
+    let all = named.chain(defaults.iter().map(String::as_str)).chain([GUEST_TAG]).collect();
     let managed = spec.tags.is_some() || matches!(origin, None | Some(Origin::Template | Origin::Clone));
     managed.then_some(all)
 }

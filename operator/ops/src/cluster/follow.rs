@@ -1,6 +1,6 @@
 //! Following tasks: asked about seldom, never blocking a reconcile, which is woken at the end.
 
-use super::Cluster;
+use super::{Cluster, Live};
 use crate::slots::Slot;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,7 +67,7 @@ impl Cluster {
         tokio::spawn(async move {
             let end = cluster.wait(&upid).await;
             debug!(%key, %vmid, %upid, ?end, "task ended");
-            cluster.invalidate(vmid);
+            cluster.after_task(vmid, upid.task_type(), &end);
             {
                 let mut state = cluster.lock();
                 state.followed.remove(&upid);
@@ -76,6 +76,21 @@ impl Cluster {
             drop(slot);
             (cluster.waker)(&key);
         });
+    }
+
+    /// What a task of this type leaves unknown. Start and stop change the configuration only where something is pending.
+    fn after_task(&self, vmid: Vmid, kind: &str, end: &TaskEnd) {
+        let mut state = self.lock();
+        match kind {
+            // Our own creation never starts a guest.
+            "vzcreate" | "vzclone" if *end == TaskEnd::Well => drop(state.live.insert(vmid, Live { running: false, ha: false })),
+            _ => drop(state.live.remove(&vmid)),
+        }
+        let power_only = matches!(kind, "vzstart" | "vzshutdown" | "vzstop" | "vzreboot");
+        let settled = state.configs.get(&vmid).is_some_and(|known| known.config.pending.is_empty());
+        if !(power_only && settled) {
+            state.configs.remove(&vmid);
+        }
     }
 
     /// Whether a task is followed.

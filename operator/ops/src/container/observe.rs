@@ -185,7 +185,7 @@ async fn guest(cluster: &Cluster, vmid: Vmid, recorded: &Recorded, node: Option<
         }
         return match read(cluster, vmid, &row.node, recorded, row.state).await {
             Ok((guest, fresh)) => (GuestFact::Present(Box::new(guest)), fresh),
-            Err(PveError::Absent { .. }) => elsewhere(cluster, vmid, Some(&row.node), recorded).await,
+            Err(PveError::Absent { .. }) => elsewhere(cluster, vmid, None, recorded).await,
             Err(error) => (unknown(vmid, &row.node, &error), false),
         };
     }
@@ -238,6 +238,14 @@ async fn read(
 /// each says that it does not have it.
 async fn elsewhere(cluster: &Cluster, vmid: Vmid, last: Option<&NodeName>, recorded: &Recorded) -> (GuestFact, bool) {
     let why = |why: String| (GuestFact::Unknown { why, offline: None }, false);
+    // Presence needs no further proof: a guest that was just made is not in the list yet.
+    if let Some(node) = last {
+        match read(cluster, vmid, node, recorded, RunState::Unknown).await {
+            Ok((guest, fresh)) => return (GuestFact::Present(Box::new(guest)), fresh),
+            Err(PveError::Absent { .. }) => {}
+            Err(error) => return (unknown(vmid, node, &error), false),
+        }
+    }
     match cluster.client().permissions_on(&format!("/vms/{vmid}")).await {
         Ok(held) if held.allows(&format!("/vms/{vmid}"), "VM.Audit") => {}
         Ok(_) => {
@@ -248,9 +256,7 @@ async fn elsewhere(cluster: &Cluster, vmid: Vmid, last: Option<&NodeName>, recor
         Err(error) => return why(format!("guest {vmid} is not shown, and the rights cannot be read: {error}")),
     }
     let Some(inventory) = cluster.inventory() else { return why("Proxmox VE was not asked yet".into()) };
-    let mut nodes: Vec<(NodeName, bool)> =
-        inventory.nodes().map(|node| (node.node.clone(), node.online)).collect();
-    nodes.sort_by_key(|(node, _)| Some(node) != last);
+    let nodes: Vec<(NodeName, bool)> = inventory.nodes().map(|node| (node.node.clone(), node.online)).collect();
     if let Some((offline, _)) = nodes.iter().find(|(_, online)| !online) {
         let why = format!("guest {vmid} is not shown, and may be on it");
         return (GuestFact::Unknown { why, offline: Some(offline.clone()) }, false);
@@ -258,7 +264,7 @@ async fn elsewhere(cluster: &Cluster, vmid: Vmid, last: Option<&NodeName>, recor
     if nodes.is_empty() {
         return why(format!("guest {vmid} is not shown, and neither is any node"));
     }
-    for (node, _) in &nodes {
+    for (node, _) in nodes.iter().filter(|(node, _)| Some(node) != last) {
         match read(cluster, vmid, node, recorded, RunState::Unknown).await {
             Ok((guest, fresh)) => return (GuestFact::Present(Box::new(guest)), fresh),
             Err(PveError::Absent { .. }) => {}

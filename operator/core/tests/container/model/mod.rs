@@ -5,6 +5,7 @@ mod pve;
 use crate::fixture::{CP, VMID, guest_mut, guest_of, identity, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::BTreeMap;
+use std::fmt;
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::common::VmidField;
 use zentoria_api::conditions::ContainerReason;
@@ -15,7 +16,7 @@ use zentoria_core::Fact;
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::plan;
 use zentoria_core::container::power::needs_cause;
-use zentoria_core::container::seen::{Guest, GuestFact, Recorded, Seen, StopCause};
+use zentoria_core::container::seen::{ClusterFacts, Guest, GuestFact, Recorded, Seen, StopCause};
 use zentoria_core::container::step::{MarkPurpose, Plan, Step};
 use zentoria_core::container::validate::{Input, validate};
 use zentoria_core::container::want::{Refusal, Want};
@@ -24,7 +25,7 @@ use zentoria_types::vmid::Vmid;
 pub use pve::{digest_of, new_guest};
 
 /// One container, its cluster, and what is there.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct World {
     pub spec: ZentoriaContainerSpec,
     pub cluster: ProxmoxClusterSpec,
@@ -35,6 +36,19 @@ pub struct World {
     pub firewall: bool,
     /// What a look for the reason of a stop finds.
     pub cause: StopCause,
+}
+
+/// What differs from world to world: short enough to be read in a counterexample.
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spec = serde_json::to_string(&self.spec).unwrap_or_default();
+        writeln!(f, "spec {spec}\nmode {:?}, the last stop by {:?}", self.cluster.mode, self.cause)?;
+        let Seen { guest, recorded, task, conflict, dependencies, cluster, .. } = &self.seen;
+        writeln!(f, "guest {guest:?}\nrecorded {recorded:?}")?;
+        writeln!(f, "task {task:?}, conflict {conflict:?}, dependencies {dependencies:?}")?;
+        let ClusterFacts { root_credential, missing_permissions, takeover, .. } = cluster;
+        write!(f, "root {root_credential}, missing {missing_permissions:?}, takeover {takeover:?}")
+    }
 }
 
 impl World {
