@@ -114,7 +114,8 @@ fn state_of(other: &ZentoriaContainer, condition: DependencyCondition, waits_bac
         return DependencyState::Met;
     }
     let resting = ready_reason(other) == Some(ContainerReason::StoppedExternally);
-    let wants_no_power = other.spec.power.state == Some(PowerState::Stopped) && condition == DependencyCondition::Running;
+    let wants_no_power =
+        other.spec.power.state == Some(PowerState::Stopped) && condition == DependencyCondition::Running;
     let held = is_true(conditions, STALLED) || resting || other.spec.suspend || is_paused(other) || wants_no_power;
     let reason = other.status.as_ref().and_then(|status| status.summary.clone());
     DependencyState::NotYet { can_come: !held && !waits_back, reason: reason.unwrap_or_else(|| "not seen yet".into()) }
@@ -140,9 +141,7 @@ pub fn wake_related(context: &Context, container: &ZentoriaContainer) {
         let related = match ready_reason(&other) {
             Some(ContainerReason::Conflict | ContainerReason::NoFreeVmid | ContainerReason::VmidTaken) => true,
             Some(
-                ContainerReason::WaitingFor
-                | ContainerReason::DependencyMissing
-                | ContainerReason::DependencyCycle,
+                ContainerReason::WaitingFor | ContainerReason::DependencyMissing | ContainerReason::DependencyCycle,
             ) => other_key.namespace == key.namespace,
             Some(_) => false,
             None => false,

@@ -115,8 +115,7 @@ async fn lead(options: &Options, health: &Health, metrics: &Metrics) -> Result<(
     metrics.set_leader(true);
     info!("leads");
     let (work_trigger, work_stop) = shutdown::pair();
-    let mut working =
-        Box::pin(work(options, client, fence, health, metrics, work_stop));
+    let mut working = Box::pin(work(options, client, fence, health, metrics, work_stop));
     let result = tokio::select! {
         result = &mut working => result,
         () = stop.requested() => {
@@ -162,8 +161,10 @@ async fn work(
     let any = watcher::Config::default;
     let api = Api::<ZentoriaContainer>::all(client.clone());
     let (containers, container_stream) = watched(api, any(), health.gate("containers"));
-    let (clusters, cluster_stream) = watched(Api::<ProxmoxCluster>::all(client.clone()), any(), health.gate("clusters"));
-    let (namespaces, namespace_stream) = watched(Api::<Namespace>::all(client.clone()), any(), health.gate("namespaces"));
+    let (clusters, cluster_stream) =
+        watched(Api::<ProxmoxCluster>::all(client.clone()), any(), health.gate("clusters"));
+    let (namespaces, namespace_stream) =
+        watched(Api::<Namespace>::all(client.clone()), any(), health.gate("namespaces"));
     let secrets_api = Api::<Secret>::namespaced(client.clone(), &options.namespace);
     let (secrets, secret_stream) = watched(secrets_api, any(), health.gate("secrets"));
 
@@ -175,7 +176,7 @@ async fn work(
         namespace: options.namespace.clone(),
         control_plane,
         selector: options.cluster_selector.clone(),
-        containers: kind(containers.clone(), wake_containers, backoff.clone(), CONTAINER_FINALIZER, &writer),
+        containers: kind(containers.clone(), wake_containers, backoff, CONTAINER_FINALIZER, &writer),
         clusters: kind(clusters.clone(), wake_clusters, backoff, CLUSTER_FINALIZER, &writer),
         namespaces,
         secrets,
@@ -192,23 +193,32 @@ async fn work(
     let woken = Arc::clone(&context);
     tasks.spawn("secrets", drain(secret_stream, move |secret: &Secret| woken_by_secret(&woken, secret)));
     let woken = Arc::clone(&context);
-    tasks.spawn("namespaces", drain(namespace_stream, move |namespace: &Namespace| {
-        woken_by_namespace(&woken, &namespace.name_any());
-    }));
-    tasks.spawn("clusters", controller(
-        Controller::for_stream(cluster_stream, clusters).reconcile_on(cluster_wakes),
-        stop.clone(),
-        Arc::clone(&context),
-        "ProxmoxCluster",
-        cluster::reconcile,
-    ));
-    tasks.spawn("containers", controller(
-        Controller::for_stream(container_stream, containers).reconcile_on(container_wakes),
-        stop.clone(),
-        Arc::clone(&context),
-        "ZentoriaContainer",
-        container::reconcile,
-    ));
+    tasks.spawn(
+        "namespaces",
+        drain(namespace_stream, move |namespace: &Namespace| {
+            woken_by_namespace(&woken, &namespace.name_any());
+        }),
+    );
+    tasks.spawn(
+        "clusters",
+        controller(
+            Controller::for_stream(cluster_stream, clusters).reconcile_on(cluster_wakes),
+            stop.clone(),
+            Arc::clone(&context),
+            "ProxmoxCluster",
+            cluster::reconcile,
+        ),
+    );
+    tasks.spawn(
+        "containers",
+        controller(
+            Controller::for_stream(container_stream, containers).reconcile_on(container_wakes),
+            stop.clone(),
+            Arc::clone(&context),
+            "ZentoriaContainer",
+            container::reconcile,
+        ),
+    );
     tasks.spawn("housekeeping", housekeeping(Arc::clone(&context), stop.clone()));
 
     tokio::select! {
@@ -381,4 +391,3 @@ fn build() -> BuildInfo {
 fn hostname() -> String {
     std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME")).unwrap_or_else(|_| "zentoria-operator".to_owned())
 }
-

@@ -118,7 +118,9 @@ mod tests {
     #[test]
     fn reconciling_and_stalled_are_never_both_true() {
         let now = Timestamp::UNIX_EPOCH;
-        for phase in [Phase::Settled, Phase::Progressing, Phase::Waiting, Phase::Retrying, Phase::Stalled, Phase::Resting] {
+        for phase in
+            [Phase::Settled, Phase::Progressing, Phase::Waiting, Phase::Retrying, Phase::Stalled, Phase::Resting]
+        {
             let mut conditions = Conditions::from(&[], 1, &now);
             conditions.set_phase(phase, "Because", "");
             let list = conditions.finish();

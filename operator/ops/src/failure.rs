@@ -37,9 +37,7 @@ pub fn read(doing: &str, error: &PveError) -> Failure {
         PveError::Unauthenticated { .. } | PveError::Certificate { .. } | PveError::NotMapped { .. } => {
             say(Reason::ClusterNotReady, text)
         }
-        PveError::NodeUnreachable { node, .. } => {
-            Failure::Say(Verdict::about(Reason::NodeOffline, node.clone(), text))
-        }
+        PveError::NodeUnreachable { node, .. } => Failure::Say(Verdict::about(Reason::NodeOffline, node.clone(), text)),
         PveError::Locked { lock } => Failure::Say(Verdict::about(Reason::GuestLocked, lock.clone(), text)),
         PveError::NoQuorum { .. } => say(Reason::NoQuorum, text),
         PveError::TaskFailed { .. } => say(Reason::TaskFailed, text),
@@ -71,10 +69,7 @@ mod tests {
             (PveError::Busy { message: message() }, Some(ContainerReason::PveError)),
             (PveError::DigestMismatch, None),
             (PveError::Unauthenticated { reason: message() }, Some(ContainerReason::ClusterNotReady)),
-            (
-                PveError::NodeUnreachable { node: "pve2".into(), reason: message() },
-                Some(ContainerReason::NodeOffline),
-            ),
+            (PveError::NodeUnreachable { node: "pve2".into(), reason: message() }, Some(ContainerReason::NodeOffline)),
         ];
         for (error, expected) in cases {
             assert_eq!(reason(&error), expected, "{error}");

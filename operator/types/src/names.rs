@@ -77,8 +77,12 @@ mod tests {
     #[test]
     fn names_follow_the_rules_of_proxmox_ve() {
         assert!(NodeName::new("pve1").is_ok() && NodeName::new("../etc").is_err() && NodeName::new("").is_err());
-        assert!(StorageName::new("local-zfs").is_ok() && StorageName::new("1x").is_err() && StorageName::new("a").is_err());
+        assert!(
+            StorageName::new("local-zfs").is_ok() && StorageName::new("1x").is_err() && StorageName::new("a").is_err()
+        );
         assert!(BridgeName::new("vmbr0").is_ok() && BridgeName::new("a,b").is_err());
-        assert!(Hostname::new("web.example.test").is_ok() && Hostname::new("a_b").is_err() && Hostname::new("-a").is_err());
+        assert!(
+            Hostname::new("web.example.test").is_ok() && Hostname::new("a_b").is_err() && Hostname::new("-a").is_err()
+        );
     }
 }

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn disk_sizes_of_proxmox_ve() {
-        for (text, bytes) in [("40G", 40 * GIB), ("256M", 256 * MIB), ("0.5G", 512 * MIB), ("1T", TIB), ("4096", 4096)] {
+        for (text, bytes) in [("40G", 40 * GIB), ("256M", 256 * MIB), ("0.5G", 512 * MIB), ("1T", TIB), ("4096", 4096)]
+        {
             assert_eq!(Bytes::parse_pve(text).unwrap().0, bytes, "{text}");
         }
         for text in ["", "G", "-1G", "1e3G", "infG", "x"] {

@@ -19,12 +19,15 @@ text_newtype!(Upid, InvalidUpid);
 impl Upid {
     fn check(text: &str) -> Result<(), InvalidUpid> {
         let parts: Vec<&str> = text.split(':').collect();
-        let hex = |part: &str| {
-            !part.is_empty() && part.len() <= 16 && part.bytes().all(|b| b.is_ascii_hexdigit())
-        };
+        let hex = |part: &str| !part.is_empty() && part.len() <= 16 && part.bytes().all(|b| b.is_ascii_hexdigit());
         let good = match parts.as_slice() {
             ["UPID", node, pid, pstart, start, kind, _, user, ""] => {
-                NodeName::new(*node).is_ok() && hex(pid) && hex(pstart) && hex(start) && !kind.is_empty() && !user.is_empty()
+                NodeName::new(*node).is_ok()
+                    && hex(pid)
+                    && hex(pstart)
+                    && hex(start)
+                    && !kind.is_empty()
+                    && !user.is_empty()
             }
             _ => false,
         };
@@ -92,7 +95,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_upid_is_refused() {
-        for text in ["", "UPID", "UPID:pve1:1:2:3:vzstart:101:root@pam", "UPID:../x:1:2:3:a:b:c:", "XPID:a:1:2:3:t:i:u:"] {
+        for text in
+            ["", "UPID", "UPID:pve1:1:2:3:vzstart:101:root@pam", "UPID:../x:1:2:3:a:b:c:", "XPID:a:1:2:3:t:i:u:"]
+        {
             assert!(text.parse::<Upid>().is_err(), "{text}");
         }
         assert!("UPID:pve1:1:2:3:stopall::root@pam:".parse::<Upid>().is_ok(), "a task may have no id");

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_vmid_lies_between_100_and_999999999() {
-        for (text, good) in [("100", true), ("99", false), ("999999999", true), ("1000000000", false), ("+100", false)] {
+        for (text, good) in [("100", true), ("99", false), ("999999999", true), ("1000000000", false), ("+100", false)]
+        {
             assert_eq!(text.parse::<Vmid>().is_ok(), good, "{text}");
         }
     }

@@ -13,8 +13,8 @@ pub struct Launch {
     pub kubeconfig: PathBuf,
     /// Its own namespace.
     pub namespace: String,
-    /// The value of the label `zentoria.ai/shard` of the clusters that it serves.
-    pub shard: String,
+    /// The value of the label `zentoria.ai/shard` of the clusters that it serves; without it, all.
+    pub shard: Option<String>,
     /// `IP:PORT=127.0.0.1:PORT`.
     pub dial_map: Vec<String>,
     /// More flags; later ones win.
@@ -36,7 +36,9 @@ impl Operator {
         let Launch { kubeconfig, namespace, shard, dial_map, flags } = launch;
         let mut command = Command::new(variable("ZENTORIA_OPERATOR_BIN"));
         command.args(["--namespace", namespace]);
-        command.arg("--cluster-selector").arg(format!("zentoria.ai/shard={shard}"));
+        if let Some(shard) = shard {
+            command.arg("--cluster-selector").arg(format!("zentoria.ai/shard={shard}"));
+        }
         for pair in dial_map {
             command.args(["--dial-map", pair]);
         }

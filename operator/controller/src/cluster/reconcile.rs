@@ -55,7 +55,9 @@ pub async fn reconcile(object: Arc<ProxmoxCluster>, context: Arc<Context>) -> Re
     let verdict = match (&view.problem, &view.sight) {
         (Some(problem), _) => Verdict { reason: problem.reason, message: problem.message.clone() },
         (None, Some(sight)) => judge(sight, view.breaker.as_ref()),
-        (None, None) => Verdict { reason: ClusterReason::Connecting, message: "asks Proxmox VE for the first time".into() },
+        (None, None) => {
+            Verdict { reason: ClusterReason::Connecting, message: "asks Proxmox VE for the first time".into() }
+        }
     };
     let sight = view.sight.as_ref().filter(|_| view.problem.is_none());
     write(&context, &api, &object, sight, view.breaker.as_ref(), &verdict).await?;
@@ -91,13 +93,11 @@ fn ensure_connected(context: &Arc<Context>, object: &ProxmoxCluster) -> Result<(
 
 /// Annotations (takeover) concern containers that wait for a person.
 fn wake_on_annotations(context: &Context, object: &ProxmoxCluster) {
-    use zentoria_api::conditions::ContainerReason;
+    use zentoria_api::conditions::ContainerReason as Reason;
     for container in context.containers_on(&object.name_any()) {
-        match crate::estate::ready_reason(&container) {
-            Some(ContainerReason::ForeignControlPlane | ContainerReason::DeletionBreaker | ContainerReason::BreakerOpen) => {
-                context.containers.wake.wake(ObjectRef::from_obj(container.as_ref()));
-            }
-            Some(_) | None => {}
+        let reason = crate::estate::ready_reason(&container);
+        if matches!(reason, Some(Reason::ForeignControlPlane | Reason::DeletionBreaker | Reason::BreakerOpen)) {
+            context.containers.wake.wake(ObjectRef::from_obj(container.as_ref()));
         }
     }
 }
@@ -137,7 +137,9 @@ async fn write(
             Phase::Settled | Phase::Progressing | Phase::Waiting | Phase::Resting | Phase::Silent => EventType::Normal,
         };
         let (reason, note) = (verdict.reason.to_string(), verdict.message.clone());
-        context.events.publish(object.object_ref(&()), Event { type_, reason: reason.into(), action: "Check".into(), note });
+        context
+            .events
+            .publish(object.object_ref(&()), Event { type_, reason: reason.into(), action: "Check".into(), note });
     }
     Ok(())
 }

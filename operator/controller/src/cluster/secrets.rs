@@ -2,8 +2,8 @@
 
 use crate::context::Context;
 use k8s_openapi::api::core::v1::Secret;
-use kube::runtime::reflector::ObjectRef;
 use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
 use std::sync::Arc;
 use zentoria_api::cluster::{ProxmoxClusterSpec, Tls};
 use zentoria_api::conditions::ClusterReason;
@@ -33,7 +33,8 @@ pub(super) fn read(context: &Context, spec: &ProxmoxClusterSpec) -> Result<(Acce
     let mut versions = String::new();
     for (field, name) in references(spec) {
         let secret = find(context, field, name)?;
-        versions += &format!("{name}={}/{} ", secret.uid().unwrap_or_default(), secret.resource_version().unwrap_or_default());
+        versions +=
+            &format!("{name}={}/{} ", secret.uid().unwrap_or_default(), secret.resource_version().unwrap_or_default());
     }
     let token = ("spec.credentials.tokenSecretRef", spec.credentials.token_secret_ref.name.as_str());
     let root = spec.credentials.root_secret_ref.as_ref().map(|r| ("spec.credentials.rootSecretRef", r.name.as_str()));

@@ -137,17 +137,15 @@ impl Bye<'_> {
         self.context.containers.finalizer.remove(&api, &**self.object).await?;
         self.context.events.publish(self.object.object_ref(&()), event);
         let key = key_of(self.object);
-        for name in [&self.object.spec.cluster_ref.name] {
-            if let Some((pve, _)) = self.context.registry.gate(name) {
-                pve.forget(&key);
-                if let Some(vmid) = self.object.status.as_ref().and_then(|status| status.vmid) {
-                    if let Ok(vmid) = Vmid::new(vmid.0) {
-                        pve.invalidate(vmid);
-                    }
-                }
+        let name = &self.object.spec.cluster_ref.name;
+        if let Some((pve, _)) = self.context.registry.gate(name) {
+            pve.forget(&key);
+            let vmid = self.object.status.as_ref().and_then(|status| status.vmid);
+            if let Some(vmid) = vmid.and_then(|vmid| Vmid::new(vmid.0).ok()) {
+                pve.invalidate(vmid);
             }
-            self.context.clusters.wake.wake(kube::runtime::reflector::ObjectRef::new(name));
         }
+        self.context.clusters.wake.wake(kube::runtime::reflector::ObjectRef::new(name));
         self.context.containers.latest.forget(self.object);
         self.context.containers.backoff.reset(&reference(&key));
         estate::wake_related(self.context, self.object);

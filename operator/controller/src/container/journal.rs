@@ -133,4 +133,3 @@ impl Journal for StatusJournal<'_> {
         }
     }
 }
-

@@ -25,7 +25,9 @@ pub fn grant(
     if selected {
         return Ok(grant);
     }
-    let message = format!("no entry of access of the ProxmoxCluster selects namespace {namespace}: add one, or label the namespace");
+    let message = format!(
+        "no entry of access of the ProxmoxCluster selects namespace {namespace}: add one, or label the namespace"
+    );
     Err(Refusal { reason: ContainerReason::AccessDenied, message })
 }
 

@@ -135,7 +135,8 @@ mod tests {
     fn the_worst_is_said_first() {
         let fine = Sight::default();
         assert_eq!(judge(&fine, None).reason, ClusterReason::Ready);
-        let poor = Sight { missing_permissions: vec!["/vms: VM.Allocate".into()], quorate: Some(false), ..fine.clone() };
+        let poor =
+            Sight { missing_permissions: vec!["/vms: VM.Allocate".into()], quorate: Some(false), ..fine.clone() };
         assert_eq!(judge(&poor, None).reason, ClusterReason::MissingPermissions);
         let quorumless = Sight { quorate: Some(false), ..fine };
         assert_eq!(judge(&quorumless, None).reason, ClusterReason::NoQuorum);

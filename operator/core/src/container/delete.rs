@@ -119,11 +119,8 @@ fn retain(seen: &Remains, guest: &Guest, mark: &Mark) -> DeletionPlan {
     }
     let tombstone = Mark { retained: Some(seen.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()), ..mark.clone() };
     let text = Description::parse(guest.config.description()).map(|d| d.text).unwrap_or_default();
-    let mark = MarkGuest {
-        purpose: MarkPurpose::Retain,
-        description: Some(describe(&text, Some(&tombstone))),
-        tags: None,
-    };
+    let mark =
+        MarkGuest { purpose: MarkPurpose::Retain, description: Some(describe(&text, Some(&tombstone))), tags: None };
     steps(guest, Step::Mark(mark), Verdict::new(ContainerReason::Deleting, "the guest is retained"))
 }
 

@@ -60,8 +60,7 @@ pub fn blocker(
     cycle: Option<&[String]>,
 ) -> Option<Verdict> {
     if let Some(cycle) = cycle {
-        let message =
-            format!("dependsOn forms a cycle: {}; make one of them soft, or remove it", cycle.join(" -> "));
+        let message = format!("dependsOn forms a cycle: {}; make one of them soft, or remove it", cycle.join(" -> "));
         return Some(Verdict::new(ContainerReason::DependencyCycle, message));
     }
     depends_on.iter().find_map(|dependency| {
@@ -84,7 +83,10 @@ pub fn blocker(
             DependencyState::NotYet { can_come: false, reason } => Some(Verdict::about(
                 ContainerReason::WaitingFor,
                 name,
-                format!("waits until {name} is {:?}, which does not come by itself: it is {reason}", dependency.condition),
+                format!(
+                    "waits until {name} is {:?}, which does not come by itself: it is {reason}",
+                    dependency.condition
+                ),
             )),
         }
     })

@@ -46,9 +46,8 @@ pub fn guard(plan: Plan, want: &Want, seen: &Seen) -> Plan {
 /// As [`guard`], for the plan of a deletion.
 #[must_use]
 pub fn guard_delete(plan: Plan, bye: &Farewell, guest: &GuestFact) -> Plan {
-    let may_destroy = bye.policy == DeletionPolicy::Delete
-        && bye.final_backup == FinalBackup::None
-        && bye.destroys_left > 0;
+    let may_destroy =
+        bye.policy == DeletionPolicy::Delete && bye.final_backup == FinalBackup::None && bye.destroys_left > 0;
     let scene = Scene {
         identity: &bye.identity,
         mode: bye.mode,

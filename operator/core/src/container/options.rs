@@ -65,9 +65,15 @@ fn wishes(options: &Options) -> Vec<Wish> {
         ("onboot", "startup.onBoot", Hot, options.on_boot.map(switch)),
         ("startup", "startup", Hot, keys(&options.startup)),
         ("protection", "protection", Hot, options.protection.map(switch)),
-        ("nameserver", "network.dns.nameservers", Reboot, options.nameservers.as_ref().map(|list| {
-            text(&list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), "")
-        })),
+        (
+            "nameserver",
+            "network.dns.nameservers",
+            Reboot,
+            options
+                .nameservers
+                .as_ref()
+                .map(|list| text(&list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), "")),
+        ),
         ("searchdomain", "network.dns.searchDomain", Reboot, options.search_domain.as_ref().map(|d| text(d, ""))),
         ("timezone", "timezone", Reboot, options.timezone.as_ref().map(|zone| text(zone, ""))),
         ("features", "features", Reboot, options.features.as_ref().and_then(|wish| keys(&wish.keys()))),
@@ -92,11 +98,8 @@ impl Value {
             }
             Self::Keys(keys) => PropertyString::parse(have.unwrap_or("")).is_ok_and(|have| keys.hold_in(&have)),
             Self::Tags(want) => *want == Tags::parse(have.unwrap_or("")),
-            Self::Notes { text, mark } => {
-                Description::parse(have.unwrap_or("")).is_ok_and(|have| {
-                    have.mark == *mark && text.as_ref().is_none_or(|text| same_text(&have.text, text))
-                })
-            }
+            Self::Notes { text, mark } => Description::parse(have.unwrap_or(""))
+                .is_ok_and(|have| have.mark == *mark && text.as_ref().is_none_or(|text| same_text(&have.text, text))),
         }
     }
 
@@ -245,4 +248,3 @@ pub fn for_creation(options: &Options, description: String) -> BTreeMap<String, 
     }
     set
 }
-

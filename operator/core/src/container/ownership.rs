@@ -34,9 +34,8 @@ pub fn ownership(identity: &Identity, vmid: Vmid, description: &str) -> Ownershi
     if mark.vmid != vmid {
         return Ownership::CopyOf(mark.vmid);
     }
-    let same = mark.estate == identity.estate
-        && mark.namespace == identity.key.namespace
-        && mark.name == identity.key.name;
+    let same =
+        mark.estate == identity.estate && mark.namespace == identity.key.namespace && mark.name == identity.key.name;
     if !same {
         return Ownership::Foreign(mark);
     }

@@ -46,9 +46,9 @@ fn hindrance(seen: &Seen) -> Option<Verdict> {
         }
         TaskFact::None | TaskFact::NotStarted | TaskFact::Done(_) => {}
     }
-    seen.conflict.as_ref().map(|conflict| {
-        Verdict::new(ContainerReason::Conflict, format!("{conflict}; change one of the two"))
-    })
+    seen.conflict
+        .as_ref()
+        .map(|conflict| Verdict::new(ContainerReason::Conflict, format!("{conflict}; change one of the two")))
 }
 
 fn progress_of(task_type: &str) -> ContainerReason {

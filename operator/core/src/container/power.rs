@@ -57,8 +57,9 @@ fn stopped(want: &Want, seen: &Seen) -> (Option<Step>, Verdict) {
         StopCause::Person(user) => match want.on_external_stop {
             OnExternalStop::Restart => start(&format!("was stopped by {user}; power.onExternalStop is Restart")),
             OnExternalStop::Respect => {
-                let message =
-                    format!("was stopped by {user} and stays stopped; start it in Proxmox VE, or set power.onExternalStop");
+                let message = format!(
+                    "was stopped by {user} and stays stopped; start it in Proxmox VE, or set power.onExternalStop"
+                );
                 (None, Verdict::about(ContainerReason::StoppedExternally, user, message))
             }
         },

@@ -53,12 +53,7 @@ pub fn status(working: &ZentoriaContainerStatus, facts: &Facts<'_>) -> ZentoriaC
     next
 }
 
-fn observed(
-    next: &mut ZentoriaContainerStatus,
-    conditions: &mut Conditions<'_>,
-    guest: &GuestFact,
-    verdict: &Verdict,
-) {
+fn observed(next: &mut ZentoriaContainerStatus, conditions: &mut Conditions<'_>, guest: &GuestFact, verdict: &Verdict) {
     // Only a guest that is ours is shown as this object's.
     let guest = match guest {
         GuestFact::Present(guest) if next.created.is_some() => guest,
@@ -128,9 +123,7 @@ fn up_to_date(
     facts: &Facts<'_>,
 ) -> Option<UpToDateReason> {
     let exists = next.created.is_some();
-    let Some(pending) = facts.pending.filter(|pending| exists || !pending.is_empty()) else {
-        return None;
-    };
+    let pending = facts.pending.filter(|pending| exists || !pending.is_empty())?;
     let worst = pending.iter().map(|change| change.class).max();
     let reason = match (worst, facts.mode, facts.changing) {
         (None, _, true) => UpToDateReason::Changing,

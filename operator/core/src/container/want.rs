@@ -203,8 +203,7 @@ impl FeatureWish {
     pub fn keys(&self) -> Keys {
         let switch = |on: bool| Some(if on { "1" } else { "0" }.to_owned());
         let mut keys = BTreeMap::new();
-        let switches =
-            [("nesting", self.nesting), ("keyctl", self.keyctl), ("fuse", self.fuse), ("mknod", self.mknod)];
+        let switches = [("nesting", self.nesting), ("keyctl", self.keyctl), ("fuse", self.fuse), ("mknod", self.mknod)];
         for (key, on) in switches {
             if let Some(on) = on {
                 keys.insert(key, switch(on));

@@ -38,9 +38,9 @@ fn inverted(seen: &mut Seen) {
         let text: Vec<&str> = description.lines().filter(|line| !line.starts_with("<!-- zentoria.ai/")).collect();
         let text = text.join("\n");
         let ours = [Whose::Ours, Whose::OursRetained, Whose::OursOfALaterVersion];
-        let was_ours = ours.iter().any(|whose| whose.line().is_some_and(|line| description.lines().eq(
-            text.lines().chain(line.lines())
-        )));
+        let was_ours = ours
+            .iter()
+            .any(|whose| whose.line().is_some_and(|line| description.lines().eq(text.lines().chain(line.lines()))));
         if was_ours { text } else { Whose::Ours.description(&text) }
     });
 }
@@ -50,9 +50,7 @@ fn is_found(outcome: Result<(), String>, harm: &str) {
     assert!(found.starts_with(harm), "found {found:?}, and not {harm:?}");
 }
 
-fn deletion_over(
-    change: impl Fn(&mut Farewell, &mut GuestFact),
-) -> impl Fn(Plan, &Farewell, &GuestFact) -> Plan {
+fn deletion_over(change: impl Fn(&mut Farewell, &mut GuestFact)) -> impl Fn(Plan, &Farewell, &GuestFact) -> Plan {
     move |plan, bye, guest| {
         let (mut bye, mut guest) = (bye.clone(), guest.clone());
         change(&mut bye, &mut guest);

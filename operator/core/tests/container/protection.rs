@@ -150,11 +150,8 @@ fn plans() -> impl Strategy<Value = Plan> {
             zentoria_api::conditions::ContainerReason::Configuring,
             "nobody planned this",
         );
-        let target = target.map(|(number, name)| Target {
-            vmid: vmid(number),
-            node: crate::fixture::node(name),
-            digest: None,
-        });
+        let target =
+            target.map(|(number, name)| Target { vmid: vmid(number), node: crate::fixture::node(name), digest: None });
         Plan { target, steps, ..Plan::say(say) }
     })
 }

@@ -1,7 +1,7 @@
 //! Generators: specs, guests as they are found on real nodes, and whole worlds.
 
-use crate::fixture::{CLONE_SOURCE, OLD_CP, VMID, created, spec, vmid};
 use crate::fixture::Whose;
+use crate::fixture::{CLONE_SOURCE, OLD_CP, VMID, created, spec, vmid};
 use crate::model::{World, digest_of, new_guest, with_guest};
 use proptest::collection::btree_map;
 use proptest::option;
@@ -81,9 +81,8 @@ pub fn options() -> impl Strategy<Value = BTreeMap<String, String>> {
         ("future-option", &["x=1,y"]),
         ("template", &["0"]),
     ];
-    let one = select(REAL.to_vec()).prop_flat_map(|(key, values)| {
-        (Just(key.to_owned()), select(values.to_vec()).prop_map(str::to_owned))
-    });
+    let one = select(REAL.to_vec())
+        .prop_flat_map(|(key, values)| (Just(key.to_owned()), select(values.to_vec()).prop_map(str::to_owned)));
     proptest::collection::vec(one, 0..12).prop_map(|list| list.into_iter().collect())
 }
 
@@ -155,7 +154,13 @@ pub fn specs() -> impl Strategy<Value = ZentoriaContainerSpec> {
         size(&["64Mi", "512Mi", "2Gi"]),
         size(&["0", "512Mi"]),
     )
-        .prop_map(|(cores, cpu_limit, cpu_units, memory, swap)| Resources { cores, cpu_limit, cpu_units, memory, swap });
+        .prop_map(|(cores, cpu_limit, cpu_units, memory, swap)| Resources {
+            cores,
+            cpu_limit,
+            cpu_units,
+            memory,
+            swap,
+        });
     let startup = (option::of(any::<bool>()), option::of(0u32..4), option::of(0u32..3), option::of(0u32..3)).prop_map(
         |(on_boot, order, up_delay_seconds, down_delay_seconds)| Startup {
             on_boot,
@@ -164,9 +169,8 @@ pub fn specs() -> impl Strategy<Value = ZentoriaContainerSpec> {
             down_delay_seconds,
         },
     );
-    let tags = option::of(proptest::collection::vec("[a-z]{1,5}", 0..3)).prop_map(|tags| {
-        tags.map(|tags| tags.into_iter().map(Tag).collect::<Vec<_>>())
-    });
+    let tags = option::of(proptest::collection::vec("[a-z]{1,5}", 0..3))
+        .prop_map(|tags| tags.map(|tags| tags.into_iter().map(Tag).collect::<Vec<_>>()));
     let words = (
         option::of(select(vec!["zentoria-db", "db.example.test"])),
         option::of(text()),
@@ -223,9 +227,7 @@ pub fn plain_guests() -> impl Strategy<Value = (Whose, Guest)> {
     guests_with(options.prop_map(|(a, b, c, d)| [a, b, c, d].into_iter().flatten().collect()))
 }
 
-fn guests_with(
-    options: impl Strategy<Value = BTreeMap<String, String>>,
-) -> impl Strategy<Value = (Whose, Guest)> {
+fn guests_with(options: impl Strategy<Value = BTreeMap<String, String>>) -> impl Strategy<Value = (Whose, Guest)> {
     let running = prop_oneof![
         4 => Just(Fact::Known(true)),
         4 => Just(Fact::Known(false)),
@@ -282,10 +284,10 @@ fn records() -> impl Strategy<Value = Recorded> {
 pub fn worlds() -> impl Strategy<Value = (Option<Whose>, World)> {
     let there = prop_oneof![8 => guests().prop_map(Some), 2 => Just(None)];
     let facts = (
-        prop::bool::weighted(0.3),                   // root credential
-        prop::bool::weighted(0.5),                   // takeover
-        prop::bool::weighted(0.1),                   // permissions
-        prop::bool::weighted(0.15),                  // observe
+        prop::bool::weighted(0.3),                                     // root credential
+        prop::bool::weighted(0.5),                                     // takeover
+        prop::bool::weighted(0.1),                                     // permissions
+        prop::bool::weighted(0.15),                                    // observe
         select(vec![None, None, None, None, Some(false), Some(true)]), // failed or conflict
         select(vec![None, Some(DependencyState::Met), Some(DependencyState::Missing)]),
     );
@@ -362,7 +364,9 @@ pub fn open_worlds() -> impl Strategy<Value = World> {
             return world;
         };
         let whose = match whose {
-            Whose::Copy | Whose::OtherObject | Whose::OtherEstate | Whose::Unreadable | Whose::TwoMarks => Whose::Nobody,
+            Whose::Copy | Whose::OtherObject | Whose::OtherEstate | Whose::Unreadable | Whose::TwoMarks => {
+                Whose::Nobody
+            }
             Whose::Ours | Whose::OursRetained | Whose::OursOfALaterVersion | Whose::OldControlPlane | Whose::Nobody => {
                 whose
             }

@@ -2,6 +2,7 @@
 
 use super::Cluster;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex as AsyncMutex;
@@ -15,27 +16,30 @@ const HOLDS: Duration = Duration::from_secs(600);
 /// How long a miss holds: who corrects a template by hand should not wait for ten minutes.
 const MISS_HOLDS: Duration = Duration::from_secs(10);
 
+/// Answers by what they are about, with when they were given.
+type Answers<K, V> = Mutex<HashMap<K, (Instant, BTreeSet<V>)>>;
+
 #[derive(Default)]
 pub(super) struct Catalog {
-    bridges: Mutex<HashMap<NodeName, (Instant, BTreeSet<String>)>>,
-    templates: Mutex<HashMap<(NodeName, String), (Instant, BTreeSet<String>)>>,
-    owners: Mutex<HashMap<String, (Instant, BTreeSet<Vmid>)>>,
+    bridges: Answers<NodeName, String>,
+    templates: Answers<(NodeName, String), String>,
+    owners: Answers<String, Vmid>,
     /// One question at a time: seventeen new containers ask for the same template list.
     asking: AsyncMutex<()>,
 }
 
-fn fresh<K: std::hash::Hash + Eq, V: Clone>(
-    map: &Mutex<HashMap<K, (Instant, V)>>,
+fn fresh<K: Hash + Eq, V: Clone>(
+    map: &Answers<K, V>,
     key: &K,
-    enough: impl Fn(&V) -> bool,
-) -> Option<V> {
+    enough: impl Fn(&BTreeSet<V>) -> bool,
+) -> Option<BTreeSet<V>> {
     let map = map.lock().unwrap_or_else(PoisonError::into_inner);
     let (at, value) = map.get(key)?;
     let holds = if enough(value) { HOLDS } else { MISS_HOLDS };
     (at.elapsed() < holds).then(|| value.clone())
 }
 
-fn keep<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, (Instant, V)>>, key: K, value: V) {
+fn keep<K: Hash + Eq, V>(map: &Answers<K, V>, key: K, value: BTreeSet<V>) {
     map.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (Instant::now(), value));
 }
 

@@ -39,8 +39,11 @@ pub struct Outside {
     /// Whether this process may write.
     pub fence: Fence,
     /// Who is told of each request, by name of the ProxmoxCluster.
-    pub observer: Arc<dyn Fn(&str) -> Arc<dyn Observer> + Send + Sync>,
+    pub observer: Observers,
 }
+
+/// Makes the observer of one ProxmoxCluster's requests, by its name.
+pub type Observers = Arc<dyn Fn(&str) -> Arc<dyn Observer> + Send + Sync>;
 
 /// A cluster; nothing is contacted yet.
 ///
@@ -63,7 +66,8 @@ pub fn connect(
         Tls::CaBundle(pem) => Trust::CaBundle(pem.clone()),
         Tls::CaSecretRef(_) => Trust::CaBundle(access.ca.unwrap_or_default()),
         Tls::FingerprintSha256(text) => Trust::Fingerprint(
-            text.parse().map_err(|why: zentoria_pve::ConfigError| error("spec.tls.fingerprintSha256", why.to_string()))?,
+            text.parse()
+                .map_err(|why: zentoria_pve::ConfigError| error("spec.tls.fingerprintSha256", why.to_string()))?,
         ),
     };
     let token = ApiToken::new(&access.token_id, &access.token_secret)
@@ -71,8 +75,8 @@ pub fn connect(
     let interval = span::parse(&spec.poll.interval).filter(|d| !d.is_zero());
     interval.ok_or_else(|| error("spec.poll.interval", format!("{:?} is not a duration", spec.poll.interval.0)))?;
     let full_resync = span::parse(&spec.poll.full_resync).filter(|d| !d.is_zero());
-    let full_resync =
-        full_resync.ok_or_else(|| error("spec.poll.fullResync", format!("{:?} is not a duration", spec.poll.full_resync.0)))?;
+    let full_resync = full_resync
+        .ok_or_else(|| error("spec.poll.fullResync", format!("{:?} is not a duration", spec.poll.full_resync.0)))?;
     let client = Client::new(ClientConfig {
         endpoints,
         trust,

@@ -81,10 +81,10 @@ impl Cluster {
     /// What a task of this type leaves unknown. Start and stop change the configuration only where something is pending.
     fn after_task(&self, vmid: Vmid, kind: &str, end: &TaskEnd) {
         let mut state = self.lock();
-        match kind {
-            // Our own creation never starts a guest.
-            "vzcreate" | "vzclone" if *end == TaskEnd::Well => drop(state.live.insert(vmid, Live { running: false, ha: false })),
-            _ => drop(state.live.remove(&vmid)),
+        state.live.remove(&vmid);
+        // Our own creation never starts a guest.
+        if matches!(kind, "vzcreate" | "vzclone") && *end == TaskEnd::Well {
+            state.live.insert(vmid, Live { running: false, ha: false });
         }
         let power_only = matches!(kind, "vzstart" | "vzshutdown" | "vzstop" | "vzreboot");
         let settled = state.configs.get(&vmid).is_some_and(|known| known.config.pending.is_empty());

@@ -45,8 +45,7 @@ pub(super) async fn task_of_intent(
 
 /// Why a guest is stopped, by the newest of its power tasks.
 pub(super) async fn stop_cause(cluster: &Cluster, node: &NodeName, vmid: Vmid) -> Result<StopCause, PveError> {
-    let filter =
-        TaskFilter { vmid: Some(vmid), source: TaskSource::All, limit: Some(50), ..TaskFilter::default() };
+    let filter = TaskFilter { vmid: Some(vmid), source: TaskSource::All, limit: Some(50), ..TaskFilter::default() };
     let rows = cluster.client().node_tasks(node, &filter).await?;
     let Some(stop) = newest_stop(&rows) else {
         return Ok(StopCause::Crash);

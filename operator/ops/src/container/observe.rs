@@ -311,7 +311,8 @@ async fn facts(cluster: &Cluster, want: &Want, known: &Known, guest: &GuestFact,
 /// Bridges and templates of the node that a new guest would be made on, and who else owns volumes on its storage. What
 /// cannot be read stays unknown: the creation itself tells.
 async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, no_vmid: bool) {
-    let node = want.node.clone().or_else(|| (facts.nodes.len() == 1).then(|| facts.nodes.keys().next().cloned()).flatten());
+    let node =
+        want.node.clone().or_else(|| (facts.nodes.len() == 1).then(|| facts.nodes.keys().next().cloned()).flatten());
     let Some(node) = node.filter(|node| facts.nodes.get(node).is_some_and(|facts| facts.online)) else { return };
     if let Some(bridge) = want.options.interface.as_ref().and_then(|interface| interface.bridge()) {
         let bridges = cluster.bridges(&node, bridge).await.ok();

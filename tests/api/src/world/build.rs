@@ -71,7 +71,7 @@ impl Builder {
         self
     }
 
-    /// An API server of its own.
+    /// An API server of its own, where the operator serves every ProxmoxCluster.
     #[must_use]
     pub const fn fresh(mut self) -> Self {
         self.fresh = true;
@@ -87,14 +87,13 @@ impl Builder {
         let unique = unique(&test);
         let dir = tempfile::Builder::new().prefix(&format!("zentoria-{unique}-")).tempdir().expect("a directory");
         let control_plane = fresh.then(|| ControlPlane::start(dir.path()));
-        let kubeconfig =
-            control_plane.as_ref().map_or_else(kubernetes::shared_kubeconfig, ControlPlane::kubeconfig);
+        let kubeconfig = control_plane.as_ref().map_or_else(kubernetes::shared_kubeconfig, ControlPlane::kubeconfig);
         let pve = Pve::start(&seed, dir.path()).await;
         let system = format!("{unique}-system");
         let launch = Launch {
             kubeconfig: kubeconfig.clone(),
             namespace: system.clone(),
-            shard: unique.clone(),
+            shard: control_plane.is_none().then(|| unique.clone()),
             dial_map: vec![pve.dial_map()],
             flags,
         };
@@ -126,7 +125,8 @@ impl Builder {
 /// A name that no other test has, of this or another process: for namespaces, clusters and labels.
 fn unique(test: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let words: String = test.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let words: String =
+        test.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let words: String = words.chars().take(24).collect();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{}-{}-{count}", words.trim_matches('-'), std::process::id())

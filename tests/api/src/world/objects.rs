@@ -45,7 +45,7 @@ impl World {
     /// Where it is refused.
     pub async fn apply_cluster(&self, spec: ProxmoxClusterSpec) {
         let mut cluster = ProxmoxCluster::new(&self.cluster, spec);
-        cluster.metadata.labels = Some(BTreeMap::from([("zentoria.ai/shard".to_owned(), self.launch.shard.clone())]));
+        cluster.metadata.labels = Some(BTreeMap::from([("zentoria.ai/shard".to_owned(), self.cluster.clone())]));
         let object = serde_json::to_value(&cluster).expect("JSON");
         apply_any(&self.client, &object).await.unwrap_or_else(|error| panic!("ProxmoxCluster: {error}"));
     }
@@ -110,7 +110,10 @@ impl World {
     /// # Panics
     /// Where it is refused.
     pub async fn delete(&self, name: &str) {
-        self.containers().delete(name, &DeleteParams::default()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        self.containers()
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 
     /// A container as it is now.

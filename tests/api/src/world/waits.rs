@@ -11,12 +11,7 @@ use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 
 impl World {
     /// Waits until a container is as `holds` says.
-    pub async fn until(
-        &self,
-        what: &str,
-        name: &str,
-        holds: impl Fn(&ZentoriaContainer) -> bool,
-    ) -> ZentoriaContainer {
+    pub async fn until(&self, what: &str, name: &str, holds: impl Fn(&ZentoriaContainer) -> bool) -> ZentoriaContainer {
         eventually(&format!("{name}: {what}"), || async {
             let container = self.containers().get(name).await.map_err(|error| error.to_string())?;
             if holds(&container) { Ok(container) } else { Err(told(&container)) }

@@ -49,10 +49,8 @@ fn vmid(want: &Want, seen: &Seen) -> Result<Vmid, Verdict> {
     }
     choose(&want.grant.vmids, &seen.cluster.taken).ok_or_else(|| {
         let ranges: Vec<_> = want.grant.vmids.iter().map(ToString::to_string).collect();
-        let message = format!(
-            "every VMID of {} is taken: widen access[].vmidRanges of the ProxmoxCluster",
-            ranges.join(", ")
-        );
+        let message =
+            format!("every VMID of {} is taken: widen access[].vmidRanges of the ProxmoxCluster", ranges.join(", "));
         Verdict::new(ContainerReason::NoFreeVmid, message)
     })
 }
@@ -176,7 +174,8 @@ fn from_guest(
     let source = match from {
         CloneFrom::Vmid(source) => *source,
         CloneFrom::Container(name) => *seen.cluster.vmids_by_name.get(name).ok_or_else(|| {
-            let message = format!("source.clone.container {name} does not exist in this namespace, or has no guest yet");
+            let message =
+                format!("source.clone.container {name} does not exist in this namespace, or has no guest yet");
             Verdict::about(ContainerReason::WaitingFor, name.clone(), message)
         })?,
     };

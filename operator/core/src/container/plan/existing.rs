@@ -40,7 +40,9 @@ pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
         Ownership::CopyOf(original) => Plan::say(Verdict::about(
             ContainerReason::CopyOf,
             original.to_string(),
-            format!("guest {vmid} is a copy that a person made of {original}: it is never touched; choose another VMID"),
+            format!(
+                "guest {vmid} is a copy that a person made of {original}: it is never touched; choose another VMID"
+            ),
         )),
         Ownership::Unreadable(error) => Plan::say(Verdict::new(
             ContainerReason::MarkUnreadable,
@@ -95,7 +97,10 @@ fn stranger(want: &Want, seen: &Seen, guest: &Guest, what: &str) -> Plan {
             target: Some(target_of(guest)),
             steps: vec![Step::ForgetVmid],
             pending: Vec::new(),
-            verdict: Verdict::new(ContainerReason::Creating, format!("vmid {vmid} was taken meanwhile; another is chosen")),
+            verdict: Verdict::new(
+                ContainerReason::Creating,
+                format!("vmid {vmid} was taken meanwhile; another is chosen"),
+            ),
             notes: Vec::new(),
         };
     }

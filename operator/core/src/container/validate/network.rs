@@ -4,7 +4,9 @@ use super::{invalid, optional};
 use crate::container::want::{Interface, Keys, Refusal};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use zentoria_api::container::{Interface as SpecInterface, Nameserver, Origin, RecordedDefaults, ZentoriaContainerSpec};
+use zentoria_api::container::{
+    Interface as SpecInterface, Nameserver, Origin, RecordedDefaults, ZentoriaContainerSpec,
+};
 use zentoria_types::names::BridgeName;
 use zentoria_types::net::{HostCidr, MacAddr};
 
@@ -50,7 +52,15 @@ type KeyMap = BTreeMap<&'static str, Option<String>>;
 
 fn ipv4(spec: &SpecInterface, defaults: &RecordedDefaults, keys: &mut KeyMap) -> Result<Option<HostCidr>, Refusal> {
     let Some(ipv4) = &spec.ipv4 else { return Ok(None) };
-    family("ipv4", &ipv4.address, &["dhcp", "manual"], ipv4.gateway.as_ref(), defaults.gateway.as_ref(), ("ip", "gw"), keys)
+    family(
+        "ipv4",
+        &ipv4.address,
+        &["dhcp", "manual"],
+        ipv4.gateway.as_ref(),
+        defaults.gateway.as_ref(),
+        ("ip", "gw"),
+        keys,
+    )
 }
 
 fn ipv6(spec: &SpecInterface, defaults: &RecordedDefaults, keys: &mut KeyMap) -> Result<Option<HostCidr>, Refusal> {
@@ -87,7 +97,9 @@ fn family(
             let gateway = parse(&format!("{field}.gateway"), text)?;
             if !cidr.network().contains(&gateway) {
                 let network = cidr.network();
-                return Err(invalid(format!("{field}.gateway: {gateway} is not in {network}, the network of {address}")));
+                return Err(invalid(format!(
+                    "{field}.gateway: {gateway} is not in {network}, the network of {address}"
+                )));
             }
             Some(gateway)
         }
@@ -106,7 +118,10 @@ fn family(
 /// DNS servers.
 pub(super) fn nameservers(list: &[Nameserver]) -> Result<Vec<IpAddr>, Refusal> {
     let parse = |server: &Nameserver| {
-        server.0.parse().map_err(|_| invalid(format!("spec.network.dns.nameservers: {} is not an IP address", server.0)))
+        server
+            .0
+            .parse()
+            .map_err(|_| invalid(format!("spec.network.dns.nameservers: {} is not an IP address", server.0)))
     };
     list.iter().map(parse).collect()
 }

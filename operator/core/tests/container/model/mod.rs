@@ -9,9 +9,7 @@ use std::fmt;
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::common::VmidField;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{
-    Created, Origin, PowerStatus, RunState, ZentoriaContainerSpec, ZentoriaContainerStatus,
-};
+use zentoria_api::container::{Created, Origin, PowerStatus, RunState, ZentoriaContainerSpec, ZentoriaContainerStatus};
 use zentoria_core::Fact;
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::plan;
@@ -53,7 +51,10 @@ impl fmt::Debug for World {
 
 impl World {
     pub fn new(spec: ZentoriaContainerSpec) -> Self {
-        let template = new_guest(crate::fixture::CLONE_SOURCE, &[("memory", "256"), ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:09:00,ip=dhcp,type=veth")]);
+        let template = new_guest(
+            crate::fixture::CLONE_SOURCE,
+            &[("memory", "256"), ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:09:00,ip=dhcp,type=veth")],
+        );
         let sibling = new_guest(400, &[("memory", "1024"), ("mp0", "tank:subvol-400-disk-1,mp=/data,size=1G")]);
         Self {
             spec,

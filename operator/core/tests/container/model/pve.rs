@@ -14,7 +14,16 @@ use zentoria_types::vmid::Vmid;
 
 /// What a running guest takes up at its next start.
 const PENDING: [&str; 11] = [
-    "arch", "cmode", "console", "debug", "entrypoint", "env", "features", "nameserver", "ostype", "searchdomain",
+    "arch",
+    "cmode",
+    "console",
+    "debug",
+    "entrypoint",
+    "env",
+    "features",
+    "nameserver",
+    "ostype",
+    "searchdomain",
     "timezone",
 ];
 
@@ -28,7 +37,8 @@ pub fn digest_of(config: &Config) -> Option<ConfigDigest> {
 /// A stopped guest with these options over the usual ones.
 pub fn new_guest(number: u32, options: &[(&str, &str)]) -> Guest {
     let rootfs = format!("local-zfs:subvol-{number}-disk-0,size=8G");
-    let usual = [("arch", "amd64"), ("memory", "512"), ("ostype", "debian"), ("rootfs", &rootfs), ("unprivileged", "1")];
+    let usual =
+        [("arch", "amd64"), ("memory", "512"), ("ostype", "debian"), ("rootfs", &rootfs), ("unprivileged", "1")];
     let current = usual.iter().chain(options).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let mut config = Config { digest: None, current, pending: BTreeMap::new() };
     config.digest = digest_of(&config);
