@@ -191,11 +191,11 @@ async fn work(
 
     // What a cluster or a container rests on: who is concerned is woken.
     let woken = Arc::clone(&context);
-    tasks.spawn("secrets", drain(secret_stream, move |secret: &Secret| woken_by_secret(&woken, secret)));
+    tasks.spawn("secrets", drain(secret_stream, stop.clone(), move |secret: &Secret| woken_by_secret(&woken, secret)));
     let woken = Arc::clone(&context);
     tasks.spawn(
         "namespaces",
-        drain(namespace_stream, move |namespace: &Namespace| {
+        drain(namespace_stream, stop.clone(), move |namespace: &Namespace| {
             woken_by_namespace(&woken, &namespace.name_any());
         }),
     );
@@ -299,8 +299,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-async fn drain<K>(stream: impl Stream<Item = Result<K, watcher::Error>>, mut on: impl FnMut(&K)) {
-    let mut stream = std::pin::pin!(stream);
+async fn drain<K>(stream: impl Stream<Item = Result<K, watcher::Error>>, stop: Shutdown, mut on: impl FnMut(&K)) {
+    let mut stream = std::pin::pin!(stream.take_until(stop.requested()));
     while let Some(item) = stream.next().await {
         match item {
             Ok(object) => on(&object),
