@@ -21,6 +21,12 @@ impl Http {
         Self { base: base.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
+    /// The same with connections of its own: those of this one belong to the runtime that opened them.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::new(&self.base)
+    }
+
     /// Status and body.
     ///
     /// # Errors

@@ -48,7 +48,11 @@ impl Operator {
             command.arg("--leader-elect=false");
         }
         command.args(flags).env("KUBECONFIG", kubeconfig);
-        command.env("RUST_LOG", std::env::var("ZENTORIA_TEST_LOG").unwrap_or_else(|_| "info,zentoria=debug".into()));
+        command.env(
+            "RUST_LOG",
+            std::env::var("ZENTORIA_TEST_LOG")
+                .unwrap_or_else(|_| "info,zentoria_operator=debug,zentoria_ops=debug".into()),
+        );
         Self { process: Process::start("the operator", &mut command, log) }
     }
 

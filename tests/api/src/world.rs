@@ -164,7 +164,7 @@ impl Drop for World {
                 kubeconfig: self.kubeconfig.clone(),
                 namespace: self.namespace.clone(),
                 cluster: self.cluster.clone(),
-                ctl: self.pve.ctl.clone(),
+                ctl: self.pve.ctl.anew(),
                 log: self.log(),
             };
             in_a_runtime_of_its_own(async move { scene.print().await });

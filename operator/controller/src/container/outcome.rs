@@ -13,6 +13,8 @@ use zentoria_ops::failure::Failure;
 const WAIT: Duration = Duration::from_secs(300);
 /// A person must change something, which is an event, too.
 const STALL: Duration = Duration::from_secs(1800);
+/// So many changes in a row are looked at again without a pause: taking over and correcting are two.
+const AT_ONCE: u32 = 3;
 /// A task's end wakes; this is the backstop.
 const TASK: Duration = Duration::from_secs(60);
 
@@ -25,14 +27,12 @@ pub fn next(
 ) -> Action {
     let backoff = &context.containers.backoff;
     match done {
-        Some(Done::InFlight(..)) => {
-            backoff.reset(object);
-            return Action::requeue(TASK);
-        }
-        Some(Done::Queued) => return Action::requeue(TASK),
+        // No reset: a task may fail again and again.
+        Some(Done::InFlight(..) | Done::Queued) => return Action::requeue(TASK),
         Some(Done::Changed(_)) => {
-            backoff.reset(object);
-            return Action::requeue(Duration::ZERO);
+            // Somebody who changes it back at once is not fought at full speed.
+            let delay = backoff.failed(object);
+            return Action::requeue(if delay.failures <= AT_ONCE { Duration::ZERO } else { delay.wait });
         }
         Some(Done::Failed(Failure::Replan(_))) => return Action::requeue(backoff.failed(object).wait.min(REPLAN)),
         Some(Done::Failed(Failure::Fenced)) => return Action::await_change(),
@@ -45,10 +45,7 @@ pub fn next(
             Action::await_change()
         }
         Phase::Progressing => Action::requeue(TASK),
-        Phase::Waiting => {
-            backoff.reset(object);
-            Action::requeue(if reason == ContainerReason::WaitingFor { WAIT } else { TASK })
-        }
+        Phase::Waiting => Action::requeue(if reason == ContainerReason::WaitingFor { WAIT } else { TASK }),
         Phase::Stalled => Action::requeue(STALL),
     }
 }

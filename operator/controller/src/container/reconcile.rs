@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tracing::{debug, info, warn};
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::ZentoriaContainerStatus;
+use zentoria_api::container::{OnMissing, ZentoriaContainerStatus};
 use zentoria_api::wire::{SSH_SECRET_NAME, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::container::guard::guard;
@@ -81,19 +81,20 @@ impl Pass<'_> {
             return self.say(&Verdict::new(ContainerReason::InvalidSpec, message)).await;
         };
         let labels = self.context.labels_of(&identity.key.namespace);
-        let input = Input {
+        let status = self.object.status.as_ref();
+        let mut input = Input {
             identity,
             spec: &self.object.spec,
-            status: self.object.status.as_ref(),
+            status,
             cluster: &cluster.spec,
             namespace_labels: &labels,
+            anew: false,
         };
-        let want = match validate(&input) {
-            Ok(want) => want,
-            Err(refusal) => return self.say(&Verdict::new(refusal.reason, refusal.message)).await,
-        };
+        if let Err(refusal) = validate(&input) {
+            return self.say(&Verdict::new(refusal.reason, refusal.message)).await;
+        }
         match self.context.registry.gate(name) {
-            Some((pve, Gate::Open)) => self.enforce(&want, &cluster, &pve).await,
+            Some((pve, Gate::Open)) => self.enforce(&mut input, &cluster, &pve).await,
             Some((_, Gate::Breaker(message))) => {
                 self.say(&Verdict::about(ContainerReason::BreakerOpen, name, message)).await
             }
@@ -106,20 +107,54 @@ impl Pass<'_> {
 
     /// The cluster is being connected: it wakes us. The first sight is still told.
     async fn connecting(&self) -> Result<Action, WriteError> {
-        if self.object.status.as_ref().is_some_and(|status| !status.conditions.is_empty()) {
-            return Ok(Action::await_change());
+        if self.object.status.as_ref().is_none_or(|status| status.conditions.is_empty()) {
+            self.first_sight().await?;
         }
-        self.say(&Verdict::new(ContainerReason::Pending, "the ProxmoxCluster is being connected")).await?;
         Ok(Action::await_change())
     }
 
-    async fn enforce(&self, want: &Want, cluster: &ProxmoxCluster, pve: &Arc<Cluster>) -> Result<Action, WriteError> {
+    async fn first_sight(&self) -> Result<Action, WriteError> {
+        let message = "is looked at, or waits for a task slot (spec.limits of the ProxmoxCluster)";
+        self.say(&Verdict::new(ContainerReason::Pending, message)).await?;
+        Ok(Action::requeue(std::time::Duration::ZERO))
+    }
+
+    /// The wish and what is seen. A guest that is gone and is to be made again is wished for, and looked at, as a new one.
+    async fn look(
+        &self,
+        input: &mut Input<'_>,
+        cluster: &ProxmoxCluster,
+        pve: &Arc<Cluster>,
+        status: &ZentoriaContainerStatus,
+    ) -> Result<(Want, Observed), Verdict> {
+        loop {
+            let want = validate(input).map_err(|refusal| Verdict::new(refusal.reason, refusal.message))?;
+            let known = self.known(&want, cluster, status).await?;
+            let observed = observe(pve, &want, status, known, self.now).await;
+            let gone = observed.seen.guest == GuestFact::Absent && observed.seen.recorded.is_finished();
+            if input.anew || !gone || want.on_missing != OnMissing::Recreate {
+                return Ok((want, observed));
+            }
+            input.anew = true;
+        }
+    }
+
+    async fn enforce(
+        &self,
+        input: &mut Input<'_>,
+        cluster: &ProxmoxCluster,
+        pve: &Arc<Cluster>,
+    ) -> Result<Action, WriteError> {
         let status = self.object.status.clone().unwrap_or_default();
-        let known = match self.known(want, cluster, &status).await {
-            Ok(known) => known,
+        if status.conditions.is_empty() {
+            // Who watches sees that somebody is at it before anything outside is asked.
+            return self.first_sight().await;
+        }
+        let (want, Observed { seen, fresh }) = match self.look(input, cluster, pve, &status).await {
+            Ok(looked) => looked,
             Err(verdict) => return self.say(&verdict).await,
         };
-        let Observed { seen, fresh } = observe(pve, want, &status, known, self.now).await;
+        let want = &want;
         let plan = guard(plan(want, &seen), want, &seen);
         debug!(container = %want.identity.key, verdict = ?plan.verdict, steps = plan.steps.len(), "planned");
         for note in &plan.notes {
@@ -131,6 +166,10 @@ impl Pass<'_> {
         let done = act(&actor, &plan).await;
         let (verdict, changes) = spoken(&plan.verdict, &done);
         let (stored, working) = journal.working();
+        if done == Done::Queued && status.observed_generation == self.object.metadata.generation {
+            // Its turn comes within seconds or minutes; five hundred that wait do not say so five hundred times.
+            return Ok(outcome::next(self.context, &reference(&key_of(self.object)), verdict.reason, Some(&done)));
+        }
         if done == Done::Failed(Failure::Fenced) {
             warn!(container = %want.identity.key, "not the leader any more; nothing is written");
             return Ok(Action::await_change());

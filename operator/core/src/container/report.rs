@@ -56,7 +56,7 @@ pub fn status(working: &ZentoriaContainerStatus, facts: &Facts<'_>) -> ZentoriaC
 fn observed(next: &mut ZentoriaContainerStatus, conditions: &mut Conditions<'_>, guest: &GuestFact, verdict: &Verdict) {
     // Only a guest that is ours is shown as this object's.
     let guest = match guest {
-        GuestFact::Present(guest) if next.created.is_some() => guest,
+        GuestFact::Present(guest) if next.created.is_some() && verdict.reason != ContainerReason::VmidTaken => guest,
         GuestFact::Absent if next.created.as_ref().is_some_and(|c| c.finished_at.is_some()) => {
             next.power = None;
             conditions.set(RUNNING, Truth::False, "GuestMissing", "the guest is gone");

@@ -31,6 +31,9 @@ pub struct Input<'a> {
     pub cluster: &'a ProxmoxClusterSpec,
     /// Labels of the namespace.
     pub namespace_labels: &'a BTreeMap<String, String>,
+    /// The guest is gone and another one is made in its place: however the old one came to be ours, the new one gets
+    /// everything that a new guest gets.
+    pub anew: bool,
 }
 
 /// The wish.
@@ -40,7 +43,7 @@ pub struct Input<'a> {
 pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
     let spec = input.spec;
     let grant = access::grant(input.cluster, input.namespace_labels, &input.identity.key.namespace)?;
-    let created = input.status.and_then(|status| status.created.as_ref());
+    let created = input.status.and_then(|status| status.created.as_ref()).filter(|_| !input.anew);
     // A guest that `IfExists` allowed to take over may never have been made by us: taken back, it stays an adopted one.
     let origin = created.map(|created| match created.origin {
         Origin::TakenBack if spec.adoption == Adoption::IfExists => Origin::Adopted,

@@ -390,6 +390,8 @@ pub fn open_worlds() -> impl Strategy<Value = World> {
         world.seen.cluster.takeover = Some(ControlPlaneId::new(OLD_CP).unwrap());
         if whose.is_ours() {
             world.seen.recorded.vmid = origin.map(|_| vmid(VMID));
+            // Nothing is let go while it is being made.
+            let finished = finished || whose == Whose::OursRetained;
             world.seen.recorded.created = origin.map(|origin| created(origin, finished));
         }
         world

@@ -21,7 +21,8 @@ use zentoria_types::digest::ConfigDigest;
 use zentoria_types::names::StorageName;
 use zentoria_types::upid::Upid;
 
-/// How long a guest is given to shut down before it is stopped, as PVE's own default.
+/// How long a guest is given to shut down, as PVE's own default. It is never killed: a guest that takes longer fails
+/// its task, and is asked again.
 const SHUTDOWN: Duration = Duration::from_secs(60);
 
 /// What came of a plan.
@@ -142,7 +143,7 @@ impl Run<'_> {
             Step::Shutdown => {
                 self.verified().await?;
                 let client = self.actor.cluster.client();
-                let answer = client.shutdown(&self.target.node, self.target.vmid, SHUTDOWN, true).await;
+                let answer = client.shutdown(&self.target.node, self.target.vmid, SHUTDOWN, false).await;
                 self.task("shut down", answer)
             }
             Step::Reboot => {
@@ -220,7 +221,7 @@ impl Run<'_> {
     fn made(&self, doing: &str, answer: Result<Upid, PveError>) -> Result<Upid, Failure> {
         answer.map_err(|error| {
             if !error.may_have_happened() {
-                self.actor.journal.ended();
+                self.actor.journal.forget();
             }
             self.failed(doing, &error)
         })

@@ -6,7 +6,7 @@ use crate::slots::Place;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use zentoria_api::container::{RunState as SeenState, TaskStatus, ZentoriaContainerStatus};
+use zentoria_api::container::{TaskStatus, ZentoriaContainerStatus};
 use zentoria_core::Fact;
 use zentoria_core::container::power::needs_cause;
 use zentoria_core::container::seen::{
@@ -183,7 +183,7 @@ async fn guest(cluster: &Cluster, vmid: Vmid, recorded: &Recorded, node: Option<
             let why = format!("guest {vmid} is on it");
             return (GuestFact::Unknown { why, offline: Some(row.node.clone()) }, false);
         }
-        return match read(cluster, vmid, &row.node, recorded, row.state).await {
+        return match read(cluster, vmid, &row.node, recorded).await {
             Ok((guest, fresh)) => (GuestFact::Present(Box::new(guest)), fresh),
             Err(PveError::Absent { .. }) => elsewhere(cluster, vmid, None, recorded).await,
             Err(error) => (unknown(vmid, &row.node, &error), false),
@@ -197,30 +197,17 @@ async fn guest(cluster: &Cluster, vmid: Vmid, recorded: &Recorded, node: Option<
 }
 
 /// Reads what is not known: the configuration, and whether it runs.
-async fn read(
-    cluster: &Cluster,
-    vmid: Vmid,
-    node: &NodeName,
-    recorded: &Recorded,
-    listed: RunState,
-) -> Result<(Guest, bool), PveError> {
+async fn read(cluster: &Cluster, vmid: Vmid, node: &NodeName, recorded: &Recorded) -> Result<(Guest, bool), PveError> {
     let known = cluster.known_config(vmid, node).filter(|_| !recorded.is_in_making());
     let (config, fresh) = match known {
         Some(config) => (config, false),
         None => (cluster.read_config(vmid, node).await?, true),
-    };
-    let expected = recorded.power.as_ref().map(|power| power.state);
-    let agrees = match listed {
-        RunState::Running => expected == Some(SeenState::Running),
-        RunState::Stopped => expected == Some(SeenState::Stopped),
-        RunState::Unknown => false,
     };
     let locked = config.lock().is_some();
     let live = match cluster.known_live(vmid) {
         Some(live) => Fact::Known(live),
         // A lock says enough: nothing is done, so nobody needs to know.
         None if locked && recorded.is_in_making() => Fact::Unknown("the guest is locked".to_owned()),
-        None if agrees && !fresh => Fact::Known(Live { running: listed == RunState::Running, ha: false }),
         None => match cluster.read_live(vmid, node).await {
             Ok(live) => Fact::Known(live),
             Err(error) => Fact::Unknown(format!("status of guest {vmid} on node {node}: {error}")),
@@ -240,7 +227,7 @@ async fn elsewhere(cluster: &Cluster, vmid: Vmid, last: Option<&NodeName>, recor
     let why = |why: String| (GuestFact::Unknown { why, offline: None }, false);
     // Presence needs no further proof: a guest that was just made is not in the list yet.
     if let Some(node) = last {
-        match read(cluster, vmid, node, recorded, RunState::Unknown).await {
+        match read(cluster, vmid, node, recorded).await {
             Ok((guest, fresh)) => return (GuestFact::Present(Box::new(guest)), fresh),
             Err(PveError::Absent { .. }) => {}
             Err(error) => return (unknown(vmid, node, &error), false),
@@ -265,7 +252,7 @@ async fn elsewhere(cluster: &Cluster, vmid: Vmid, last: Option<&NodeName>, recor
         return why(format!("guest {vmid} is not shown, and neither is any node"));
     }
     for (node, _) in nodes.iter().filter(|(node, _)| Some(node) != last) {
-        match read(cluster, vmid, node, recorded, RunState::Unknown).await {
+        match read(cluster, vmid, node, recorded).await {
             Ok((guest, fresh)) => return (GuestFact::Present(Box::new(guest)), fresh),
             Err(PveError::Absent { .. }) => {}
             Err(error) => return (unknown(vmid, node, &error), false),

@@ -37,9 +37,8 @@ async fn a_change_that_takes_a_reboot_waits_for_a_person_and_is_done_where_the_p
     let world = World::new("reboot").await;
     world.create(&world.container("db", 400)).await;
     world.patch("db", json!({"network": {"dns": {"nameservers": ["10.10.0.53"]}}})).await;
-    let container = world
-        .until("waits for a reboot", "db", |container| container.reason(UP_TO_DATE) == "RebootRequired")
-        .await;
+    let container =
+        world.until("waits for a reboot", "db", |container| container.reason(UP_TO_DATE) == "RebootRequired").await;
     let status = container.status.clone().unwrap();
     assert_eq!((container.truth(READY), status.summary.as_deref()), ("True", Some("RebootRequired")));
     assert_eq!(status.pending_summary.as_deref(), Some("1 (reboot)"));
@@ -72,15 +71,16 @@ async fn a_reboot_by_a_person_ends_the_waiting() {
 #[tokio::test]
 async fn a_change_of_source_is_shown_and_never_a_replacement() {
     let world = World::builder("source")
-        .seed(|seed| seed["templates"]["local"] = json!(["ubuntu-24.04-standard_24.04-2_amd64.tar.zst", "debian-13.tar.zst"]))
+        .seed(|seed| {
+            seed["templates"]["local"] = json!(["ubuntu-24.04-standard_24.04-2_amd64.tar.zst", "debian-13.tar.zst"])
+        })
         .start()
         .await;
     world.create(&world.container("db", 400)).await;
     let before = world.pve.guest(400).await;
     world.patch("db", json!({"source": {"template": {"volume": "local:vztmpl/debian-13.tar.zst"}}})).await;
-    let container = world
-        .until("shows the change", "db", |container| container.reason(UP_TO_DATE) == "ReplaceRequired")
-        .await;
+    let container =
+        world.until("shows the change", "db", |container| container.reason(UP_TO_DATE) == "ReplaceRequired").await;
     assert_eq!(container.truth(READY), "True");
     assert!(container.status.unwrap().pending_changes[0].message.contains("SourceChanged"));
     world.polls(2).await;
@@ -122,10 +122,11 @@ async fn a_suspended_cluster_is_not_asked_and_goes_on_where_it_stopped() {
     let world = World::new("suspend cluster").await;
     world.create(&world.container("db", 400)).await;
     world.annotate_cluster("zentoria.ai/paused", Some("true")).await;
-    world.cluster_until("is paused", |cluster| {
-        cluster.status.as_ref().is_some_and(|status| status.summary.as_deref() == Some("Paused"))
-    })
-    .await;
+    world
+        .cluster_until("is paused", |cluster| {
+            cluster.status.as_ref().is_some_and(|status| status.summary.as_deref() == Some("Paused"))
+        })
+        .await;
     world.pve.person_sets(400, json!({"memory": 1024})).await;
     world.pve.forget_requests().await;
     // Another cluster's poll, in a world of its own, tells that enough time went by.

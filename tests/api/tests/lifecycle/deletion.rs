@@ -31,10 +31,11 @@ async fn a_retained_guest_goes_on_with_a_tombstone_and_the_same_manifest_takes_i
     assert!(retained.mark().unwrap().contains("retained="), "{:?}", retained.mark());
     assert_eq!((retained.runs(), retained.starts), (true, 1));
     assert_eq!(lines(&world.pve.writes().await), ["PUT /nodes/pve1/lxc/400/config"]);
-    world.cluster_until("counts it as retained", |cluster| {
-        cluster.status.as_ref().and_then(|status| status.guests.clone()).is_some_and(|guests| guests.retained == 1)
-    })
-    .await;
+    world
+        .cluster_until("counts it as retained", |cluster| {
+            cluster.status.as_ref().and_then(|status| status.guests.clone()).is_some_and(|guests| guests.retained == 1)
+        })
+        .await;
 
     let back = world.create(&container).await;
     assert_eq!(back.status.unwrap().created.unwrap().origin, Origin::TakenBack);
@@ -54,10 +55,7 @@ async fn a_guest_to_be_destroyed_is_shut_down_and_destroyed_with_nothing_else() 
     assert_eq!(world.pve.find(400).await, None);
     assert!(world.pve.guest(401).await.runs());
     let writes = world.pve.writes().await;
-    assert_eq!(
-        lines(&writes),
-        ["POST /nodes/pve1/lxc/400/status/shutdown", "DELETE /nodes/pve1/lxc/400"]
-    );
+    assert_eq!(lines(&writes), ["POST /nodes/pve1/lxc/400/status/shutdown", "DELETE /nodes/pve1/lxc/400"]);
     assert_eq!(writes[1].param("destroy-unreferenced-disks").unwrap_or("0".into()), "0");
     assert_ne!(writes[1].param("force").as_deref(), Some("1"));
 }
@@ -161,10 +159,11 @@ async fn a_guest_that_is_being_made_is_finished_before_it_is_let_go() {
         .start()
         .await;
     world.apply(&to_be_destroyed(&world, "db", 400)).await;
-    world.until("is being created", "db", |container| {
-        container.status.as_ref().is_some_and(|status| status.task.as_ref().is_some_and(|task| task.upid.is_some()))
-    })
-    .await;
+    world
+        .until("is being created", "db", |container| {
+            container.status.as_ref().is_some_and(|status| status.task.as_ref().is_some_and(|task| task.upid.is_some()))
+        })
+        .await;
     world.delete("db").await;
     world.gone("db").await;
     assert_eq!(world.pve.guests().await.len(), 0, "no orphan");

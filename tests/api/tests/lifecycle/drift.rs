@@ -129,7 +129,8 @@ async fn a_change_that_waits_for_a_reboot_is_taken_back_before_it_holds() {
     world.create(&full(&world)).await;
     let made = world.pve.guest(400).await;
     world.pve.forget_requests().await;
-    let drift = json!({"nameserver": "9.9.9.9", "searchdomain": "other.lan", "timezone": "host", "features": "nesting=0"});
+    let drift =
+        json!({"nameserver": "9.9.9.9", "searchdomain": "other.lan", "timezone": "host", "features": "nesting=0"});
     world.pve.person_sets(400, drift).await;
     assert_eq!(world.pve.guest(400).await.pending.len(), 4);
     settled(&world, &made).await;

@@ -91,10 +91,11 @@ async fn a_guest_that_was_migrated_by_hand_is_followed() {
     world.create(&world.container("db", 400)).await;
     world.pve.forget_requests().await;
     world.pve.person("migrate", 400, json!({"to": "pve2"})).await;
-    world.until("is on pve2", "db", |container| {
-        container.status.as_ref().is_some_and(|status| status.node.as_deref() == Some("pve2"))
-    })
-    .await;
+    world
+        .until("is on pve2", "db", |container| {
+            container.status.as_ref().is_some_and(|status| status.node.as_deref() == Some("pve2"))
+        })
+        .await;
     world.ready("db").await;
     world.event("db", "Moved").await;
     world.polls(2).await;

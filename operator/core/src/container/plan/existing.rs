@@ -26,7 +26,8 @@ pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
     }
     let vmid = guest.vmid;
     match ownership(&want.identity, vmid, guest.config.description()) {
-        Ownership::Ours(mark) if seen.recorded.created.is_some() => ours(want, seen, guest, &mark),
+        // A tombstone on a guest that is wanted again would let it expire.
+        Ownership::Ours(mark) if seen.recorded.created.is_some() && is_clean(&mark) => ours(want, seen, guest, &mark),
         Ownership::Ours(mark) => take_back(want, guest, &mark),
         Ownership::OtherControlPlane(old) if seen.cluster.takeover.as_ref() == Some(&old) => rebind(want, guest),
         Ownership::OtherControlPlane(old) => Plan::say(Verdict::about(
@@ -49,10 +50,10 @@ pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
             format!("the mark in the notes of guest {vmid} cannot be read ({error}): restore it, or remove the line"),
         )),
         Ownership::Unmarked if want.adoption == Adoption::IfExists && !is_being_made(seen) => adopt(want, guest),
-        Ownership::Unmarked => stranger(want, seen, guest, "carries no mark of ours"),
+        Ownership::Unmarked => stranger(want, seen, guest, true, "carries no mark of ours"),
         Ownership::Foreign(mark) => {
             let owner = format!("belongs to {}/{} of estate {}", mark.namespace, mark.name, mark.estate);
-            stranger(want, seen, guest, &owner)
+            stranger(want, seen, guest, false, &owner)
         }
     }
 }
@@ -90,7 +91,7 @@ fn is_being_made(seen: &Seen) -> bool {
 }
 
 /// A guest at our VMID that is not ours.
-fn stranger(want: &Want, seen: &Seen, guest: &Guest, what: &str) -> Plan {
+fn stranger(want: &Want, seen: &Seen, guest: &Guest, unmarked: bool, what: &str) -> Plan {
     let vmid = guest.vmid;
     if want.vmid.is_none() && is_being_made(seen) {
         return Plan {
@@ -104,10 +105,11 @@ fn stranger(want: &Want, seen: &Seen, guest: &Guest, what: &str) -> Plan {
             notes: Vec::new(),
         };
     }
-    let remedy = if seen.recorded.is_finished() {
-        "it was ours: restore the mark in its notes, or set adoption: IfExists to take it over again"
-    } else {
-        "choose another VMID, or set adoption: IfExists to take an unmarked guest over as it is"
+    let remedy = match (unmarked, seen.recorded.is_finished()) {
+        (true, true) => "it was ours: restore the mark in its notes, or set adoption: IfExists to take it over again",
+        (true, false) => "choose another VMID, or set adoption: IfExists to take it over as it is",
+        (false, true) => "it was ours: restore the mark in its notes",
+        (false, false) => "choose another VMID",
     };
     Plan::say(Verdict::about(
         ContainerReason::VmidTaken,
@@ -134,6 +136,10 @@ fn adopt(want: &Want, guest: &Guest) -> Plan {
     let mut tags = Tags::parse(guest.config.effective("tags").unwrap_or(""));
     let tags = tags.insert(GUEST_TAG).then(|| tags.to_string());
     mark(guest, MarkPurpose::Adopt, Some(description), tags, "is taken over as it is")
+}
+
+fn is_clean(mark: &Mark) -> bool {
+    mark.retained.is_none() && mark.trash_until.is_none()
 }
 
 fn take_back(want: &Want, guest: &Guest, mark_found: &Mark) -> Plan {

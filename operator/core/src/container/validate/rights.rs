@@ -13,20 +13,23 @@ pub(super) fn check(want: &Want) -> Result<(), Refusal> {
     bridge(want)?;
     features(want)?;
     if !want.unprivileged && !want.grant.privileged {
-        return Err(denied("unprivileged: false", "privileged", "allow.privileged"));
+        return Err(denied("unprivileged: false", &[], "allow.privileged"));
     }
     match &want.source {
         Some(Source::Clone { from: CloneFrom::Vmid(vmid), .. }) if !want.grant.clone_sources.contains(vmid) => {
-            Err(denied(&format!("source.clone.vmid {vmid}"), "a clone source", "allow.cloneSources"))
+            let allowed: Vec<_> = want.grant.clone_sources.iter().map(ToString::to_string).collect();
+            Err(denied(&format!("source.clone.vmid {vmid}"), &allowed, "allow.cloneSources"))
         }
         Some(Source::Clone { .. } | Source::Template { .. }) | None => Ok(()),
     }
 }
 
-fn denied(what: &str, kind: &str, field: &str) -> Refusal {
+/// `allowed` is what the field grants to this namespace.
+fn denied(what: &str, allowed: &[String], field: &str) -> Refusal {
+    let granted = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
     let message = format!(
-        "spec.{what} is not allowed to this namespace: it is not among what access[].{field} of the ProxmoxCluster \
-         grants ({kind}); ask for it there, or change the spec"
+        "spec.{what} is not allowed to this namespace: access[].{field} of the ProxmoxCluster grants it {granted}; \
+         ask for it there, or change the spec"
     );
     Refusal { reason: ContainerReason::AccessDenied, message }
 }
@@ -37,7 +40,7 @@ fn vmid(want: &Want) -> Result<(), Refusal> {
         return Ok(());
     }
     let ranges: Vec<_> = want.grant.vmids.iter().map(ToString::to_string).collect();
-    Err(denied(&format!("vmid {vmid}"), &ranges.join(", "), "vmidRanges"))
+    Err(denied(&format!("vmid {vmid}"), &ranges, "vmidRanges"))
 }
 
 fn addresses(want: &Want) -> Result<(), Refusal> {
@@ -45,7 +48,7 @@ fn addresses(want: &Want) -> Result<(), Refusal> {
     for address in addresses {
         if !want.grant.cidrs.iter().any(|cidr| cidr.contains(&address.addr())) {
             let ranges: Vec<_> = want.grant.cidrs.iter().map(ToString::to_string).collect();
-            return Err(denied(&format!("network address {address}"), &ranges.join(", "), "cidrs"));
+            return Err(denied(&format!("network.interfaces[0] address {address}"), &ranges, "cidrs"));
         }
     }
     Ok(())
@@ -59,8 +62,8 @@ fn storages(want: &Want) -> Result<(), Refusal> {
     let disk = want.storage.as_ref().map(|storage| ("rootDisk.storage", storage.as_str()));
     for (field, storage) in template.into_iter().chain(disk) {
         if !want.grant.storages.contains(storage) {
-            let allowed: Vec<_> = want.grant.storages.iter().map(String::as_str).collect();
-            return Err(denied(&format!("{field} {storage}"), &allowed.join(", "), "allow.storages"));
+            let allowed: Vec<_> = want.grant.storages.iter().cloned().collect();
+            return Err(denied(&format!("{field} {storage}"), &allowed, "allow.storages"));
         }
     }
     Ok(())
@@ -70,8 +73,8 @@ fn bridge(want: &Want) -> Result<(), Refusal> {
     let bridge = want.options.interface.as_ref().and_then(|interface| interface.bridge());
     match bridge {
         Some(bridge) if !want.grant.bridges.contains(bridge) => {
-            let allowed: Vec<_> = want.grant.bridges.iter().map(String::as_str).collect();
-            Err(denied(&format!("network bridge {bridge}"), &allowed.join(", "), "allow.bridges"))
+            let allowed: Vec<_> = want.grant.bridges.iter().cloned().collect();
+            Err(denied(&format!("network.interfaces[0].bridge {bridge}"), &allowed, "allow.bridges"))
         }
         Some(_) | None => Ok(()),
     }
@@ -86,8 +89,10 @@ fn features(want: &Want) -> Result<(), Refusal> {
         (FeatureName::Mknod, "mknod", wish.mknod == Some(true)),
         (FeatureName::Mount, "mount", wish.mount.as_ref().is_some_and(|list| !list.is_empty())),
     ];
-    match asked.iter().find(|(feature, _, on)| *on && !want.grant.features.contains(feature)) {
-        Some((_, name, _)) => Err(denied(&format!("features.{name}"), "features", "allow.features")),
+    let granted = |feature: &FeatureName| want.grant.features.contains(feature);
+    let allowed = asked.iter().filter(|(feature, ..)| granted(feature)).map(|(_, name, _)| (*name).to_owned());
+    match asked.iter().find(|(feature, _, on)| *on && !granted(feature)) {
+        Some((_, name, _)) => Err(denied(&format!("features.{name}"), &allowed.collect::<Vec<_>>(), "allow.features")),
         None => Ok(()),
     }
 }

@@ -43,9 +43,13 @@ fn creation() {
             bare("features of root with root", "vmid: 404, rootDisk: {size: 8Gi}, features: {keyctl: true}", |world| {
                 world.seen.cluster.root_credential = true;
             }),
-            bare("nesting in a privileged container without root", "vmid: 404, rootDisk: {size: 8Gi}, unprivileged: false, features: {nesting: true}", |world| {
-                world.cluster.access[0].allow.privileged = true;
-            }),
+            bare(
+                "nesting in a privileged container without root",
+                "vmid: 404, rootDisk: {size: 8Gi}, unprivileged: false, features: {nesting: true}",
+                |world| {
+                    world.cluster.access[0].allow.privileged = true;
+                },
+            ),
             bare("a privilege is missing", SMALL, |world| {
                 world.seen.cluster.missing_permissions = vec!["/vms: VM.Allocate".into()];
             }),
@@ -75,10 +79,19 @@ fn places() {
                 world.seen.cluster.nodes.get_mut(&node("pve2")).unwrap().online = false;
             }),
             bare("a storage that the node does not have", "vmid: 404, rootDisk: {size: 8Gi, storage: local}", |_| {}),
-            bare("a bridge that the node does not have", "vmid: 404, rootDisk: {size: 8Gi}, network: {interfaces: [{bridge: vmbr1}]}", |world| {
-                world.seen.cluster.nodes.get_mut(&node("pve1")).unwrap().bridges = Some(BTreeSet::from(["vmbr0".into()]));
-            }),
-            bare("a template that the node does not have", "vmid: 404, rootDisk: {size: 8Gi}, source: {template: {volume: 'local:vztmpl/no.tar'}}", |_| {}),
+            bare(
+                "a bridge that the node does not have",
+                "vmid: 404, rootDisk: {size: 8Gi}, network: {interfaces: [{bridge: vmbr1}]}",
+                |world| {
+                    world.seen.cluster.nodes.get_mut(&node("pve1")).unwrap().bridges =
+                        Some(BTreeSet::from(["vmbr0".into()]));
+                },
+            ),
+            bare(
+                "a template that the node does not have",
+                "vmid: 404, rootDisk: {size: 8Gi}, source: {template: {volume: 'local:vztmpl/no.tar'}}",
+                |_| {},
+            ),
         ],
     );
 }
@@ -87,10 +100,8 @@ fn places() {
 fn clones() {
     let clone = "vmid: 404, source: {clone: {vmid: 900}}, rootDisk: {size: 20Gi}, network: {interfaces: [{ipv4: {address: 10.10.40.4/16}}]}";
     let copied = |title, change: fn(&mut World)| {
-        let options = [
-            ("memory", "256"),
-            ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:01:94,ip=dhcp,type=veth"),
-        ];
+        let options =
+            [("memory", "256"), ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:01:94,ip=dhcp,type=veth")];
         made(title, clone, &options, move |world| {
             super::stopped(world);
             world.seen.recorded.power = None;
@@ -107,10 +118,18 @@ fn clones() {
         "clones",
         vec![
             bare("by VMID", clone, |_| {}),
-            bare("linked, from a container of the namespace", "vmid: 404, source: {clone: {container: golden, full: false}}", |_| {}),
+            bare(
+                "linked, from a container of the namespace",
+                "vmid: 404, source: {clone: {container: golden, full: false}}",
+                |_| {},
+            ),
             bare("from a container that is not there", "vmid: 404, source: {clone: {container: nobody}}", |_| {}),
             bare("from a guest that is not there", clone, |world| world.seen.cluster.located.clear()),
-            bare("on another node than its source", "vmid: 404, source: {clone: {vmid: 900}}, placement: {node: pve2}", |_| {}),
+            bare(
+                "on another node than its source",
+                "vmid: 404, source: {clone: {vmid: 900}}, placement: {node: pve2}",
+                |_| {},
+            ),
             copied("a copy gets its own address and its disk before it is finished", |_| {}),
             copied("a copy loses the firewall of its source before its first start", resized),
         ],

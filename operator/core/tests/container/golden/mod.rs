@@ -116,11 +116,13 @@ fn every_reason_of_the_core_has_a_golden_case() {
         R::SecretInvalid,
         R::Bug,
     ];
-    let files = std::fs::read_dir(folder()).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let files =
+        std::fs::read_dir(folder()).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
     let said: Vec<String> = files.collect();
     let words = said.iter().flat_map(|page| page.lines()).filter_map(|line| line.strip_prefix("says: "));
     let given: Vec<R> = words.filter_map(|line| stall(line.split([' ', ':']).next()?)).collect();
-    let missing: Vec<&R> = R::ALL.iter().filter(|reason| !given.contains(reason) && !elsewhere.contains(reason)).collect();
+    let missing: Vec<&R> =
+        R::ALL.iter().filter(|reason| !given.contains(reason) && !elsewhere.contains(reason)).collect();
     assert!(missing.is_empty(), "no golden case says {missing:?}");
     let wrong: Vec<&R> = elsewhere.iter().filter(|reason| given.contains(reason)).collect();
     assert!(wrong.is_empty(), "said here after all: {wrong:?}");

@@ -16,29 +16,41 @@ fn ownership() {
         change(&mut case.world);
         case
     };
-    let takeover: fn(&mut World) =
-        |world| world.seen.cluster.takeover = Some(ControlPlaneId::new(OLD_CP).unwrap());
+    let takeover: fn(&mut World) = |world| world.seen.cluster.takeover = Some(ControlPlaneId::new(OLD_CP).unwrap());
     check(
         "ownership",
         vec![
-            found("an unmarked guest is adopted by its mark alone", NAMED, Whose::Nobody, &[("cores", "1"), ("tags", "web")]),
+            found(
+                "an unmarked guest is adopted by its mark alone",
+                NAMED,
+                Whose::Nobody,
+                &[("cores", "1"), ("tags", "web")],
+            ),
             with(found("the same, where a crash came between", NAMED, Whose::Nobody, &[("cores", "1")]), |world| {
                 world.seen.recorded.created = Some(created(Origin::Adopted, false));
             }),
-            with(found("adoption under Observe", NAMED, Whose::Nobody, &[]), |world| world.cluster.mode = Mode::Observe),
-            with(found("after the adoption the spec's own fields are set right", NAMED, Whose::Ours, &[("cores", "1")]), |world| {
-                world.seen.recorded.created = Some(created(Origin::Adopted, true));
+            with(found("adoption under Observe", NAMED, Whose::Nobody, &[]), |world| {
+                world.cluster.mode = Mode::Observe
             }),
+            with(
+                found("after the adoption the spec's own fields are set right", NAMED, Whose::Ours, &[("cores", "1")]),
+                |world| {
+                    world.seen.recorded.created = Some(created(Origin::Adopted, true));
+                },
+            ),
             found("an unmarked guest is a stranger", "vmid: 404", Whose::Nobody, &[]),
             with(found("a guest that lost its mark", "vmid: 404", Whose::Nobody, &[]), |world| {
                 world.seen.recorded.created = Some(created(Origin::Template, true));
             }),
             found("another object's", NAMED, Whose::OtherObject, &[]),
             found("another estate's", NAMED, Whose::OtherEstate, &[]),
-            with(found("a stranger took a VMID that was only chosen", "rootDisk: {size: 8Gi}", Whose::Nobody, &[]), |world| {
-                world.seen.recorded.vmid = Some(vmid(404));
-                world.seen.recorded.created = Some(created(Origin::Template, false));
-            }),
+            with(
+                found("a stranger took a VMID that was only chosen", "rootDisk: {size: 8Gi}", Whose::Nobody, &[]),
+                |world| {
+                    world.seen.recorded.vmid = Some(vmid(404));
+                    world.seen.recorded.created = Some(created(Origin::Template, false));
+                },
+            ),
             found("a copy", NAMED, Whose::Copy, &[]),
             found("a mark that is cut off", NAMED, Whose::Unreadable, &[]),
             found("two marks", NAMED, Whose::TwoMarks, &[]),
@@ -82,7 +94,8 @@ fn locks_and_tasks() {
             made("a destruction runs", wish, &[], running("vzdestroy")),
             made("something else runs", wish, &[], running("vzdump")),
             made("a task failed", wish, &[], |world| {
-                let (action, message) = (zentoria_api::container::TaskAction::Start, "startup for container '404' failed");
+                let (action, message) =
+                    (zentoria_api::container::TaskAction::Start, "startup for container '404' failed");
                 world.seen.task = TaskFact::Failed { action, message: message.into() };
             }),
             made("a task is done", wish, &[("cores", "2")], |world| {

@@ -1,14 +1,18 @@
 //! Worlds and plans as text for people.
 
-use crate::fixture::{Whose, guest_of};
+use crate::fixture::Whose;
 use crate::model::{World, new_guest};
 use std::fmt::Write;
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{Guest, GuestFact, Seen, TaskFact};
 use zentoria_core::container::step::{Plan, Step};
 
+/// One line, with names for the marks.
 fn marks(text: &str) -> String {
-    let mut text = text.replace('\n', "\\n");
+    named(text.replace('\n', "\\n"))
+}
+
+fn named(mut text: String) -> String {
     for whose in [Whose::Ours, Whose::OursRetained, Whose::OldControlPlane, Whose::Copy, Whose::OtherObject] {
         if let Some(line) = whose.line() {
             text = text.replace(&line, &format!("<mark {whose:?}>"));
@@ -50,7 +54,11 @@ pub fn seen(world: &World) -> String {
     };
     let mut more = |words: String| write!(text, "; {words}").unwrap();
     if let Some(created) = &recorded.created {
-        more(format!("status: {:?}, {}", created.origin, if recorded.is_finished() { "finished" } else { "in the making" }));
+        more(format!(
+            "status: {:?}, {}",
+            created.origin,
+            if recorded.is_finished() { "finished" } else { "in the making" }
+        ));
     }
     match task {
         TaskFact::None => {}
@@ -93,7 +101,7 @@ pub fn plan(plan: &Plan) -> String {
     }
     for step in steps {
         let target = target.as_ref().map(|target| format!("{} on {}", target.vmid, target.node)).unwrap_or_default();
-        writeln!(text, "do {target}: {}", marks(&step.to_string())).unwrap();
+        writeln!(text, "do {target}: {}", named(step.to_string())).unwrap();
         match step {
             Step::Mark(mark) => {
                 for (key, value) in [("description", &mark.description), ("tags", &mark.tags)] {

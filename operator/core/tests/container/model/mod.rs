@@ -75,6 +75,7 @@ impl World {
             status: Some(&status),
             cluster: &self.cluster,
             namespace_labels: &labels(),
+            anew: false,
         })
     }
 

@@ -1,0 +1,94 @@
+//! Specs that cannot work, or may not.
+
+use super::compare;
+use crate::fixture::spec;
+use crate::model::World;
+use std::fmt::Write;
+
+#[test]
+fn refusals() {
+    let net = |rest: &str| format!("vmid: 404, network: {{interfaces: [{{{rest}}}]}}");
+    let mut cases: Vec<String> = [
+        "vmid: 99",
+        "vmid: 500",
+        "hostname: a_b",
+        "hostname: -a",
+        "placement: {node: ../etc}",
+        "resources: {memory: 1G}",
+        "resources: {memory: 1000Ki}",
+        "resources: {swap: 1.5Gi}",
+        "rootDisk: {size: 10G}",
+        "rootDisk: {size: 1536Mi}",
+        "rootDisk: {size: 8Gi, storage: ceph}",
+        "rootDisk: {size: 8Gi, storage: 1x}",
+        "source: {template: {volume: 'nfs:vztmpl/debian.tar'}}",
+        "source: {clone: {vmid: 901}}",
+        "source: {clone: {vmid: 5}}",
+        "source: {clone: {vmid: 900, container: golden}}",
+        "source: {clone: {}}",
+        "features: {mknod: true}",
+        "features: {mount: [nfs]}",
+        "unprivileged: false",
+        "network: {dns: {nameservers: [ns.example.test]}}",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    cases.extend(
+        [
+            "ipv4: {address: 10.20.0.4/16}",
+            "ipv4: {address: 10.10.0.0/16}",
+            "ipv4: {address: 10.10.255.255/16}",
+            "ipv4: {address: 10.10.40.4}",
+            "ipv4: {address: 'fd00::4/64'}",
+            "ipv4: {address: 10.10.40.4/24, gateway: 10.10.0.1}",
+            "ipv4: {address: 10.10.40.4/16, gateway: gateway}",
+            "ipv4: {address: 10.10.0.1/16}",
+            "ipv6: {address: 'fd00::/64'}",
+            "ipv6: {address: 'fd01::4/64'}",
+            "ipv6: {address: 'fd00::4/64', gateway: 'fd01::1'}",
+            "ipv6: {address: 10.10.40.4/16}",
+            "bridge: vmbr9",
+            "bridge: 'a,b'",
+            "mac: '01:00:5E:00:00:01'",
+        ]
+        .map(net),
+    );
+    let mut page = String::new();
+    let mut refused = |title: &str, world: &World| {
+        let refusal = world.want().expect_err(title);
+        writeln!(page, "wish: {title}\nsays: {}: {}\n", refusal.reason, refusal.message).unwrap();
+    };
+    for wish in &cases {
+        refused(wish, &World::new(spec(wish)));
+    }
+    let cluster = |change: fn(&mut World)| {
+        let mut world = World::new(spec("vmid: 404, network: {interfaces: [{ipv4: {address: 10.10.40.4/16}}]}"));
+        change(&mut world);
+        world
+    };
+    refused("(no entry of access)", &cluster(|world| world.cluster.access.clear()));
+    refused(
+        "(no entry for this namespace)",
+        &cluster(|world| {
+            let labels = world.cluster.access[0].namespace_selector.match_labels.as_mut().unwrap();
+            labels.insert("estate".into(), "office".into());
+        }),
+    );
+    refused("(no range of addresses)", &cluster(|world| world.cluster.access[0].cidrs.clear()));
+    refused(
+        "(a range that cannot be read)",
+        &cluster(|world| world.cluster.access[0].cidrs = vec!["10.10.0.0".into()]),
+    );
+    refused(
+        "(a VMID range that cannot be read)",
+        &cluster(|world| {
+            world.cluster.access[0].vmid_ranges[0].0 = "409-400".into();
+        }),
+    );
+    refused("(no bridge at all)", &cluster(|world| world.cluster.defaults.bridge = None));
+    refused(
+        "(a default storage that is not allowed)",
+        &cluster(|world| world.cluster.defaults.storage = Some("ceph".into())),
+    );
+    compare("refusals", &page);
+}
