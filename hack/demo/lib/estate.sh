@@ -49,6 +49,8 @@ estate_wait() {
     sleep 0.5
   done
   say "all $want containers are Ready, $(elapsed "$ESTATE_APPLIED") s after kubectl apply"
+  # The cluster's own row is counted at the next poll, up to 10 s later.
+  kubectl wait pxc --all --for=jsonpath='{.status.guests.managed}'="$want" --timeout=30s >/dev/null || true
 }
 
 estate_failed() {
