@@ -70,7 +70,7 @@ pub async fn run(options: Options) -> Result<(), OperatorError> {
     info!(http_address = %http.address(), "serving /healthz, /readyz and /metrics");
     let probe_tasks = Tasks::new(probes.clone(), health.clone());
     probe_tasks.spawn("http", http.run(probes.clone()));
-    probe_tasks.spawn("event loop", watch_event_loop(health.clone()));
+    probe_tasks.spawn("event loop", watch_event_loop(health.clone(), probes.clone()));
 
     let result = lead(&options, &health, &metrics).await;
     probes_stop.request();

@@ -169,8 +169,9 @@ impl Description {
     /// # Errors
     /// Where a line starts like our mark and cannot be read, or there are several. Such a guest is never touched.
     pub fn parse(description: &str) -> Result<Self, MarkError> {
+        // Not lines(): the user's own carriage returns are kept.
         let is_mark = |line: &&str| line.trim_start().starts_with(START);
-        let mut marks = description.lines().filter(is_mark);
+        let mut marks = description.split('\n').filter(is_mark);
         let (first, more) = (marks.next(), marks.next());
         if more.is_some() {
             return Err(MarkError::Several);
@@ -179,7 +180,7 @@ impl Description {
             return Ok(Self { text: description.trim_end_matches(['\n', '\r']).to_owned(), mark: None });
         };
         let mark = Mark::parse(line.trim())?;
-        let kept: Vec<&str> = description.lines().filter(|line| !is_mark(line)).collect();
+        let kept: Vec<&str> = description.split('\n').filter(|line| !is_mark(line)).collect();
         Ok(Self { text: kept.join("\n").trim_end_matches(['\n', '\r']).to_owned(), mark: Some(mark) })
     }
 

@@ -119,13 +119,16 @@ impl Gate {
 }
 
 /// Shows every second that the event loop still turns. Runs for ever: spawn it as a supervised task.
-pub async fn watch_event_loop(health: Health) {
+pub async fn watch_event_loop(health: Health, stop: Shutdown) {
     let beat = health.beat("event loop", EVENT_LOOP_MAX_AGE);
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stopping = std::pin::pin!(stop.requested());
     loop {
-        ticks.tick().await;
-        beat.touch();
+        tokio::select! {
+            () = &mut stopping => return,
+            _ = ticks.tick() => beat.touch(),
+        }
     }
 }
 

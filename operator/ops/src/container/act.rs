@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Origin, TaskAction};
-use zentoria_core::container::options::needs_root;
 use zentoria_core::container::ownership::{Ownership, ownership};
 use zentoria_core::container::step::{
     CloneGuest, Configure, Create, MarkGuest, MarkPurpose, Plan, Step, Target, Verdict,
@@ -177,7 +176,7 @@ impl Run<'_> {
             pool: None,
         };
         let client = self.actor.cluster.client();
-        let as_root = create.options.get("features").is_some_and(|features| needs_root(features));
+        let as_root = create.as_root();
         let client = if as_root { client.as_root().unwrap_or_else(|| client.clone()) } else { client.clone() };
         let answer = client.create(&target.node, &what).await;
         self.made("create", answer)

@@ -142,12 +142,14 @@ fn is_clean(mark: &Mark) -> bool {
     mark.retained.is_none() && mark.trash_until.is_none()
 }
 
+fn forbidden(want: &Want, guest: &Guest) -> Option<Plan> {
+    let message = format!("guest {} carries our mark, and adoption: Never forbids to take it back", guest.vmid);
+    (want.adoption == Adoption::Never).then(|| Plan::say(Verdict::new(ContainerReason::AdoptionForbidden, message)))
+}
+
 fn take_back(want: &Want, guest: &Guest, mark_found: &Mark) -> Plan {
-    if want.adoption == Adoption::Never {
-        return Plan::say(Verdict::new(
-            ContainerReason::AdoptionForbidden,
-            format!("guest {} carries our mark, and adoption: Never forbids to take it back", guest.vmid),
-        ));
+    if let Some(plan) = forbidden(want, guest) {
+        return plan;
     }
     let clean = Mark { retained: None, trash_until: None, ..mark_found.clone() };
     let description = (clean != *mark_found).then(|| describe(&text_of(guest), Some(&clean)));
@@ -155,6 +157,9 @@ fn take_back(want: &Want, guest: &Guest, mark_found: &Mark) -> Plan {
 }
 
 fn rebind(want: &Want, guest: &Guest) -> Plan {
+    if let Some(plan) = forbidden(want, guest) {
+        return plan;
+    }
     let mut ours = want.identity.mark(guest.vmid);
     let found = Description::parse(guest.config.description()).ok().and_then(|description| description.mark);
     ours.extra = found.map(|mark| mark.extra).unwrap_or_default();
