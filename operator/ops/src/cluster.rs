@@ -38,6 +38,7 @@ pub(crate) struct Known {
 pub(crate) struct Live {
     pub(crate) running: bool,
     pub(crate) ha: bool,
+    pub(crate) read_at: Instant,
 }
 
 #[derive(Default)]

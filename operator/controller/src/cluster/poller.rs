@@ -23,7 +23,7 @@ const GLANCE_EVERY: u32 = 3;
 
 /// Polls until it is aborted.
 pub(super) async fn poll_forever(context: Arc<Context>, name: String, cluster: Arc<Cluster>) {
-    let mut poller = Poller { context, name, cluster, round: 0, glance: None, missing: None, failed: false };
+    let mut poller = Poller { context, name, cluster, round: 0, glance: None, missing: None, regained: false, failed: false };
     loop {
         let Some(object) = poller.context.cluster(&poller.name) else { return };
         let interval = span::parse(&object.spec.poll.interval).unwrap_or(Duration::from_secs(10));
@@ -40,6 +40,8 @@ struct Poller {
     round: u32,
     glance: Option<Glance>,
     missing: Option<(Instant, Vec<String>)>,
+    /// Privileges that were missing are there: who was refused for them is to look again.
+    regained: bool,
     failed: bool,
 }
 
@@ -94,6 +96,7 @@ impl Poller {
         }
         let held = self.cluster.permissions().await?;
         let missing = permissions::missing(&object.spec, &held);
+        self.regained |= self.missing().iter().any(|lack| !missing.contains(lack));
         self.cluster.set_missing_permissions(missing.clone());
         self.missing = Some((Instant::now(), missing));
         Ok(())
@@ -116,8 +119,11 @@ impl Poller {
             concerned.extend(self.cluster.resync(interval).await);
         }
         view.sight = Some(self.sight(object));
+        let regained = std::mem::take(&mut self.regained);
         if opened {
             info!(cluster = self.name, "open");
+        }
+        if opened || regained {
             self.context.wake_containers_on(&self.name);
         } else {
             self.wake(&concerned);

@@ -25,6 +25,7 @@ use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
 use zentoria_ops::container::observe::{recorded, remains};
 use zentoria_ops::failure::Failure;
+use zentoria_ops::journal::{Journal, JournalError};
 use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
 
@@ -60,6 +61,20 @@ pub async fn delete(
     }
 }
 
+/// A guest that is shut down to be destroyed is counted before: one that is held is not shut down either.
+async fn counted(plan: &Plan, journal: &StatusJournal<'_>) -> Result<(), JournalError> {
+    let target = plan.target.as_ref().filter(|_| plan.steps.contains(&Step::Shutdown));
+    match target {
+        Some(target) => journal.destroying(target.vmid).await,
+        None => Ok(()),
+    }
+}
+
+/// When the object was made: a destruction before that was of another guest with its VMID.
+pub(super) fn born(object: &ZentoriaContainer) -> Timestamp {
+    object.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0)
+}
+
 struct Bye<'a> {
     context: &'a Arc<Context>,
     object: &'a Arc<ZentoriaContainer>,
@@ -81,7 +96,13 @@ impl Bye<'_> {
             mode: if self.object.spec.mode.is_some() { Mode::Observe } else { cluster.spec.mode },
             policy: self.object.spec.deletion_policy,
             final_backup: cluster.spec.safety.final_backup,
-            destroys_left: breaker::destroys_left(&cluster.spec.safety, &destroys, self.now),
+            destroys_left: match status.vmid.and_then(|vmid| Vmid::new(vmid.0).ok()) {
+                Some(vmid) => {
+                    let counted = breaker::is_counted(vmid, born(self.object), &destroys);
+                    breaker::destroys_left(&cluster.spec.safety, &destroys, self.now).max(u32::from(counted))
+                },
+                None => breaker::destroys_left(&cluster.spec.safety, &destroys, self.now),
+            },
         };
         let seen = Remains { now: self.now, guest, task, recorded: recorded(&status) };
         let plan = match plan_delete(&farewell, &seen) {
@@ -90,7 +111,6 @@ impl Bye<'_> {
         };
         let journal = StatusJournal::new(self.context, Arc::clone(self.object), self.now);
         if !matches!(seen.task, TaskFact::None | TaskFact::Running(_)) {
-            use zentoria_ops::journal::Journal;
             let upid = status.task.as_ref().and_then(|task| task.upid.as_ref());
             if let Some(upid) = upid.and_then(|upid| upid.parse::<Upid>().ok()) {
                 pve.forget_task(&upid);
@@ -98,7 +118,10 @@ impl Bye<'_> {
             journal.ended();
         }
         let actor = Actor { cluster: pve, identity: &identity, journal: &journal, fresh };
-        let done = act(&actor, &plan).await;
+        let done = match counted(&plan, &journal).await {
+            Ok(()) => act(&actor, &plan).await,
+            Err(error) => Done::Failed(Failure::Replan(error.to_string())),
+        };
         let verdict = match &done {
             Done::Failed(Failure::Say(verdict)) => verdict.clone(),
             Done::Failed(Failure::Fenced) => return Ok(Action::await_change()),

@@ -1,5 +1,6 @@
 //! The journal in a status: intents are stored before the call, the rest goes with the report.
 
+use super::deletion::born;
 use crate::context::Context;
 use crate::runtime::status::{Precondition, Written};
 use async_trait::async_trait;
@@ -116,6 +117,9 @@ impl Journal for StatusJournal<'_> {
         let cluster = self.context.cluster(&name).ok_or_else(|| JournalError("the ProxmoxCluster is gone".into()))?;
         let mut status = cluster.status.clone().unwrap_or_default();
         status.destroys = breaker::recent_destroys(&status.destroys, self.now);
+        if breaker::is_counted(vmid, born(&self.lock().object), &status.destroys) {
+            return Ok(());
+        }
         if breaker::destroys_left(&cluster.spec.safety, &status.destroys, self.now) == 0 {
             return Err(JournalError("safety.maxDestroysPerHour is used up meanwhile".into()));
         }

@@ -46,6 +46,8 @@ pub fn next(
         }
         Phase::Progressing => Action::requeue(TASK),
         Phase::Waiting => Action::requeue(if reason == ContainerReason::WaitingFor { WAIT } else { TASK }),
+        // The Secrets of the containers' namespaces are not watched: the right to see them all is not asked for.
+        Phase::Stalled if reason == ContainerReason::SecretInvalid => Action::requeue(backoff.failed(object).wait),
         Phase::Stalled => Action::requeue(STALL),
     }
 }

@@ -16,7 +16,7 @@ use kube::{Api, ResourceExt};
 use std::sync::Arc;
 use tracing::{debug, info, warn};
 use zentoria_api::common::Mode;
-use zentoria_api::conditions::ContainerReason;
+use zentoria_api::conditions::{ContainerReason, STALLED};
 use zentoria_api::container::{OnMissing, ZentoriaContainerStatus};
 use zentoria_api::wire::{SSH_SECRET_NAME, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
@@ -43,6 +43,9 @@ pub async fn reconcile(object: Arc<ZentoriaContainer>, context: Arc<Context>) ->
     if cluster.as_ref().is_some_and(|cluster| !context.serves(cluster)) {
         return Ok(Action::await_change());
     }
+    if cluster.is_none() && !is_gone(&context, &object.spec.cluster_ref.name).await {
+        return Ok(Action::requeue(UNSURE));
+    }
     if object.metadata.deletion_timestamp.is_some() {
         return deletion::delete(&context, object, cluster).await;
     }
@@ -55,6 +58,23 @@ pub async fn reconcile(object: Arc<ZentoriaContainer>, context: Arc<Context>) ->
     };
     let pass = Pass { context: &context, object: &object, now };
     pass.run(cluster).await
+}
+
+/// Why a cluster is not even connected, by its own status.
+fn unusable(cluster: &ProxmoxCluster) -> Option<String> {
+    let status = cluster.status.as_ref()?;
+    let stalled = status.conditions.iter().find(|c| c.type_ == STALLED && c.status == "True")?;
+    Some(format!("ProxmoxCluster {}: {}: {}", cluster.name_any(), stalled.reason, stalled.message))
+}
+
+/// How soon to look again for a cluster that may well be there.
+const UNSURE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Whether there is no such ProxmoxCluster. That the cache lacks it proves nothing: it may not be filled yet. And with a
+/// selector it may be another operator's, gone or not.
+async fn is_gone(context: &Context, name: &str) -> bool {
+    let api: Api<ProxmoxCluster> = Api::all(context.client.clone());
+    context.selector.is_none() && matches!(api.get_metadata_opt(name).await, Ok(None))
 }
 
 struct Pass<'a> {
@@ -101,7 +121,11 @@ impl Pass<'_> {
             Some((_, Gate::Shut(message))) => {
                 self.say(&Verdict::about(ContainerReason::ClusterNotReady, name, message)).await
             }
-            Some((_, Gate::Connecting)) | None => Ok(self.connecting().await?),
+            Some((_, Gate::Connecting)) => self.connecting().await,
+            None => match unusable(&cluster) {
+                Some(message) => self.say(&Verdict::about(ContainerReason::ClusterNotReady, name, message)).await,
+                None => self.connecting().await,
+            },
         }
     }
 

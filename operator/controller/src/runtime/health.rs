@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::shutdown::Shutdown;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How old the beat of the event loop may become before the process counts as stuck.
@@ -118,7 +119,7 @@ impl Gate {
     }
 }
 
-/// Shows every second that the event loop still turns. Runs for ever: spawn it as a supervised task.
+/// Shows every second that the event loop still turns, until the shutdown: spawn it as a supervised task.
 pub async fn watch_event_loop(health: Health, stop: Shutdown) {
     let beat = health.beat("event loop", EVENT_LOOP_MAX_AGE);
     let mut ticks = interval(Duration::from_secs(1));

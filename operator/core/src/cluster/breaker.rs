@@ -60,6 +60,13 @@ pub fn destroys_left(safety: &Safety, history: &[Destroy], now: Timestamp) -> u3
     safety.max_destroys_per_hour.saturating_sub(used)
 }
 
+/// Whether the destruction of this guest is counted already. `since` is when its object was made: what was destroyed
+/// before was another guest with its VMID.
+#[must_use]
+pub fn is_counted(vmid: Vmid, since: Timestamp, history: &[Destroy]) -> bool {
+    history.iter().any(|destroy| destroy.vmid.0 == vmid.get() && destroy.at.0 >= since)
+}
+
 /// When the oldest counted destruction stops counting; `None` where there is none.
 #[must_use]
 pub fn next_destroy_at(history: &[Destroy], now: Timestamp) -> Option<Timestamp> {
@@ -101,6 +108,16 @@ mod tests {
         let digest = Some(breaker.digest.as_str());
         assert_eq!(missing_guests(&limits, &vmids(100..110), &vmids(104..110), &none, digest), None);
         assert!(missing_guests(&limits, &vmids(100..110), &vmids(105..110), &none, digest).is_some());
+    }
+
+    #[test]
+    fn a_destruction_is_counted_once_for_each_guest_that_had_the_vmid() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let history = [Destroy { vmid: VmidField(100), at: Time(at(50)) }];
+        let vmid = |number| Vmid::new(number).unwrap();
+        assert!(is_counted(vmid(100), at(10), &history));
+        assert!(!is_counted(vmid(100), at(60), &history), "the guest that had the VMID before");
+        assert!(!is_counted(vmid(101), at(10), &history));
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Cluster {
         state.live.remove(&vmid);
         // Our own creation never starts a guest.
         if matches!(kind, "vzcreate" | "vzclone") && *end == TaskEnd::Well {
-            state.live.insert(vmid, Live { running: false, ha: false });
+            state.live.insert(vmid, Live { running: false, ha: false, read_at: Instant::now() });
         }
         let power_only = matches!(kind, "vzstart" | "vzshutdown" | "vzstop" | "vzreboot");
         let settled = state.configs.get(&vmid).is_some_and(|known| known.config.pending.is_empty());

@@ -1,7 +1,7 @@
 //! The poll: one `/cluster/resources` serves every container. What it shows is compared with what is known; only a
 //! difference makes somebody look closer.
 
-use super::Cluster;
+use super::{Cluster, Live};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -135,7 +135,30 @@ impl Cluster {
         for vmid in &changed {
             self.invalidate(*vmid);
         }
+        changed.extend(previous.iter().flat_map(|previous| self.contradicted(previous, next)));
         Polled { changed }
+    }
+
+    /// Guests whose power is, by two polls in a row, not what their own status said before both. A guest that ends right
+    /// after its start never shows in the list as running, for that trails by up to 10 s: no row ever changes.
+    fn contradicted(&self, previous: &Inventory, next: &Inventory) -> Vec<Vmid> {
+        let mut state = self.lock();
+        let denies = |row: Option<&Guest>, running: bool| match row.map(|row| row.state) {
+            Some(RunState::Running) => !running,
+            Some(RunState::Stopped) => running,
+            Some(RunState::Unknown) | None => false,
+        };
+        let wrong = |vmid: Vmid, live: &Live| {
+            live.read_at < previous.taken_at()
+                && denies(previous.guest(vmid), live.running)
+                && denies(next.guest(vmid), live.running)
+        };
+        let found: Vec<Vmid> =
+            state.live.iter().filter(|(vmid, live)| wrong(**vmid, live)).map(|(vmid, _)| *vmid).collect();
+        for vmid in &found {
+            state.live.remove(vmid);
+        }
+        found
     }
 
     /// Whether a row says something else than what is known. The list trails by up to 10 s: after a change of ours it

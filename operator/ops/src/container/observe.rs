@@ -6,6 +6,7 @@ use crate::slots::Place;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 use zentoria_api::container::{TaskStatus, ZentoriaContainerStatus};
 use zentoria_core::Fact;
 use zentoria_core::container::power::needs_cause;
@@ -340,7 +341,7 @@ impl Cluster {
 
     async fn read_live(&self, vmid: Vmid, node: &NodeName) -> Result<Live, PveError> {
         let status = self.client().status_current(node, vmid).await?;
-        let live = Live { running: status.state == RunState::Running, ha: status.ha_managed };
+        let live = Live { running: status.state == RunState::Running, ha: status.ha_managed, read_at: Instant::now() };
         self.remember_live(vmid, live);
         Ok(live)
     }

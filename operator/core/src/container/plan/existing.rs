@@ -1,10 +1,10 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
 use super::{other_kind, target_of};
-use crate::container::options::{describe, difference};
+use crate::container::options::{Difference, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
-use crate::container::seen::{Guest, Seen};
+use crate::container::seen::{Guest, Seen, is_numbered};
 use crate::container::step::{MarkGuest, MarkPurpose, Plan, Step, Verdict};
 use crate::container::want::Want;
 use crate::digest::of_parts;
@@ -174,7 +174,12 @@ fn text_of(guest: &Guest) -> String {
 /// A guest of ours.
 fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     let mut steps = Vec::new();
-    let found = difference(&want.options, &guest.config, mark);
+    let mut found = difference(&want.options, &guest.config, mark);
+    if is_being_made(seen)
+        && let Err(verdict) = own_network(want, seen, guest, &mut found)
+    {
+        return Plan::say(verdict);
+    }
     let mut pending = found.pending;
     pending.extend(unchangeable(want, seen, guest));
     let mut notes = Vec::new();
@@ -241,6 +246,41 @@ fn needs_reboot(step: &Step) -> bool {
         | Step::Destroy
         | Step::ForgetVmid => false,
     }
+}
+
+/// A copy has its source's interfaces, addresses included. Before its first start it keeps only the one that the spec
+/// names; without any, a static address would be on the network twice.
+fn own_network(want: &Want, seen: &Seen, guest: &Guest, found: &mut Difference) -> Result<(), Verdict> {
+    if seen.recorded.created.as_ref().is_none_or(|created| created.origin != Origin::Clone) {
+        return Ok(());
+    }
+    let interfaces = guest.config.current.iter().filter(|(key, _)| is_numbered(key, "net"));
+    if want.options.interface.is_none() {
+        let fixed: Vec<&str> = interfaces
+            .filter(|(_, value)| {
+                PropertyString::parse(value).is_ok_and(|net| {
+                    [net.get("ip"), net.get("ip6")].into_iter().flatten().any(|address| address.contains('/'))
+                })
+            })
+            .map(|(key, _)| key.as_str())
+            .collect();
+        if fixed.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "the copy has the static address of its source ({}) and is not started with it: set \
+             spec.network.interfaces",
+            fixed.join(", ")
+        );
+        return Err(Verdict::new(ContainerReason::InvalidSpec, message));
+    }
+    let surplus: Vec<String> = interfaces.map(|(key, _)| key.clone()).filter(|key| key != "net0").collect();
+    if !surplus.is_empty() {
+        let configure = found.configure.get_or_insert_default();
+        configure.changes.push(format!("{} of the source removed", surplus.join(", ")));
+        configure.delete.extend(surplus);
+    }
+    Ok(())
 }
 
 /// The root disk: grown where it is too small; too large is said, never done.

@@ -5,7 +5,7 @@ use crate::container::want::{Interface, Keys, Refusal};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use zentoria_api::container::{
-    Interface as SpecInterface, Nameserver, Origin, RecordedDefaults, ZentoriaContainerSpec,
+    Interface as SpecInterface, Nameserver, Origin, RecordedDefaults, Source, ZentoriaContainerSpec,
 };
 use zentoria_types::names::BridgeName;
 use zentoria_types::net::{HostCidr, MacAddr};
@@ -16,6 +16,7 @@ pub(super) fn interface(
     defaults: &RecordedDefaults,
     origin: Option<Origin>,
 ) -> Result<Option<Interface>, Refusal> {
+    let spec_source = spec.source.as_ref();
     let Some(spec) = spec.network.interfaces.first() else {
         return Ok(None);
     };
@@ -36,6 +37,13 @@ pub(super) fn interface(
     let mut addresses = Vec::new();
     addresses.extend(ipv4(spec, defaults, &mut keys)?);
     addresses.extend(ipv6(spec, defaults, &mut keys)?);
+    let cloned = matches!(spec_source, Some(Source::Clone(_))) && ours;
+    if cloned {
+        // The source's addresses are its own: what the spec does not name, the copy does not have.
+        for key in ["ip", "gw", "ip6", "gw6"] {
+            keys.entry(key).or_insert(None);
+        }
+    }
     if !ours {
         // The guest came with its gateways, and cluster defaults do not apply to it: what is not named stays.
         let named = |gateway: Option<&String>| gateway.is_some();
