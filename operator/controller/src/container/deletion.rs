@@ -20,7 +20,7 @@ use zentoria_core::cluster::breaker;
 use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
 use zentoria_core::container::guard::guard_delete;
 use zentoria_core::container::seen::TaskFact;
-use zentoria_core::container::step::{Step, Verdict};
+use zentoria_core::container::step::{Plan, Step, Verdict};
 use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
 use zentoria_ops::container::observe::{recorded, remains};

@@ -96,6 +96,13 @@ fn places() {
     );
 }
 
+fn being_cloned(world: &mut World) {
+    super::stopped(world);
+    world.seen.recorded.power = None;
+    world.seen.recorded.created = Some(created(Origin::Clone, false));
+    world.seen.recorded.defaults = world.want().ok().map(|want| want.defaults);
+}
+
 #[test]
 fn clones() {
     let clone = "vmid: 404, source: {clone: {vmid: 900}}, rootDisk: {size: 20Gi}, network: {interfaces: [{ipv4: {address: 10.10.40.4/16}}]}";
@@ -103,10 +110,7 @@ fn clones() {
         let options =
             [("memory", "256"), ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:01:94,ip=dhcp,type=veth")];
         made(title, clone, &options, move |world| {
-            super::stopped(world);
-            world.seen.recorded.power = None;
-            world.seen.recorded.created = Some(created(Origin::Clone, false));
-            world.seen.recorded.defaults = world.want().ok().map(|want| want.defaults);
+            being_cloned(world);
             change(world);
         })
     };
@@ -122,6 +126,27 @@ fn clones() {
                 "linked, from a container of the namespace",
                 "vmid: 404, source: {clone: {container: golden, full: false}}",
                 |_| {},
+            ),
+            made(
+                "a second interface of the source does not stay",
+                clone,
+                &[
+                    ("net0", "name=eth0,bridge=vmbr0,ip=10.10.9.9/16,hwaddr=BC:24:11:00:00:01"),
+                    ("net1", "name=eth1,bridge=vmbr0,ip=10.10.9.10/16"),
+                ],
+                being_cloned,
+            ),
+            made(
+                "the source's address never goes live twice",
+                "vmid: 404, source: {clone: {vmid: 900}}",
+                &[("net0", "name=eth0,bridge=vmbr0,ip=10.10.9.9/16,hwaddr=BC:24:11:00:00:01")],
+                being_cloned,
+            ),
+            made(
+                "an address that the spec does not name goes",
+                "vmid: 404, source: {clone: {vmid: 900}}, network: {interfaces: [{bridge: vmbr0}]}",
+                &[("net0", "name=eth0,bridge=vmbr0,ip=10.10.9.9/16,gw=10.10.0.1,hwaddr=BC:24:11:00:00:01")],
+                being_cloned,
             ),
             bare("from a container that is not there", "vmid: 404, source: {clone: {container: nobody}}", |_| {}),
             bare("from a guest that is not there", clone, |world| world.seen.cluster.located.clear()),
