@@ -74,6 +74,11 @@ estate_show() {
     kubectl get zc -n "$ESTATE_NAMESPACE" \
       -o jsonpath='{range .items[*]}{.metadata.name} {.status.vmid} {.status.node}{"\n"}{end}' | tail -n 1
   ) || true
+  if [ "$PVE_KIND" = real ]; then
+    echo
+    say "a real Proxmox VE: manifests/README.md says what to do next; make demo-down ends what runs here"
+    return
+  fi
   cat <<TEXT
 
 What to try next:

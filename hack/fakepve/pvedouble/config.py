@@ -131,7 +131,9 @@ class Config:
     async def _lxc_pending(self, user, v):
         rows = await super()._lxc_pending(user, v)
         ct = self._find_ct(v['node'], v['vmid'])
-        return [row for row in rows if row['key'] != 'lock'] + [{'key': 'digest', 'value': ct.digest()}]
+        # Every plain key of the configuration file is listed, its digest and its lock among them.
+        lock = [{'key': 'lock', 'value': ct.lock}] if ct.lock else []
+        return [row for row in rows if row['key'] != 'lock'] + lock + [{'key': 'digest', 'value': ct.digest()}]
 
     async def _update_config(self, ct, user, values, deletes, reverts):
         values, deletes = dict(values), list(deletes)

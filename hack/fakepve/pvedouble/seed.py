@@ -55,7 +55,7 @@ def plant(double, data):
     for spec in data.get('containers', ()):
         add_container(double, spec)
     for vmid, rules in data.get('firewall', {}).items():
-        double.firewall_config('ct', vmid=int(vmid)).update(rules)
+        double.firewall_config('ct', vmid=int(vmid)).update(copy.deepcopy(rules))
     double.keep_access()
 
 

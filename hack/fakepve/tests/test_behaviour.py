@@ -42,6 +42,7 @@ def test_during_a_create_the_config_has_only_a_digest_and_the_lock(start):
         'vmid': 400, 'ostemplate': client.TEMPLATE, 'rootfs': 'local-zfs:1', 'description': 'mark',
         'ssh-public-keys': KEY}).data
     assert sorted(double.get(NODE + '/lxc/400/config')) == ['digest', 'lock']
+    assert sorted(row['key'] for row in double.get(NODE + '/lxc/400/pending')) == ['digest', 'lock']
     assert double.get(NODE + '/lxc/400/status/current')['name'] == 'CT400'
     assert double.get(NODE + '/tasks', source='active')[0]['status'] == 'RUNNING'
     assert double.get(NODE + '/tasks') == []

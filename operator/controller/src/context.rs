@@ -4,6 +4,7 @@ use crate::cluster::registry::Registry;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::events::EventSink;
 use crate::runtime::finalizer::Finalizer;
+use crate::runtime::health::Health;
 use crate::runtime::latest::Latest;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::status::StatusWriter;
@@ -64,6 +65,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// How PVE is reached, and whether it may be written to.
     pub outside: Outside,
+    /// Its gates are the caches: nothing may be concluded from what one lacks before it is filled.
+    pub health: Health,
 }
 
 impl Context {

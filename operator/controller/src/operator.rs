@@ -22,7 +22,7 @@ use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher;
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -186,6 +186,7 @@ async fn work(
         events: sink,
         metrics: metrics.clone(),
         outside: outside(dialer, fence, metrics.clone()),
+        health: health.clone(),
         client,
     });
 
@@ -202,7 +203,7 @@ async fn work(
     tasks.spawn(
         "clusters",
         controller(
-            Controller::for_stream(cluster_stream, clusters).reconcile_on(cluster_wakes),
+            Controller::for_stream(changed(cluster_stream), clusters).reconcile_on(cluster_wakes),
             stop.clone(),
             Arc::clone(&context),
             "ProxmoxCluster",
@@ -212,7 +213,7 @@ async fn work(
     tasks.spawn(
         "containers",
         controller(
-            Controller::for_stream(container_stream, containers).reconcile_on(container_wakes),
+            Controller::for_stream(changed(container_stream), containers).reconcile_on(container_wakes),
             stop.clone(),
             Arc::clone(&context),
             "ZentoriaContainer",
@@ -250,6 +251,18 @@ where
     Kind { store, latest: Latest::new(), backoff: Backoff::new(backoff), wake, finalizer }
 }
 
+/// Changes of the wish alone. Status is written by us: what it would wake is woken by name, and a refusal that writes
+/// its intent and takes it back must not wake itself.
+fn changed<K>(
+    stream: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static
+where
+    K: kube::Resource<DynamicType = ()> + Send + 'static,
+{
+    let wish = predicates::generation.combine(predicates::annotations).combine(predicates::labels);
+    stream.predicate_filter(wish, PredicateConfig::default())
+}
+
 /// One kind's controller: kube's queue (an object is never reconciled twice at once), our pauses.
 async fn controller<K, R>(
     controller: Controller<K>,
@@ -262,6 +275,8 @@ async fn controller<K, R>(
     R: Future<Output = Result<Action, WriteError>> + Send + 'static,
 {
     let timed = move |object: Arc<K>, context: Arc<Context>| async move {
+        // What a cache lacks that is not filled yet proves nothing: neither that a cluster is gone, nor that nobody uses it.
+        context.health.gates_are_open().await;
         let started = Instant::now();
         let result = reconcile(object, Arc::clone(&context)).await;
         let counted = if result.is_ok() { ReconcileResult::Success } else { ReconcileResult::Error };

@@ -17,6 +17,7 @@ use follow::Durations;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+use zentoria_core::cluster::permissions::{self, Permissions};
 use zentoria_core::container::seen::Config;
 use zentoria_core::container::want::Key;
 use zentoria_pve::{Client, GuestConfig, Inventory};
@@ -49,7 +50,15 @@ struct State {
     followed: HashSet<Upid>,
     ended: HashMap<Upid, TaskEnd>,
     reserved: BTreeMap<Vmid, Key>,
+    held: Option<Permissions>,
     missing_permissions: Vec<String>,
+}
+
+impl State {
+    /// Whether a task of ours runs on the guest.
+    fn is_busy(&self, vmid: Vmid) -> bool {
+        self.followed.iter().any(|upid| upid.vmid() == Some(vmid))
+    }
 }
 
 /// One PVE cluster.
@@ -111,13 +120,24 @@ impl Cluster {
         self.inventory.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Privileges that the preflight found missing.
-    pub fn set_missing_permissions(&self, missing: Vec<String>) {
-        self.lock().missing_permissions = missing;
+    /// What the preflight found: the privileges that are held, and those that are missing. Whether it differs from the
+    /// last time.
+    pub fn set_permissions(&self, held: Permissions, missing: Vec<String>) -> bool {
+        let mut state = self.lock();
+        let differs = state.held.as_ref().is_some_and(|before| *before != held);
+        state.held = Some(held);
+        state.missing_permissions = missing;
+        differs
     }
 
-    pub(crate) fn missing_permissions(&self) -> Vec<String> {
-        self.lock().missing_permissions.clone()
+    /// Privileges that are missing, for a new disk on this storage as well.
+    pub(crate) fn missing_permissions(&self, new_disk_on: Option<&str>) -> Vec<String> {
+        let state = self.lock();
+        let mut missing = state.missing_permissions.clone();
+        if let (Some(storage), Some(held)) = (new_disk_on, &state.held) {
+            missing.extend(permissions::missing_for_disk(storage, held).filter(|lack| !missing.contains(lack)));
+        }
+        missing
     }
 
     /// Keeps a VMID for a container until its status says so; false where another has it.

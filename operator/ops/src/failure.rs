@@ -38,7 +38,13 @@ pub fn read(doing: &str, error: &PveError) -> Failure {
             say(Reason::ClusterNotReady, text)
         }
         PveError::NodeUnreachable { node, .. } => Failure::Say(Verdict::about(Reason::NodeOffline, node.clone(), text)),
-        PveError::Locked { lock } => Failure::Say(Verdict::about(Reason::GuestLocked, lock.clone(), text)),
+        PveError::Locked { lock } => {
+            let message =
+                format!("{text}; goes on when the lock is gone (one that stays without a task: `pct unlock`)");
+            Failure::Say(Verdict::about(Reason::GuestLocked, lock.clone(), message))
+        }
+        // A snapshot, a storage, a template: somebody has to make it, or name another.
+        PveError::Unexpected { reason, .. } if reason.contains("does not exist") => say(Reason::NotFound, text),
         PveError::NoQuorum { .. } => say(Reason::NoQuorum, text),
         PveError::TaskFailed { .. } => say(Reason::TaskFailed, text),
         PveError::Transport { .. }

@@ -1,11 +1,12 @@
 //! The poll of one cluster: one look serves all containers; who is concerned by a difference is woken.
 
 use super::registry::{Gate, View};
+use super::secrets;
 use crate::context::{Context, key_of, reference};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
@@ -23,7 +24,8 @@ const GLANCE_EVERY: u32 = 3;
 
 /// Polls until it is aborted.
 pub(super) async fn poll_forever(context: Arc<Context>, name: String, cluster: Arc<Cluster>) {
-    let mut poller = Poller { context, name, cluster, round: 0, glance: None, missing: None, regained: false, failed: false };
+    let mut poller =
+        Poller { context, name, cluster, round: 0, glance: None, missing: Vec::new(), regained: false, failed: false };
     loop {
         let Some(object) = poller.context.cluster(&poller.name) else { return };
         let interval = span::parse(&object.spec.poll.interval).unwrap_or(Duration::from_secs(10));
@@ -39,7 +41,7 @@ struct Poller {
     cluster: Arc<Cluster>,
     round: u32,
     glance: Option<Glance>,
-    missing: Option<(Instant, Vec<String>)>,
+    missing: Vec<String>,
     /// Privileges that were missing are there: who was refused for them is to look again.
     regained: bool,
     failed: bool,
@@ -47,6 +49,11 @@ struct Poller {
 
 impl Poller {
     async fn tick(&mut self, object: &ProxmoxCluster, interval: Duration) {
+        if secrets::read(&self.context, &object.spec).is_err() {
+            // A Secret that was deleted: no event tells it. The reconcile says so and ends this poll.
+            self.context.clusters.wake.wake(ObjectRef::new(&self.name));
+            return;
+        }
         let answer = self.ask(object).await;
         self.round = self.round.wrapping_add(1);
         let mut view = self.context.registry.view(&self.name).unwrap_or_default();
@@ -82,23 +89,18 @@ impl Poller {
     async fn ask(&mut self, object: &ProxmoxCluster) -> Result<Look, PollError> {
         if self.failed || self.glance.is_none() || self.round.is_multiple_of(GLANCE_EVERY) {
             self.glance = Some(self.cluster.glance().await?);
-            self.preflight(object, false).await?;
+            self.preflight(object).await?;
         }
         self.cluster.look().await
     }
 
-    /// Asked when it was long ago, when something was missing, and when guests have vanished.
-    async fn preflight(&mut self, object: &ProxmoxCluster, now: bool) -> Result<(), PollError> {
-        let full_resync = span::parse(&object.spec.poll.full_resync).unwrap_or(Duration::from_secs(600));
-        let held = self.missing.as_ref().is_some_and(|(at, missing)| missing.is_empty() && at.elapsed() < full_resync);
-        if held && !now && !self.failed {
-            return Ok(());
-        }
+    /// One call. Asked with each glance: a right that is lost is known before somebody runs into it.
+    async fn preflight(&mut self, object: &ProxmoxCluster) -> Result<(), PollError> {
         let held = self.cluster.permissions().await?;
         let missing = permissions::missing(&object.spec, &held);
         self.regained |= self.missing().iter().any(|lack| !missing.contains(lack));
-        self.cluster.set_missing_permissions(missing.clone());
-        self.missing = Some((Instant::now(), missing));
+        self.regained |= self.cluster.set_permissions(held, missing.clone());
+        self.missing = missing;
         Ok(())
     }
 
@@ -106,15 +108,17 @@ impl Poller {
     async fn take_in(&mut self, object: &ProxmoxCluster, look: &Look, view: &mut View, interval: Duration) {
         let managed = self.managed();
         let present = look.present();
-        if managed.iter().any(|vmid| !present.contains(vmid))
-            && let Err(problem) = self.preflight(object, true).await
+        if managed.keys().any(|vmid| !present.contains(vmid))
+            && let Err(problem) = self.preflight(object).await
         {
             view.problem = Some(problem);
         }
         view.breaker = self.breaker(object, &managed, &present);
         let gate = self.gate(view);
         let opened = self.context.registry.set_gate(&self.name, &self.cluster, gate.clone());
+        let away = self.offline_nodes();
         let mut concerned = self.cluster.publish(look).changed;
+        let is_back = !away.is_subset(&self.offline_nodes());
         if gate == Gate::Open {
             concerned.extend(self.cluster.resync(interval).await);
         }
@@ -123,15 +127,20 @@ impl Poller {
         if opened {
             info!(cluster = self.name, "open");
         }
-        if opened || regained {
+        if opened || regained || is_back {
             self.context.wake_containers_on(&self.name);
         } else {
             self.wake(&concerned);
         }
     }
 
+    /// Nodes that the last look showed as offline: who waits for one is woken when it is back.
+    fn offline_nodes(&self) -> BTreeSet<String> {
+        self.cluster.node_statuses().into_iter().filter(|node| !node.online).map(|node| node.name).collect()
+    }
+
     fn missing(&self) -> Vec<String> {
-        self.missing.as_ref().map(|(_, missing)| missing.clone()).unwrap_or_default()
+        self.missing.clone()
     }
 
     fn gate(&self, view: &View) -> Gate {
@@ -152,20 +161,25 @@ impl Poller {
         Gate::Open
     }
 
-    /// VMIDs of the guests that we have.
-    fn managed(&self) -> BTreeSet<Vmid> {
+    /// VMIDs of the guests that we have, and since when.
+    fn managed(&self) -> BTreeMap<Vmid, Timestamp> {
         let containers = self.context.containers_on(&self.name);
         let finished = containers.iter().filter_map(|container| {
             let status = container.status.as_ref()?;
-            status.created.as_ref()?.finished_at.as_ref()?;
+            let finished = status.created.as_ref()?.finished_at.as_ref()?;
             // One that was found gone is not found gone again.
             status.power.as_ref()?;
-            Vmid::new(status.vmid?.0).ok()
+            Some((Vmid::new(status.vmid?.0).ok()?, finished.0))
         });
         finished.collect()
     }
 
-    fn breaker(&self, object: &ProxmoxCluster, managed: &BTreeSet<Vmid>, present: &BTreeSet<Vmid>) -> Option<Breaker> {
+    fn breaker(
+        &self,
+        object: &ProxmoxCluster,
+        managed: &BTreeMap<Vmid, Timestamp>,
+        present: &BTreeSet<Vmid>,
+    ) -> Option<Breaker> {
         let acknowledged = object.annotations().get(ACKNOWLEDGE_ANNOTATION).map(String::as_str);
         let status = object.status.clone().unwrap_or_default();
         let changed = match (&status.identity, &self.glance) {
@@ -174,8 +188,11 @@ impl Poller {
         };
         changed.or_else(|| {
             let recent = breaker::recent_destroys(&status.destroys, Timestamp::now());
-            let destroyed = recent.iter().filter_map(|destroy| Vmid::new(destroy.vmid.0).ok()).collect();
-            breaker::missing_guests(&object.spec.safety.missing_guests, managed, present, &destroyed, acknowledged)
+            // Our own doing, unless another guest was made under the VMID since.
+            let ours = |(vmid, since): &(&Vmid, &Timestamp)| breaker::is_counted(**vmid, **since, &recent);
+            let destroyed = managed.iter().filter(ours).map(|(vmid, _)| *vmid).collect();
+            let managed = managed.keys().copied().collect();
+            breaker::missing_guests(&object.spec.safety.missing_guests, &managed, present, &destroyed, acknowledged)
         })
     }
 

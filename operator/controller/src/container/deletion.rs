@@ -100,7 +100,7 @@ impl Bye<'_> {
                 Some(vmid) => {
                     let counted = breaker::is_counted(vmid, born(self.object), &destroys);
                     breaker::destroys_left(&cluster.spec.safety, &destroys, self.now).max(u32::from(counted))
-                },
+                }
                 None => breaker::destroys_left(&cluster.spec.safety, &destroys, self.now),
             },
         };

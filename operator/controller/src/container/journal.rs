@@ -72,8 +72,9 @@ impl<'a> StatusJournal<'a> {
 impl Journal for StatusJournal<'_> {
     async fn intent(&self, intent: Intent) -> Result<(), JournalError> {
         let Intent { vmid, node, action, origin, defaults } = intent;
-        {
+        let before = {
             let mut working = self.lock();
+            let before = working.status.clone();
             let status = &mut working.status;
             status.vmid = Some(VmidField(vmid.get()));
             status.node = Some(node.to_string());
@@ -81,8 +82,14 @@ impl Journal for StatusJournal<'_> {
             status.defaults = Some(defaults);
             status.power = None;
             status.task = Some(TaskStatus { action, started_at: Time(self.now), upid: None });
+            before
+        };
+        let stored = self.store().await;
+        if stored.is_err() {
+            // No call follows, so the report must not tell of it either.
+            self.lock().status = before;
         }
-        self.store().await
+        stored
     }
 
     fn started(&self, action: TaskAction, upid: &Upid) {

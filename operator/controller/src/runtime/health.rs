@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::shutdown::Shutdown;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    sync::Notify,
+    time::{Instant, MissedTickBehavior, interval},
+};
 
 /// How old the beat of the event loop may become before the process counts as stuck.
 pub const EVENT_LOOP_MAX_AGE: Duration = Duration::from_secs(10);
@@ -17,7 +20,10 @@ pub const EVENT_LOOP_MAX_AGE: Duration = Duration::from_secs(10);
 /// Alive: no supervised task has died, and every registered beat is young enough. Ready: every gate is open, or this
 /// replica is on standby (its caches fill when it starts to lead, and it must not hold up a rollout until then).
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<State>>);
+pub struct Health {
+    state: Arc<Mutex<State>>,
+    gate_moved: Arc<Notify>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -96,8 +102,20 @@ impl Health {
         })
     }
 
+    /// Waits until every gate is open. Any number may wait.
+    pub async fn gates_are_open(&self) {
+        loop {
+            let mut moved = std::pin::pin!(self.gate_moved.notified());
+            moved.as_mut().enable();
+            if self.with(|state| state.gates.values().all(|open| *open)) {
+                return;
+            }
+            moved.await;
+        }
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -116,6 +134,7 @@ impl Gate {
     /// Opens or closes the gate.
     pub fn set(&self, open: bool) {
         self.health.with(|state| state.gates.insert(self.name.clone(), open));
+        self.health.gate_moved.notify_waiters();
     }
 }
 
@@ -152,10 +171,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_event_loop_shows_that_it_turns() {
         let health = Health::new();
-        let task = tokio::spawn(watch_event_loop(health.clone()));
+        let (trigger, stop) = crate::runtime::shutdown::pair();
+        let task = tokio::spawn(watch_event_loop(health.clone(), stop));
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert!(health.why_not_alive().is_empty());
-        task.abort();
+        trigger.request();
+        task.await.unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(health.why_not_alive().len(), 1);
     }

@@ -30,14 +30,14 @@ pub fn needed(spec: &ProxmoxClusterSpec) -> BTreeSet<(String, String)> {
     let pair = |path: &str, privilege: &str| (path.to_owned(), privilege.to_owned());
     let mut all: BTreeSet<_> =
         OBSERVE.iter().flat_map(|(path, list)| list.iter().map(move |privilege| pair(path, privilege))).collect();
+    // Without it a storage is not even listed, and seems not to exist.
+    let storages = spec.access.iter().flat_map(|access| &access.allow.storages);
+    all.extend(storages.map(|storage| pair(&format!("/storage/{storage}"), "Datastore.Audit")));
     if spec.mode == Mode::Observe {
         return all;
     }
     all.extend(ENFORCE.iter().map(|privilege| pair("/vms", privilege)));
     for access in &spec.access {
-        for storage in &access.allow.storages {
-            all.insert(pair(&format!("/storage/{storage}"), "Datastore.Audit"));
-        }
         for bridge in &access.allow.bridges {
             all.insert(pair(&format!("/sdn/zones/localnetwork/{bridge}"), "SDN.Use"));
         }
@@ -56,6 +56,13 @@ pub fn needed(spec: &ProxmoxClusterSpec) -> BTreeSet<(String, String)> {
 pub fn missing(spec: &ProxmoxClusterSpec, held: &Permissions) -> Vec<String> {
     let lacks = needed(spec).into_iter().filter(|(path, privilege)| !holds(held, path, privilege));
     lacks.map(|(path, privilege)| format!("{path}: {privilege}")).collect()
+}
+
+/// What a new root disk on this storage needs and the credentials do not hold.
+#[must_use]
+pub fn missing_for_disk(storage: &str, held: &Permissions) -> Option<String> {
+    let path = format!("/storage/{storage}");
+    (!holds(held, &path, "Datastore.AllocateSpace")).then(|| format!("{path}: Datastore.AllocateSpace"))
 }
 
 /// A privilege on a path, or on the nearest path above it that the answer names: Proxmox VE lists a path once its

@@ -3,7 +3,7 @@
 use super::{Cluster, Live};
 use crate::slots::Slot;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 use zentoria_core::container::want::Key;
@@ -36,24 +36,62 @@ impl TaskEnd {
     }
 }
 
-/// How long tasks of a type took on a cluster: the next one is first asked about when it should be done.
+/// When to ask about a task of a type for the first time: what was learned from those before it on the same cluster.
 #[derive(Default)]
-pub(super) struct Durations(Mutex<HashMap<String, Duration>>);
+pub(super) struct Durations(Mutex<HashMap<String, Pace>>);
 
-const FIRST_GUESS: Duration = Duration::from_millis(500);
+/// What was learned about the tasks of one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace {
+    /// The age at which the next one is asked about.
+    ask_after: Duration,
+    /// An age at which one still ran; it fades, for not every task is as slow.
+    too_early: Duration,
+}
+
+/// At most one question per task and second.
+const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
 
-impl Durations {
-    fn guess(&self, kind: &str) -> Duration {
-        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.get(kind).copied().unwrap_or(FIRST_GUESS)
+/// As long as the quickest task of a type takes. Who asks too early asks once more; who asks late wastes a slot.
+fn quickest(kind: &str) -> Duration {
+    match kind {
+        "vzcreate" | "vzclone" | "vzrestore" | "vzdump" | "vzmigrate" => Duration::from_millis(240),
+        _ => Duration::from_millis(80),
+    }
+}
+
+impl Pace {
+    fn new(kind: &str) -> Self {
+        Self { ask_after: quickest(kind), too_early: Duration::ZERO }
     }
 
-    /// A moving mean; what was seen late is not taken for long.
-    fn learn(&self, kind: &str, took: Duration) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mean = map.entry(kind.to_owned()).or_insert(took);
-        *mean = (*mean * 3 + took.min(Duration::from_secs(60))) / 4;
+    /// The next pace, after a task that ran at `still_ran` (if it was asked about then) and had ended at `ended`. Nobody
+    /// tells when it ended: from above one feels one's way down, but not to where it was too early just now.
+    fn learn(self, kind: &str, still_ran: Option<Duration>, ended: Duration) -> Self {
+        match still_ran {
+            Some(age) => Self { ask_after: (age * 5 / 4).min(ended), too_early: age },
+            None => {
+                let ask_after = (self.ask_after * 7 / 8).max(self.too_early * 9 / 8).max(quickest(kind));
+                Self { ask_after: ask_after.min(self.ask_after), too_early: self.too_early * 15 / 16 }
+            }
+        }
+    }
+}
+
+impl Durations {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Pace>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn guess(&self, kind: &str) -> Duration {
+        self.lock().get(kind).copied().unwrap_or_else(|| Pace::new(kind)).ask_after
+    }
+
+    fn learn(&self, kind: &str, still_ran: Option<Duration>, ended: Duration) {
+        let mut paces = self.lock();
+        let pace = paces.entry(kind.to_owned()).or_insert_with(|| Pace::new(kind));
+        *pace = pace.learn(kind, still_ran, ended);
     }
 }
 
@@ -113,17 +151,20 @@ impl Cluster {
         let started = Instant::now();
         let mut pause = self.durations.guess(upid.task_type());
         let mut failures = 0u32;
+        let mut still_ran = None;
         loop {
             tokio::time::sleep(pause).await;
+            let age = started.elapsed();
             match self.ask(upid).await {
                 Ok(Some(end)) => {
-                    self.durations.learn(upid.task_type(), started.elapsed());
+                    self.durations.learn(upid.task_type(), still_ran, age);
                     return end;
                 }
                 Ok(None) => {
                     failures = 0;
+                    still_ran = Some(age);
                     // What takes longer than such tasks usually do is asked about again after a quarter of its age.
-                    pause = (started.elapsed() / 4).clamp(Duration::from_secs(1), LONGEST);
+                    pause = (age / 4).clamp(SHORTEST, LONGEST);
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
@@ -153,5 +194,56 @@ impl Cluster {
                 Ok(Some(TaskEnd::of(&outcome)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks as `wait` does: the ages at which a task of this duration is asked about.
+    fn ages(pace: Pace, takes: Duration) -> Vec<Duration> {
+        let mut ages = vec![pace.ask_after];
+        while let Some(age) = ages.last().copied().filter(|age| *age < takes) {
+            ages.push(age + (age / 4).clamp(SHORTEST, LONGEST));
+        }
+        ages
+    }
+
+    fn after(pace: Pace, takes: Duration) -> Pace {
+        let ages = ages(pace, takes);
+        let still_ran = ages.len().checked_sub(2).map(|at| ages[at]);
+        pace.learn("vzcreate", still_ran, ages[ages.len() - 1])
+    }
+
+    #[test]
+    fn tasks_of_any_length_are_soon_asked_about_once_and_hardly_late() {
+        for milliseconds in [50, 200, 400, 1_500, 3_000, 20_000, 90_000] {
+            let takes = Duration::from_millis(milliseconds);
+            let mut pace = Pace::new("vzcreate");
+            for _ in 0..12 {
+                pace = after(pace, takes);
+            }
+            let (mut asked, mut late) = (0, Duration::ZERO);
+            for _ in 0..20 {
+                let ages = ages(pace, takes);
+                asked += ages.len();
+                late += ages[ages.len() - 1].saturating_sub(takes.max(quickest("vzcreate")));
+                pace = after(pace, takes);
+            }
+            assert!(asked <= 30, "{takes:?}: asked {asked} times about 20 tasks");
+            let most = takes.max(SHORTEST) * 20 / 4;
+            assert!(late <= most, "{takes:?}: 20 tasks were noticed {late:?} late");
+        }
+    }
+
+    #[test]
+    fn one_slow_task_does_not_make_the_next_ones_slow() {
+        let mut pace = after(Pace::new("vzcreate"), Duration::from_secs(20));
+        assert!(pace.ask_after > Duration::from_secs(10));
+        for _ in 0..60 {
+            pace = after(pace, Duration::from_millis(200));
+        }
+        assert_eq!(pace.ask_after, quickest("vzcreate"));
     }
 }

@@ -131,23 +131,23 @@ impl Cluster {
             Some(previous) => previous.changed(next),
             None => next.guests().map(|guest| guest.vmid).collect(),
         };
-        changed.retain(|vmid| self.is_news(*vmid, next.guest(*vmid), next.taken_at()));
+        let before = previous.as_ref().map(|previous| previous.taken_at());
+        changed.retain(|vmid| self.is_news(*vmid, next.guest(*vmid), next.taken_at(), before));
         for vmid in &changed {
-            self.invalidate(*vmid);
+            // Without a configuration the next look reads all; its power may be known from the creation alone.
+            if self.known(*vmid).is_some() {
+                self.invalidate(*vmid);
+            }
         }
         changed.extend(previous.iter().flat_map(|previous| self.contradicted(previous, next)));
         Polled { changed }
     }
 
     /// Guests whose power is, by two polls in a row, not what their own status said before both. A guest that ends right
-    /// after its start never shows in the list as running, for that trails by up to 10 s: no row ever changes.
+    /// after its start never shows in the list as running, for that trails by up to 10 s, and one that vanishes right
+    /// after its creation is never in it: no row ever changes.
     fn contradicted(&self, previous: &Inventory, next: &Inventory) -> Vec<Vmid> {
         let mut state = self.lock();
-        let denies = |row: Option<&Guest>, running: bool| match row.map(|row| row.state) {
-            Some(RunState::Running) => !running,
-            Some(RunState::Stopped) => running,
-            Some(RunState::Unknown) | None => false,
-        };
         let wrong = |vmid: Vmid, live: &Live| {
             live.read_at < previous.taken_at()
                 && denies(previous.guest(vmid), live.running)
@@ -157,32 +157,35 @@ impl Cluster {
             state.live.iter().filter(|(vmid, live)| wrong(**vmid, live)).map(|(vmid, _)| *vmid).collect();
         for vmid in &found {
             state.live.remove(vmid);
+            if next.guest(*vmid).is_none() {
+                state.configs.remove(vmid);
+            }
         }
         found
     }
 
     /// Whether a row says something else than what is known. The list trails by up to 10 s: after a change of ours it
     /// shows the old, then the new, and neither is news where the guest itself was read meanwhile and says the new.
-    fn is_news(&self, vmid: Vmid, row: Option<&Guest>, taken_at: Instant) -> bool {
+    /// Power that was asked about after the poll `before` this one is believed against the list; where it is not known,
+    /// a task of ours is at work or a look is due already.
+    fn is_news(&self, vmid: Vmid, row: Option<&Guest>, taken_at: Instant, before: Option<Instant>) -> bool {
         let state = self.lock();
-        let (Some(row), Some(known), Some(live)) = (row, state.configs.get(&vmid), state.live.get(&vmid)) else {
-            return true;
-        };
+        let (Some(row), Some(known)) = (row, state.configs.get(&vmid)) else { return true };
         let current = &known.config.current;
         let number = |key: &str| current.get(key).and_then(|value| value.parse::<u64>().ok());
-        let same_state = match row.state {
-            RunState::Running => live.running,
-            RunState::Stopped => !live.running,
-            RunState::Unknown => true,
-        };
+        let believed = |live: &Live| before.is_none_or(|before| live.read_at >= before);
+        let same_state = state.live.get(&vmid).is_none_or(|live| believed(live) || !denies(Some(row), live.running));
+        // Name and memory trail, too; lock, tags and node do not.
+        let trails = before.is_none_or(|before| known.read_at >= before);
         let tags = Tags::parse(current.get("tags").map_or("", String::as_str));
         let memory = number("memory").unwrap_or(512) << 20;
         let same = row.node == known.node
             && same_state
             && row.lock.as_deref() == known.config.lock()
             && row.tags == tags
-            && row.name.as_deref().is_none_or(|name| current.get("hostname").is_none_or(|known| known == name))
-            && row.maxmem.is_none_or(|maxmem| maxmem == memory);
+            && (trails
+                || row.name.as_deref().is_none_or(|name| current.get("hostname").is_none_or(|known| known == name)))
+            && (trails || row.maxmem.is_none_or(|maxmem| maxmem == memory));
         !same && known.read_at <= taken_at
     }
 
@@ -213,6 +216,8 @@ impl Cluster {
         let mut guests: Vec<_> = inventory
             .guests()
             .filter(|guest| guest.kind == GuestKind::Lxc)
+            // While a guest is made there is nothing to be read of it; at the end of a task it is looked at anyway.
+            .filter(|guest| guest.lock.as_deref() != Some("create") && !state.is_busy(guest.vmid))
             .filter(online)
             .map(|guest| (state.configs.get(&guest.vmid).map(|known| known.read_at), guest.vmid, guest.node.clone()))
             .collect();
@@ -275,6 +280,16 @@ impl Cluster {
             }
         }
         census
+    }
+}
+
+/// Whether a row, or its absence, says another power than this.
+fn denies(row: Option<&Guest>, running: bool) -> bool {
+    match row.map(|row| row.state) {
+        Some(RunState::Running) => !running,
+        Some(RunState::Stopped) => running,
+        Some(RunState::Unknown) => false,
+        None => true,
     }
 }
 

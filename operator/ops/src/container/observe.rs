@@ -16,7 +16,7 @@ use zentoria_core::container::seen::{
 use zentoria_core::container::want::{Key, Source, Want};
 use zentoria_pve::{GuestKind, PveError, RunState};
 use zentoria_types::mark::ControlPlaneId;
-use zentoria_types::names::NodeName;
+use zentoria_types::names::{NodeName, StorageName};
 use zentoria_types::vmid::Vmid;
 
 /// What Kubernetes knows; the rest is asked of Proxmox VE.
@@ -286,7 +286,7 @@ async fn facts(cluster: &Cluster, want: &Want, known: &Known, guest: &GuestFact,
         taken,
         located,
         root_credential: cluster.has_root(),
-        missing_permissions: cluster.missing_permissions(),
+        missing_permissions: cluster.missing_permissions(want.storage.as_ref().map(StorageName::as_str)),
         takeover: known.takeover.clone(),
         vmids_by_name: known.vmids_by_name.clone(),
     };
