@@ -17,14 +17,14 @@ use std::sync::Arc;
 use tracing::{debug, info, warn};
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::{ContainerReason, STALLED};
-use zentoria_api::container::{OnMissing, ZentoriaContainerStatus};
+use zentoria_api::container::{Adoption, OnMissing, ZentoriaContainerStatus};
 use zentoria_api::wire::{SSH_SECRET_NAME, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::plan;
-use zentoria_core::container::seen::{GuestFact, TaskFact};
+use zentoria_core::container::seen::{GuestFact, Seen, TaskFact};
 use zentoria_core::container::step::{Step, Verdict};
-use zentoria_core::container::validate::{Input, validate};
+use zentoria_core::container::validate::{AsIf, Input, validate};
 use zentoria_core::container::want::Want;
 use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
@@ -108,7 +108,7 @@ impl Pass<'_> {
             status,
             cluster: &cluster.spec,
             namespace_labels: &labels,
-            anew: false,
+            as_if: AsIf::Recorded,
         };
         if let Err(refusal) = validate(&input) {
             return self.say(&Verdict::new(refusal.reason, refusal.message)).await;
@@ -143,7 +143,7 @@ impl Pass<'_> {
         Ok(Action::requeue(std::time::Duration::ZERO))
     }
 
-    /// The wish and what is seen. A guest that is gone and is to be made again is wished for, and looked at, as a new one.
+    /// The wish and what is seen. What is seen may tell how the guest will come to be ours, and with it what is wished.
     async fn look(
         &self,
         input: &mut Input<'_>,
@@ -155,11 +155,11 @@ impl Pass<'_> {
             let want = validate(input).map_err(|refusal| Verdict::new(refusal.reason, refusal.message))?;
             let known = self.known(&want, cluster, status).await?;
             let observed = observe(pve, &want, status, known, self.now).await;
-            let gone = observed.seen.guest == GuestFact::Absent && observed.seen.recorded.is_finished();
-            if input.anew || !gone || want.on_missing != OnMissing::Recreate {
+            let as_if = as_if(&want, &observed.seen);
+            if input.as_if != AsIf::Recorded || as_if == AsIf::Recorded {
                 return Ok((want, observed));
             }
-            input.anew = true;
+            input.as_if = as_if;
         }
     }
 
@@ -303,6 +303,21 @@ impl Pass<'_> {
         let status = self.object.status.clone().unwrap_or_default();
         report(self.context, self.object, &status, &status, &Saying::only(verdict), self.now).await?;
         Ok(outcome::next(self.context, &reference(&key_of(self.object)), verdict.reason, None))
+    }
+}
+
+/// How the guest will come to be ours, where the status does not say it.
+fn as_if(want: &Want, seen: &Seen) -> AsIf {
+    match &seen.guest {
+        GuestFact::Absent if seen.recorded.is_finished() && want.on_missing == OnMissing::Recreate => AsIf::New,
+        GuestFact::Present(_) if seen.recorded.created.is_none() && want.adoption == Adoption::IfExists => {
+            AsIf::Adopted
+        }
+        GuestFact::Present(_)
+        | GuestFact::Absent
+        | GuestFact::NoVmid
+        | GuestFact::OtherKind
+        | GuestFact::Unknown { .. } => AsIf::Recorded,
     }
 }
 

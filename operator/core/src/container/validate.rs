@@ -31,9 +31,20 @@ pub struct Input<'a> {
     pub cluster: &'a ProxmoxClusterSpec,
     /// Labels of the namespace.
     pub namespace_labels: &'a BTreeMap<String, String>,
+    /// What the status does not say yet.
+    pub as_if: AsIf,
+}
+
+/// How the guest came, or will come, to be ours, where that decides what is managed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsIf {
+    /// As the status says; without a status, as a guest that we make.
+    Recorded,
     /// The guest is gone and another one is made in its place: however the old one came to be ours, the new one gets
     /// everything that a new guest gets.
-    pub anew: bool,
+    New,
+    /// There is a guest to take over: what the spec does not name is not managed.
+    Adopted,
 }
 
 /// The wish.
@@ -43,12 +54,13 @@ pub struct Input<'a> {
 pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
     let spec = input.spec;
     let grant = access::grant(input.cluster, input.namespace_labels, &input.identity.key.namespace)?;
-    let created = input.status.and_then(|status| status.created.as_ref()).filter(|_| !input.anew);
+    let created = input.status.and_then(|status| status.created.as_ref()).filter(|_| input.as_if != AsIf::New);
     // A guest that `IfExists` allowed to take over may never have been made by us: taken back, it stays an adopted one.
     let origin = created.map(|created| match created.origin {
         Origin::TakenBack if spec.adoption == Adoption::IfExists => Origin::Adopted,
         origin @ (Origin::Template | Origin::Clone | Origin::Adopted | Origin::TakenBack) => origin,
     });
+    let origin = if input.as_if == AsIf::Adopted { Some(Origin::Adopted) } else { origin };
     // On a guest that we did not make, what the spec does not name is not managed.
     let made_by_us = matches!(origin, Some(Origin::Template | Origin::Clone)) || origin.is_none();
     let defaults = match (made_by_us, input.status.and_then(|status| status.defaults.as_ref())) {

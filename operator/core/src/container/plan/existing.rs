@@ -1,13 +1,14 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
 use super::{other_kind, target_of};
-use crate::container::options::{Difference, describe, difference};
+use crate::container::options::{Difference, as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
 use crate::container::seen::{Guest, Seen, is_numbered};
 use crate::container::step::{MarkGuest, MarkPurpose, Plan, Step, Verdict};
 use crate::container::want::Want;
 use crate::digest::of_parts;
+use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Adoption, ChangeClass, Created, Origin, PendingChange, RebootPolicy};
 use zentoria_api::wire::GUEST_TAG;
@@ -135,7 +136,21 @@ fn adopt(want: &Want, guest: &Guest) -> Plan {
     let description = describe(text, Some(&want.identity.mark(guest.vmid)));
     let mut tags = Tags::parse(guest.config.effective("tags").unwrap_or(""));
     let tags = tags.insert(GUEST_TAG).then(|| tags.to_string());
-    mark(guest, MarkPurpose::Adopt, Some(description), tags, "is taken over as it is")
+    let mut plan = mark(guest, MarkPurpose::Adopt, Some(description), tags, "is taken over as it is");
+    if want.mode == Mode::Observe {
+        plan.pending = after_adoption(want, guest);
+    }
+    plan
+}
+
+/// What Enforce would change once the guest is ours: who only looks is to see it before.
+fn after_adoption(want: &Want, guest: &Guest) -> Vec<PendingChange> {
+    let found = difference(&want.options, &guest.config, &want.identity.mark(guest.vmid));
+    let mut pending = found.pending;
+    // The description is the mark's.
+    let shown = found.configure.iter().flat_map(as_shown);
+    pending.extend(shown.filter(|change| change.field != "description" || want.options.description.is_some()));
+    pending
 }
 
 fn is_clean(mark: &Mark) -> bool {

@@ -75,7 +75,7 @@ impl World {
             status: Some(&status),
             cluster: &self.cluster,
             namespace_labels: &labels(),
-            anew: false,
+            as_if: zentoria_core::container::validate::AsIf::Recorded,
         })
     }
 
