@@ -50,7 +50,8 @@ pub struct Slots {
 /// A slot, given back when it is dropped.
 pub struct Slot {
     slots: Slots,
-    place: Place,
+    /// None once it was passed on.
+    place: Option<Place>,
 }
 
 impl std::fmt::Debug for Slot {
@@ -131,14 +132,14 @@ impl Slots {
         state.expire(Instant::now());
         if let Some((kept, _)) = state.granted.remove(key) {
             if kept == *place {
-                return Some(Slot { slots: self.clone(), place: kept });
+                return Some(self.slot(kept));
             }
             state.give_back(&kept);
         }
         state.queue.retain(|(queued, _)| queued != key);
         if state.fits(&self.limits, place) {
             state.take(place);
-            return Some(Slot { slots: self.clone(), place: place.clone() });
+            return Some(self.slot(place.clone()));
         }
         state.queue.push_back((key.clone(), place.clone()));
         None
@@ -148,7 +149,7 @@ impl Slots {
     #[must_use]
     pub fn force(&self, place: Place) -> Slot {
         self.lock().take(&place);
-        Slot { slots: self.clone(), place }
+        self.slot(place)
     }
 
     /// Gives up a place in the queue, or a slot that is kept.
@@ -157,7 +158,7 @@ impl Slots {
         state.queue.retain(|(queued, _)| queued != key);
         if let Some((place, _)) = state.granted.remove(key) {
             drop(state);
-            drop(Slot { slots: self.clone(), place });
+            drop(self.slot(place));
         }
     }
 
@@ -167,22 +168,50 @@ impl Slots {
         self.lock().nodes.clone()
     }
 
+    /// Keeps what is free for those who wait, and wakes them.
+    fn hand_out(&self, mut state: std::sync::MutexGuard<'_, State>, now: Instant) {
+        state.expire(now);
+        let woken = state.grant(&self.limits, now);
+        drop(state);
+        for key in woken {
+            (self.waker)(&key);
+        }
+    }
+
+    fn slot(&self, place: Place) -> Slot {
+        Slot { slots: self.clone(), place: Some(place) }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Slot {
+    /// Passes it on to the next task of a container that is woken for it: a guest that was just made is started before
+    /// another one is made. It is kept as [`Slots::acquire`] keeps one; [`Slots::leave`] gives it up.
+    pub fn keep_for(mut self, key: &Key) {
+        let Some(place) = self.place.take() else { return };
+        let kept = Place { node: place.node.clone(), storage: None };
+        let now = Instant::now();
+        let mut state = self.slots.lock();
+        state.give_back(&place);
+        state.take(&kept);
+        state.queue.retain(|(queued, _)| queued != key);
+        if let Some((older, _)) = state.granted.insert(key.clone(), (kept, now)) {
+            state.give_back(&older);
+        }
+        self.slots.hand_out(state, now);
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut state = self.slots.lock();
-        state.give_back(&self.place);
+        let Some(place) = self.place.take() else { return };
         let now = Instant::now();
-        state.expire(now);
-        let woken = state.grant(&self.slots.limits, now);
-        drop(state);
-        for key in woken {
-            (self.slots.waker)(&key);
-        }
+        let mut state = self.slots.lock();
+        state.give_back(&place);
+        self.slots.hand_out(state, now);
     }
 }
 
@@ -237,5 +266,30 @@ mod tests {
         drop(first);
         slots.leave(&key("b"));
         assert_eq!(*woken.lock().unwrap(), ["b", "c"]);
+    }
+
+    #[test]
+    fn a_slot_that_is_passed_on_is_kept_for_the_next_task_and_frees_the_storage() {
+        let (slots, woken) = slots(2);
+        let made = slots.acquire(&key("a"), &place(Some("zfs"))).unwrap();
+        let _other = slots.acquire(&key("b"), &place(Some("zfs"))).unwrap();
+        assert!(slots.acquire(&key("c"), &place(Some("zfs"))).is_none());
+        made.keep_for(&key("a"));
+        assert!(woken.lock().unwrap().is_empty(), "the node is full still");
+        let next = slots.acquire(&key("a"), &place(None)).unwrap();
+        assert_eq!(slots.in_use()["pve1"], 2);
+        drop(next);
+        assert_eq!(*woken.lock().unwrap(), ["c"], "the storage was free");
+    }
+
+    #[test]
+    fn a_slot_that_was_passed_on_in_vain_is_given_up() {
+        let (slots, woken) = slots(1);
+        let made = slots.acquire(&key("a"), &place(Some("zfs"))).unwrap();
+        assert!(slots.acquire(&key("b"), &place(None)).is_none());
+        made.keep_for(&key("a"));
+        assert!(woken.lock().unwrap().is_empty());
+        slots.leave(&key("a"));
+        assert_eq!(*woken.lock().unwrap(), ["b"]);
     }
 }

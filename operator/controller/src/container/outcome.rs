@@ -48,8 +48,29 @@ pub fn next(
         Phase::Waiting => Action::requeue(if reason == ContainerReason::WaitingFor { WAIT } else { TASK }),
         // The Secrets of the containers' namespaces are not watched: the right to see them all is not asked for.
         Phase::Stalled if reason == ContainerReason::SecretInvalid => Action::requeue(backoff.failed(object).wait),
+        Phase::Stalled if is_mended_outside(reason) => Action::requeue(MENDED),
         Phase::Stalled => Action::requeue(STALL),
     }
+}
+
+/// Between two looks for what a person mends in Proxmox VE, where no event of Kubernetes tells it.
+const MENDED: Duration = Duration::from_secs(60);
+
+/// Whether the remedy is in Proxmox VE: a template that is uploaded, a bridge that is made, a lock that is taken off.
+fn is_mended_outside(reason: ContainerReason) -> bool {
+    matches!(
+        reason,
+        ContainerReason::NotFound
+            | ContainerReason::VmidTaken
+            | ContainerReason::CopyOf
+            | ContainerReason::MarkUnreadable
+            | ContainerReason::StaleLock
+            | ContainerReason::ManagedByHA
+            | ContainerReason::Protected
+            | ContainerReason::RetainedVolumes
+            | ContainerReason::PermissionDenied
+            | ContainerReason::NoFreeVmid
+    )
 }
 
 /// What a plan rested on has changed: look again soon, but not in a circle at full speed.

@@ -95,6 +95,10 @@ impl Durations {
     }
 }
 
+fn makes_a_guest(kind: &str) -> bool {
+    matches!(kind, "vzcreate" | "vzclone")
+}
+
 impl Cluster {
     /// Follows a task until it ends; then the slot is given back and the container woken. Once per task.
     pub(crate) fn follow(self: &Arc<Self>, key: Key, vmid: Vmid, upid: Upid, slot: Slot) {
@@ -106,12 +110,18 @@ impl Cluster {
             let end = cluster.wait(&upid).await;
             debug!(%key, %vmid, %upid, ?end, "task ended");
             cluster.after_task(vmid, upid.task_type(), &end);
+            let made = makes_a_guest(upid.task_type()) && end == TaskEnd::Well;
             {
                 let mut state = cluster.lock();
                 state.followed.remove(&upid);
                 state.ended.insert(upid, end);
             }
-            drop(slot);
+            // It is started next, mostly; a plan without a task gives the slot up.
+            if made {
+                slot.keep_for(&key);
+            } else {
+                drop(slot);
+            }
             (cluster.waker)(&key);
         });
     }
@@ -121,7 +131,7 @@ impl Cluster {
         let mut state = self.lock();
         state.live.remove(&vmid);
         // Our own creation never starts a guest.
-        if matches!(kind, "vzcreate" | "vzclone") && *end == TaskEnd::Well {
+        if makes_a_guest(kind) && *end == TaskEnd::Well {
             state.live.insert(vmid, Live { running: false, ha: false, read_at: Instant::now() });
         }
         let power_only = matches!(kind, "vzstart" | "vzshutdown" | "vzstop" | "vzreboot");
@@ -131,8 +141,9 @@ impl Cluster {
         }
     }
 
-    /// Whether a task is followed.
-    pub(crate) fn is_followed(&self, upid: &Upid) -> bool {
+    /// Whether a task is followed: it had not ended when it was asked about last.
+    #[must_use]
+    pub fn is_followed(&self, upid: &Upid) -> bool {
         self.lock().followed.contains(upid)
     }
 

@@ -53,6 +53,9 @@ pub struct Actor<'a> {
 
 /// Carries the plan out, step by step, up to the first task.
 pub async fn act(actor: &Actor<'_>, plan: &Plan) -> Done {
+    if !plan.steps.iter().any(|step| step.task().is_some()) {
+        actor.cluster.slots().leave(&actor.identity.key);
+    }
     let Some(target) = plan.target.as_ref().filter(|_| !plan.steps.is_empty()) else { return Done::Nothing };
     let mut run = Run { actor, target, digest: None, changes: Vec::new() };
     match run.steps(&plan.steps).await {

@@ -274,10 +274,16 @@ fn unknown(vmid: Vmid, node: &NodeName, error: &PveError) -> GuestFact {
 /// What is known of the cluster, as far as a plan needs it: what nodes offer matters to a new guest alone.
 async fn facts(cluster: &Cluster, want: &Want, known: &Known, guest: &GuestFact, key: &Key) -> ClusterFacts {
     let inventory = cluster.inventory();
-    let located: BTreeMap<Vmid, NodeName> = inventory
+    let mut located: BTreeMap<Vmid, NodeName> = inventory
         .iter()
         .flat_map(|inventory| inventory.guests().map(|guest| (guest.vmid, guest.node.clone())))
         .collect();
+    // A guest of ours that was just made is not in the list yet.
+    for vmid in known.vmids_by_name.values() {
+        if let (false, Some(made)) = (located.contains_key(vmid), cluster.known(*vmid)) {
+            located.insert(*vmid, made.node);
+        }
+    }
     let mut taken: BTreeSet<Vmid> = located.keys().copied().collect();
     taken.extend(&known.claimed);
     taken.extend(cluster.reserved_by_others(key));
