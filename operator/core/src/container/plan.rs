@@ -4,7 +4,7 @@ mod creation;
 mod existing;
 
 use super::seen::{GuestFact, Seen, TaskFact};
-use super::step::{Plan, Step, Target, Verdict};
+use super::step::{MarkPurpose, Plan, Step, Target, Verdict};
 use super::want::Want;
 use crate::digest::of_parts;
 use zentoria_api::common::Mode;
@@ -98,6 +98,29 @@ fn unknown(why: &str, offline: Option<String>) -> Verdict {
     }
 }
 
+/// A step in words, for who only looks.
+fn in_words(step: &Step) -> String {
+    match step {
+        Step::Mark(mark) => match mark.purpose {
+            MarkPurpose::Adopt => "take the guest over as it is, and then make the other changes".to_owned(),
+            MarkPurpose::TakeBack => "take the guest back".to_owned(),
+            MarkPurpose::Rebind => "bind the guest to this control plane".to_owned(),
+            MarkPurpose::Retain => "mark the guest as retained".to_owned(),
+        },
+        Step::Create(_)
+        | Step::Clone(_)
+        | Step::Configure(_)
+        | Step::ClearFirewall
+        | Step::Finish
+        | Step::Resize { .. }
+        | Step::Start
+        | Step::Shutdown
+        | Step::Reboot
+        | Step::Destroy
+        | Step::ForgetVmid => step.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
 /// The same plan for a mode that only looks: every step becomes a pending change.
 fn observe_only(plan: Plan) -> Plan {
     let Plan { target, steps, mut pending, mut verdict, notes } = plan;
@@ -110,8 +133,7 @@ fn observe_only(plan: Plan) -> Plan {
     let exists = target.as_ref().is_some_and(|target| target.digest.is_some());
     let takes_over = steps.iter().any(|step| step.origin().is_some());
     if !exists || takes_over {
-        let first = steps.first().map(ToString::to_string).unwrap_or_default();
-        let first = first.lines().next().unwrap_or_default().to_owned();
+        let first = steps.first().map(in_words).unwrap_or_default();
         verdict = Verdict::new(ContainerReason::ObserveOnly, format!("mode is Observe; it would {first}"));
     } else {
         verdict = Verdict::new(ContainerReason::Observed, "mode is Observe; pendingChanges shows what would be done");
