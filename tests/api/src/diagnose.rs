@@ -65,7 +65,8 @@ impl Scene {
         for row in rows.iter().rev().take(40).rev() {
             let word = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
             let params = if row["method"] == "GET" { String::new() } else { row["params"].to_string() };
-            eprintln!("  {} {} {} -> {} {params}", row["n"], word("method"), word("path"), row["status"]);
+            let time = row["time"].as_f64().unwrap_or_default() % 1000.0;
+            eprintln!("  {} {time:.3} {} {} -> {} {params}", row["n"], word("method"), word("path"), row["status"]);
         }
     }
 }

@@ -98,6 +98,30 @@ pub async fn apply_any(client: &Client, object: &Value) -> Result<DynamicObject,
     any(client, object).patch(name, &params, &Patch::Apply(object)).await
 }
 
+/// Creates an object, or updates the one of its name, as `kubectl apply` does: not server-side, and strict.
+///
+/// # Errors
+/// With what the API server says.
+pub async fn create_or_update(client: &Client, object: &Value) -> Result<DynamicObject, kube::Error> {
+    let api = any(client, object);
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let (method, path, body) = match api.get_opt(name).await? {
+        None => ("POST", api.resource_url().to_owned(), object.clone()),
+        Some(stored) => {
+            let mut body = object.clone();
+            body["metadata"]["resourceVersion"] = json!(stored.metadata.resource_version);
+            ("PUT", format!("{}/{name}", api.resource_url()), body)
+        }
+    };
+    let request = http::Request::builder()
+        .method(method)
+        .uri(format!("{path}?fieldValidation=Strict"))
+        .header("content-type", "application/json")
+        .body(body.to_string().into_bytes())
+        .expect("a request");
+    client.request(request).await
+}
+
 /// The API of an object's kind and namespace.
 ///
 /// # Panics

@@ -2,7 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio::io::copy_bidirectional;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -11,6 +15,7 @@ use tokio::task::JoinSet;
 pub struct Proxy {
     address: SocketAddr,
     cut: watch::Sender<bool>,
+    used: Used,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -24,19 +29,27 @@ impl Proxy {
         let address = listener.local_addr().expect("the port's number");
         let (cut, is_cut) = watch::channel(false);
         let target = target.to_owned();
+        let used = Used::default();
+        let noted = Arc::clone(&used);
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(forward(stream, target.clone(), is_cut.clone()));
+                connections.spawn(forward(stream, target.clone(), is_cut.clone(), Arc::clone(&noted)));
             }
         });
-        Self { address, cut, accepting }
+        Self { address, cut, used, accepting }
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// When a client first and last sent something through it.
+    #[must_use]
+    pub fn used(&self) -> Option<(SystemTime, SystemTime)> {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on nothing passes: what is open hangs, and what is opened gets no answer.
@@ -79,7 +92,45 @@ pub fn server_of(kubeconfig: &str) -> String {
     rest.chars().take_while(|c| !c.is_whitespace() && !matches!(c, '/' | '"' | '\'')).collect()
 }
 
-async fn forward(mut near: TcpStream, target: String, mut is_cut: watch::Receiver<bool>) {
+/// When something first and last passed.
+type Used = Arc<Mutex<Option<(SystemTime, SystemTime)>>>;
+
+/// The client's side of a connection: what it sends is noted.
+struct Noted {
+    stream: TcpStream,
+    used: Used,
+}
+
+impl AsyncRead for Noted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            let now = SystemTime::now();
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = used.map_or(now, |(first, _)| first);
+            *used = Some((first, now));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Noted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+async fn forward(near: TcpStream, target: String, mut is_cut: watch::Receiver<bool>, used: Used) {
+    let mut near = Noted { stream: near, used };
     let pass = async {
         let mut far = TcpStream::connect(&target).await?;
         copy_bidirectional(&mut near, &mut far).await

@@ -119,6 +119,19 @@ impl Guest {
         self.option("description").lines().find(|line| line.contains("zentoria.ai/v1")).map(str::to_owned)
     }
 
+    /// Whether its firewall file has rules or options.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        let full = |value: &Value| match value {
+            Value::Array(list) => !list.is_empty(),
+            Value::Object(map) => !map.is_empty(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        };
+        self.firewall
+            .as_ref()
+            .is_some_and(|file| ["rules", "options", "ipset", "aliases"].iter().any(|key| full(&file[*key])))
+    }
+
     /// Whether it runs.
     #[must_use]
     pub fn runs(&self) -> bool {

@@ -9,7 +9,9 @@ use zentoria_api::common::VmidField;
 use zentoria_api::conditions::{AUTHORIZED, REACHABLE, READY, STALLED};
 use zentoria_api::container::{Features, Source, TemplateSource};
 use zentoria_api_tests::builders::{after, clone_of};
-use zentoria_api_tests::kubernetes::{any, apply_any, connect, install_crds, put_secret, shared_kubeconfig};
+use zentoria_api_tests::kubernetes::{
+    any, apply_any, clean_up, connect, create_or_update, ensure_namespace, install_crds, put_secret, shared_kubeconfig,
+};
 use zentoria_api_tests::pve::{OPERATOR, TOKEN_SECRET};
 use zentoria_api_tests::world::Conditions;
 use zentoria_api_tests::{World, interface, size, workspace};
@@ -20,33 +22,36 @@ use zentoria_api_tests::{World, interface, size, workspace};
 async fn every_bad_manifest_is_refused_with_the_message_that_it_names() {
     let client = connect(&shared_kubeconfig()).await;
     install_crds(&client).await;
+    let namespace = format!("bad-manifests-{}", std::process::id());
+    ensure_namespace(&client, &namespace).await;
     let mut cases = 0;
     for entry in std::fs::read_dir(workspace().join("tests/fixtures/bad")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
             let text = std::fs::read_to_string(&path).unwrap();
             let case = path.file_stem().unwrap().to_string_lossy().into_owned();
-            refused(&client, &case, &text).await;
+            refused(&client, &namespace, &case, &text).await;
             cases += 1;
         }
     }
     assert!(cases >= 40, "{cases}");
+    clean_up(&client, "bad", &[namespace]).await;
 }
 
 /// Applies what stands before the last document, and expects the last one to be refused.
-async fn refused(client: &kube::Client, case: &str, text: &str) {
+async fn refused(client: &kube::Client, namespace: &str, case: &str, text: &str) {
     let expected = text.lines().next().and_then(|line| line.strip_prefix("# expect: ")).unwrap().trim();
     let mut documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
     for document in &mut documents {
-        // Cases run beside other tests: names of their own, and a cluster that no operator serves.
-        document["metadata"]["name"] = match document["metadata"]["name"].as_str().unwrap() {
-            "bad" => format!("bad-{case}").into(),
-            other => other.into(),
-        };
+        // Cases run beside other tests: in a namespace of their own, and no operator serves their clusters.
+        match document["kind"].as_str() {
+            Some("ProxmoxCluster") => document["metadata"]["name"] = format!("bad-{case}").into(),
+            _ => document["metadata"]["namespace"] = namespace.into(),
+        }
     }
     let (last, first) = documents.split_last().unwrap();
     for document in first {
-        apply_any(client, document).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+        create_or_update(client, document).await.unwrap_or_else(|error| panic!("{case}: {error}"));
         if document["status"].is_object() {
             let patch = Patch::Merge(json!({"status": document["status"]}));
             let name = document["metadata"]["name"].as_str().unwrap();
@@ -54,7 +59,7 @@ async fn refused(client: &kube::Client, case: &str, text: &str) {
             answer.unwrap_or_else(|error| panic!("{case}: {error}"));
         }
     }
-    let answer = apply_any(client, last).await;
+    let answer = create_or_update(client, last).await;
     for document in first {
         let name = document["metadata"]["name"].as_str().unwrap();
         any(client, document).delete(name, &DeleteParams::default()).await.unwrap();
