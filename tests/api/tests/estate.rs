@@ -181,3 +181,40 @@ async fn the_reserve_is_made_and_left_stopped() {
         assert_eq!((guest.status.as_str(), guest.starts), ("stopped", 0), "{}", guest.vmid);
     }
 }
+
+#[tokio::test]
+async fn an_emptied_control_plane_is_given_the_same_files_and_takes_all_seventeen_back() {
+    let mut world = World::builder("estate rebuilt").without_cluster().fresh().start().await;
+    apply(&world, MANIFEST).await;
+    all_ready(&world, 17).await;
+    let before = world.pve.guests().await;
+    let mark = before[0].mark().unwrap();
+    let old = mark.split("cp=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+
+    world.stop_operator().await;
+    world.empty_etcd().await;
+    world.pve.forget_requests().await;
+    apply(&world, MANIFEST).await;
+    world.start_operator().await;
+    eventually("all 17 are held, for their marks are another control plane's", || async {
+        let all = world.all().await;
+        let held = all.iter().filter(|c| c.reason(READY) == "ForeignControlPlane").count();
+        if held == 17 { Ok(()) } else { Err(format!("{held} of {}", all.len())) }
+    })
+    .await;
+    assert_eq!(world.pve.writes().await.iter().map(Request::line).collect::<Vec<_>>(), Vec::<String>::new());
+
+    world.annotate_cluster("zentoria.ai/takeover", Some(&old)).await;
+    all_ready(&world, 17).await;
+    let mut written: Vec<String> = world.pve.writes().await.iter().map(Request::line).collect();
+    written.sort();
+    let mut expected: Vec<String> =
+        inventory().iter().map(|row| format!("PUT /nodes/pve1/lxc/{}/config", row.vmid)).collect();
+    expected.sort();
+    assert_eq!(written, expected, "one PUT for each guest, and nothing else");
+    for (before, after) in before.iter().zip(world.pve.guests().await) {
+        assert_ne!(after.mark(), before.mark());
+        assert_eq!(after.option("net0"), before.option("net0"));
+        assert_eq!(after.starts, before.starts, "no guest was started again");
+    }
+}

@@ -190,7 +190,7 @@ impl Pass<'_> {
         let done = act(&actor, &plan).await;
         let (verdict, changes) = spoken(&plan.verdict, &done);
         let (stored, working) = journal.working();
-        if done == Done::Queued && status.observed_generation == self.object.metadata.generation {
+        if done == Done::Queued && working == status && status.observed_generation == self.object.metadata.generation {
             // Its turn comes within seconds or minutes; five hundred that wait do not say so five hundred times.
             return Ok(outcome::next(self.context, &reference(&key_of(self.object)), verdict.reason, Some(&done)));
         }
