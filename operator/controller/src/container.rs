@@ -2,8 +2,10 @@
 
 mod deletion;
 mod journal;
+mod keys;
 mod outcome;
 mod reconcile;
 mod report;
 
+pub use keys::PublicKeys;
 pub use reconcile::reconcile;

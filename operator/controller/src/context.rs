@@ -1,6 +1,7 @@
 //! What every reconcile shares.
 
 use crate::cluster::registry::Registry;
+use crate::container::PublicKeys;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::events::EventSink;
 use crate::runtime::finalizer::Finalizer;
@@ -63,6 +64,8 @@ pub struct Context {
     pub events: EventSink,
     /// Metrics.
     pub metrics: Metrics,
+    /// Public SSH keys of the namespaces.
+    pub public_keys: PublicKeys,
     /// How PVE is reached, and whether it may be written to.
     pub outside: Outside,
     /// Its gates are the caches: nothing may be concluded from what one lacks before it is filled.

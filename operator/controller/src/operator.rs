@@ -1,7 +1,7 @@
 //! Wiring: caches, controllers, leader election, health, in the order in which they start and stop.
 
 use crate::cluster::{self, refers_to, registry::Registry};
-use crate::container;
+use crate::container::{self, PublicKeys};
 use crate::context::{Context, Kind};
 use crate::options::Options;
 use crate::runtime::backoff::{Backoff, BackoffConfig};
@@ -15,14 +15,15 @@ use crate::runtime::leader::{ElectionConfig, Ended, Fence, Leader, LeaderState, 
 use crate::runtime::metrics::{BuildInfo, Metrics, PveRequest, ReconcileResult};
 use crate::runtime::shutdown::{self, Shutdown};
 use crate::runtime::status::StatusWriter;
+use crate::runtime::streams::{chain, changed, drain};
 use crate::runtime::tasks::Tasks;
 use crate::runtime::wakeups::Wakeups;
 use crate::runtime::write::{WriteError, Writer};
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
+use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -185,6 +186,7 @@ async fn work(
         writer,
         events: sink,
         metrics: metrics.clone(),
+        public_keys: PublicKeys::default(),
         outside: outside(dialer, fence, metrics.clone()),
         health: health.clone(),
         client,
@@ -251,18 +253,6 @@ where
     Kind { store, latest: Latest::new(), backoff: Backoff::new(backoff), wake, finalizer }
 }
 
-/// Changes of the wish alone. Status is written by us: what it would wake is woken by name, and a refusal that writes
-/// its intent and takes it back must not wake itself.
-fn changed<K>(
-    stream: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
-) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static
-where
-    K: kube::Resource<DynamicType = ()> + Send + 'static,
-{
-    let wish = predicates::generation.combine(predicates::annotations).combine(predicates::labels);
-    stream.predicate_filter(wish, PredicateConfig::default())
-}
-
 /// One kind's controller: kube's queue (an object is never reconciled twice at once), our pauses.
 async fn controller<K, R>(
     controller: Controller<K>,
@@ -301,27 +291,6 @@ async fn controller<K, R>(
         .run(timed, failed, context)
         .for_each(|_| std::future::ready(()))
         .await;
-}
-
-/// An error with its causes, once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-async fn drain<K>(stream: impl Stream<Item = Result<K, watcher::Error>>, stop: Shutdown, mut on: impl FnMut(&K)) {
-    let mut stream = std::pin::pin!(stream.take_until(stop.requested()));
-    while let Some(item) = stream.next().await {
-        match item {
-            Ok(object) => on(&object),
-            Err(error) => warn!(error = %chain(&error), "a watch failed; it is opened again"),
-        }
-    }
 }
 
 fn woken_by_secret(context: &Context, secret: &Secret) {

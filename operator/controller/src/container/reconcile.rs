@@ -2,23 +2,20 @@
 
 use super::journal::StatusJournal;
 use super::report::{Saying, report};
-use super::{deletion, outcome};
+use super::{deletion, keys, outcome};
 use crate::cluster::registry::Gate;
 use crate::context::{Context, is_paused, key_of, reference};
 use crate::estate;
 use crate::runtime::finalizer::Finalized;
-use crate::runtime::ssh_key::{self, SshKeyError};
 use crate::runtime::write::WriteError;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use std::sync::Arc;
 use tracing::{debug, info, warn};
-use zentoria_api::common::Mode;
 use zentoria_api::conditions::{ContainerReason, STALLED};
 use zentoria_api::container::{Adoption, OnMissing, ZentoriaContainerStatus};
-use zentoria_api::wire::{SSH_SECRET_NAME, TAKEOVER_ANNOTATION};
+use zentoria_api::wire::TAKEOVER_ANNOTATION;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::plan;
@@ -265,7 +262,11 @@ impl Pass<'_> {
         let seen_before = status.observed_generation == self.object.metadata.generation;
         if finished && seen_before {
             // Nothing of this matters to a guest that is made, but for one that is gone and to be made again.
-            return Ok(Known { takeover, ssh_keys: self.ssh_keys(want, status).await?, ..Known::default() });
+            return Ok(Known {
+                takeover,
+                ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
+                ..Known::default()
+            });
         }
         let all = self.context.containers_on(&self.object.spec.cluster_ref.name);
         let (dependencies, cycle) = estate::dependencies(want, &all);
@@ -276,26 +277,8 @@ impl Pass<'_> {
             vmids_by_name: estate::vmids_by_name(&want.identity.key.namespace, &all),
             claimed: estate::claimed_vmids(self.object, &all),
             takeover,
-            ssh_keys: self.ssh_keys(want, status).await?,
+            ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
         })
-    }
-
-    /// The public keys for a new guest: the namespace's own, then the cluster's.
-    async fn ssh_keys(&self, want: &Want, status: &ZentoriaContainerStatus) -> Result<Vec<String>, Verdict> {
-        let gone = status.power.is_none();
-        if want.mode == Mode::Observe || want.source.is_none() || (status.created.is_some() && !gone) {
-            return Ok(Vec::new());
-        }
-        let namespace = &want.identity.key.namespace;
-        let api: Api<Secret> = Api::namespaced(self.context.client.clone(), namespace);
-        let named = self.object.spec.provision.as_ref().and_then(|provision| provision.ssh_key_secret_ref.as_ref());
-        let line = match named {
-            Some(secret) => ssh_key::read(&api, &self.context.writer, &secret.name).await,
-            None => ssh_key::get_or_create(&api, &self.context.writer, namespace, SSH_SECRET_NAME).await,
-        };
-        let name = named.map_or(SSH_SECRET_NAME, |secret| secret.name.as_str());
-        let line = line.map_err(|error| secret_verdict(namespace, name, &error))?;
-        Ok(std::iter::once(line.line).chain(want.ssh_keys.iter().cloned()).collect())
     }
 
     /// Says one thing about a container that was not looked at.
@@ -319,11 +302,6 @@ fn as_if(want: &Want, seen: &Seen) -> AsIf {
         | GuestFact::OtherKind
         | GuestFact::Unknown { .. } => AsIf::Recorded,
     }
-}
-
-fn secret_verdict(namespace: &str, name: &str, error: &SshKeyError) -> Verdict {
-    let message = format!("Secret {namespace}/{name} with the SSH key cannot be used: {error}");
-    Verdict::about(ContainerReason::SecretInvalid, name, message)
 }
 
 /// What is said once the plan was acted on.

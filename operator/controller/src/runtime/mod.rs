@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod shutdown;
 pub mod ssh_key;
 pub mod status;
+pub mod streams;
 pub mod tasks;
 pub mod wakeups;
 pub mod write;
