@@ -100,7 +100,7 @@ async fn under_observe_nothing_is_written_although_drift_is_there() {
     world.apply(&adopt).await;
     world.apply(&world.container("new", 401)).await;
     world.refused("new", "ObserveOnly", &["mode is Observe", "create"]).await;
-    world.refused("old-db", "ObserveOnly", &["mode is Observe", "mark"]).await;
+    world.refused("old-db", "ObserveOnly", &["mode is Observe", "take the guest over"]).await;
     world.until("shows the drift", "db", |container| container.reason(UP_TO_DATE) == "DriftObserved").await;
     world.polls(3).await;
     assert_eq!(lines(&world.pve.writes().await), Vec::<String>::new());

@@ -102,7 +102,7 @@ fn unknown(why: &str, offline: Option<String>) -> Verdict {
 fn in_words(step: &Step) -> String {
     match step {
         Step::Mark(mark) => match mark.purpose {
-            MarkPurpose::Adopt => "take the guest over as it is, and then make the other changes".to_owned(),
+            MarkPurpose::Adopt => "take the guest over as it is".to_owned(),
             MarkPurpose::TakeBack => "take the guest back".to_owned(),
             MarkPurpose::Rebind => "bind the guest to this control plane".to_owned(),
             MarkPurpose::Retain => "mark the guest as retained".to_owned(),
