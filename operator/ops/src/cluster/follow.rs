@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 use zentoria_core::container::want::Key;
-use zentoria_pve::{PveError, TaskOutcome, TaskStatus};
+use zentoria_pve::{PveError, TaskOutcome};
 use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
 
@@ -193,21 +193,7 @@ impl Cluster {
 
     /// One question: its end, or none while it runs.
     pub(crate) async fn ask(&self, upid: &Upid) -> Result<Option<TaskEnd>, PveError> {
-        match self.client.task_status(upid).await? {
-            TaskStatus::Running => Ok(None),
-            TaskStatus::Unknown => Ok(Some(TaskEnd::Lost)),
-            TaskStatus::Stopped { exit } => {
-                let outcome = TaskOutcome::from_exit(&exit, Vec::new());
-                let outcome = match outcome {
-                    TaskOutcome::Failed { .. } => {
-                        let tail = self.client.task_log_tail(upid, 20).await.unwrap_or_default();
-                        TaskOutcome::from_exit(&exit, tail)
-                    }
-                    TaskOutcome::Ok | TaskOutcome::Warnings(_) | TaskOutcome::Unknown => outcome,
-                };
-                Ok(Some(TaskEnd::of(&outcome)))
-            }
-        }
+        Ok(self.client.task_outcome(upid).await?.as_ref().map(TaskEnd::of))
     }
 }
 
