@@ -89,6 +89,16 @@ reasons! {
         Pending => Progressing,
         /// The guest is being made.
         Creating => Progressing,
+        /// Its template is being downloaded, or its image pulled.
+        Pulling => Progressing,
+        /// It is being backed up, or a snapshot of it is made or removed.
+        Securing => Progressing,
+        /// One of its disks moves to another storage.
+        MovingVolume => Progressing,
+        /// It moves to another node.
+        Migrating => Progressing,
+        /// It is being destroyed to be made anew.
+        Replacing => Progressing,
         /// The guest is being configured.
         Configuring => Progressing,
         /// Its disk grows.
@@ -107,6 +117,8 @@ reasons! {
         WaitingFor => Waiting,
         /// All task slots of the node, storage or cluster are taken.
         WaitingForSlot => Waiting,
+        /// No node has room for it, or the nodes that have are offline.
+        NoCapacity => Waiting,
         /// Proxmox VE holds a lock on the guest (backup, snapshot, migration) or runs a task on it.
         GuestLocked => Waiting,
         /// The node of the guest is offline.
@@ -129,6 +141,14 @@ reasons! {
         ClusterNotFound => Stalled,
         /// The ProxmoxCluster lets this namespace do less than the spec asks for.
         AccessDenied => Stalled,
+        /// The namespace's quota is used up.
+        QuotaExceeded => Stalled,
+        /// The creation, or the pending change that was asked for, waits for an approval.
+        ApprovalRequired => Stalled,
+        /// This version of Proxmox VE cannot do it.
+        NotSupported => Stalled,
+        /// Its backup source, template or image cannot be used: it fails its checksum, or nobody may download it.
+        SourceUnusable => Stalled,
         /// A field of the spec cannot work.
         InvalidSpec => Stalled,
         /// Another container of this namespace or cluster claims the same VMID, address or host name.
@@ -169,7 +189,11 @@ reasons! {
         StaleLock => Stalled,
         /// The guest is under PVE's HA; its power is HA's.
         ManagedByHA => Stalled,
-        /// Deletion waits: final backups do not exist yet and `safety.finalBackup` is not `None`.
+        /// The guest has replication jobs, which a move or a destruction would break.
+        Replicated => Stalled,
+        /// The guest is a template of Proxmox VE, as the spec says.
+        Template => Settled,
+        /// Deletion waits: `safety.finalBackup` asks for a backup, and there is no storage for one.
         FinalBackupNotAvailable => Stalled,
         /// Deletion waits: volumes hang on the guest that would be destroyed with it.
         RetainedVolumes => Stalled,
@@ -191,6 +215,10 @@ reasons! {
         NoDifference => Settled,
         /// A change waits for a reboot.
         RebootRequired => Settled,
+        /// A change waits for the next maintenance window.
+        WaitingForWindow => Settled,
+        /// A change is held because nothing can be kept of the guest before it.
+        BeforeChangeImpossible => Settled,
         /// A change would take a new guest.
         ReplaceRequired => Settled,
         /// A change cannot be done.

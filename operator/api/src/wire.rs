@@ -6,6 +6,8 @@ pub const PAUSED_ANNOTATION: &str = "zentoria.ai/paused";
 pub const TAKEOVER_ANNOTATION: &str = "zentoria.ai/takeover";
 /// On a ProxmoxCluster: the digest of the state (missing guests, changed identity) that a person has looked at and accepts.
 pub const ACKNOWLEDGE_ANNOTATION: &str = "zentoria.ai/acknowledge";
+/// On a ZentoriaContainer: the digests of the pending changes that a person approves, separated by commas.
+pub const APPROVE_ANNOTATION: &str = "zentoria.ai/approve";
 /// Held on a ZentoriaContainer until its deletion policy is carried out.
 pub const CONTAINER_FINALIZER: &str = "zentoria.ai/container";
 /// Held on a ProxmoxCluster while containers refer to it.

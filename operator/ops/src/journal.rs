@@ -1,7 +1,7 @@
 //! The journal: what must be in status before, or right after, a call that cannot be taken back.
 
 use async_trait::async_trait;
-use zentoria_api::container::{Origin, RecordedDefaults, TaskAction};
+use zentoria_api::container::{Origin, RecordedDefaults, Replacing, TaskAction};
 use zentoria_types::names::NodeName;
 use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
@@ -13,9 +13,9 @@ pub struct Intent {
     pub vmid: Vmid,
     /// Node that it is made on.
     pub node: NodeName,
-    /// Create or Clone.
+    /// Create, Clone or Restore.
     pub action: TaskAction,
-    /// From a template or a guest.
+    /// From what.
     pub origin: Origin,
     /// The defaults that it is made with.
     pub defaults: RecordedDefaults,
@@ -40,6 +40,6 @@ pub trait Journal: Send + Sync {
     fn finished(&self, vmid: Vmid, node: &NodeName, origin: Option<Origin>);
     /// Forgets an intent whose VMID a stranger took.
     fn forget(&self);
-    /// Stores that a guest is about to be destroyed, for the breaker. As `intent`.
-    async fn destroying(&self, vmid: Vmid) -> Result<(), JournalError>;
+    /// Stores that a guest is about to be destroyed, for the breaker, and that it is made anew afterwards. As `intent`.
+    async fn destroying(&self, vmid: Vmid, replacing: Option<&Replacing>) -> Result<(), JournalError>;
 }

@@ -19,11 +19,8 @@ pub fn size(text: &str) -> Size {
 pub fn interface(address: &str) -> Interface {
     Interface {
         name: "eth0".into(),
-        bridge: None,
         ipv4: Some(Ipv4 { address: address.into(), gateway: None }),
-        ipv6: None,
-        mac: None,
-        firewall: None,
+        ..Interface::default()
     }
 }
 

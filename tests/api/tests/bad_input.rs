@@ -143,7 +143,10 @@ async fn what_does_not_exist_on_the_node_is_named_and_the_rest_goes_on() {
         .start()
         .await;
     let mut template = world.container("template", 401);
-    template.spec.source = Some(Source::Template(TemplateSource { volume: "local:vztmpl/none.tar.zst".into() }));
+    template.spec.source = Some(Source::Template(TemplateSource {
+        volume: Some("local:vztmpl/none.tar.zst".into()),
+        ..TemplateSource::default()
+    }));
     let mut storage = world.container("storage", 402);
     storage.spec.root_disk.as_mut().unwrap().storage = Some("ceph".into());
     let mut bridge = world.container("bridge", 403);

@@ -1,8 +1,9 @@
 //! The wish.
 
+use super::access::Access;
+use super::safety::{MaintenanceWindow, Overcommit, Safety};
 use super::status::ProxmoxClusterStatus;
-use crate::common::{LocalRef, Mode, Span, VmidField};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use crate::common::{LocalRef, Mode, Span};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,15 @@ pub struct ProxmoxClusterSpec {
     #[serde(default)]
     pub safety: Safety,
 
+    /// When changes that need a reboot may be made to containers with `rebootPolicy: Window`.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub maintenance_windows: Vec<MaintenanceWindow>,
+
+    /// How much more than a node or storage has may be promised to containers. A new container that does not fit waits.
+    #[serde(default)]
+    pub overcommit: Overcommit,
+
     /// How many tasks of Proxmox VE may run at once.
     #[serde(default)]
     pub limits: Limits,
@@ -106,71 +116,6 @@ pub struct Credentials {
     /// (features other than nesting), and used for those calls alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_secret_ref: Option<LocalRef>,
-}
-
-/// What some namespaces may do on this cluster.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Access {
-    /// Which namespaces. An empty selector means every namespace.
-    pub namespace_selector: LabelSelector,
-    /// VMIDs that their containers may have: `400-499`, or a single `405`.
-    #[schemars(length(min = 1, max = 64))]
-    pub vmid_ranges: Vec<VmidRangeField>,
-    /// Ranges that their containers' static addresses must lie in. Empty: no static address.
-    #[serde(default)]
-    #[schemars(length(max = 64), inner(length(max = 43)))]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(c, isCIDR(c))", "message": "a range is a network with its prefix, such as 10.10.0.0/16"}]))]
-    pub cidrs: Vec<String>,
-    /// What their containers may use.
-    #[serde(default)]
-    pub allow: Allow,
-}
-
-/// One VMID or a range of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct VmidRangeField(#[schemars(regex(pattern = r"^[1-9][0-9]{2,8}(-[1-9][0-9]{2,8})?$"))] pub String);
-
-/// What containers may use. Everything is forbidden unless it is named.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Allow {
-    /// Storages for disks and templates.
-    #[serde(default)]
-    #[schemars(length(max = 64))]
-    pub storages: Vec<String>,
-    /// Bridges for network interfaces.
-    #[serde(default)]
-    #[schemars(length(max = 64))]
-    pub bridges: Vec<String>,
-    /// VMIDs that may be cloned although they are not containers of the same namespace.
-    #[serde(default)]
-    #[schemars(length(max = 256))]
-    pub clone_sources: Vec<VmidField>,
-    /// LXC features: `nesting`, `keyctl`, `fuse`, `mknod`, `mount`.
-    #[serde(default)]
-    #[schemars(length(max = 8))]
-    pub features: Vec<FeatureName>,
-    /// True: containers may be privileged (root in the guest is root on the node).
-    #[serde(default)]
-    pub privileged: bool,
-}
-
-/// An LXC feature as Proxmox VE names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum FeatureName {
-    /// Containers inside the container.
-    Nesting,
-    /// The keyctl() system call.
-    Keyctl,
-    /// FUSE file systems.
-    Fuse,
-    /// Creation of device nodes.
-    Mknod,
-    /// Mounts of the named file system types.
-    Mount,
 }
 
 /// What containers have in common.
@@ -221,72 +166,6 @@ pub struct Defaults {
     /// LXC features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<crate::container::Features>,
-}
-
-/// What holds back dangerous operations.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Safety {
-    /// How many guests may be destroyed within an hour on this cluster; the rest waits. Default 2.
-    #[serde(default = "two")]
-    #[schemars(range(min = 0, max = 1000))]
-    pub max_destroys_per_hour: u32,
-    /// Whether a guest needs a backup before it is destroyed. Final backups do not exist yet: unless this says `None`,
-    /// a container with `deletionPolicy: Delete` is held.
-    #[serde(default)]
-    pub final_backup: FinalBackup,
-    /// When so many managed guests vanish within one poll, it is taken as a fault of Proxmox VE or of the operator's
-    /// rights, and nothing is written until a person has looked. More than the larger of the two trips it.
-    #[serde(default)]
-    pub missing_guests: MissingGuests,
-}
-
-fn two() -> u32 {
-    2
-}
-
-impl Default for Safety {
-    fn default() -> Self {
-        Self {
-            max_destroys_per_hour: two(),
-            final_backup: FinalBackup::default(),
-            missing_guests: MissingGuests::default(),
-        }
-    }
-}
-
-/// Whether a guest needs a backup before it is destroyed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum FinalBackup {
-    /// No destruction without a finished backup.
-    #[default]
-    Required,
-    /// Destroyed without a backup.
-    None,
-}
-
-/// When vanished guests are a fault rather than a fact.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MissingGuests {
-    /// Number of guests. Default 2.
-    #[serde(default = "two")]
-    #[schemars(range(min = 0, max = 10000))]
-    pub count: u32,
-    /// Share of the managed guests, in percent. Default 10.
-    #[serde(default = "ten")]
-    #[schemars(range(min = 0, max = 100))]
-    pub percent: u32,
-}
-
-fn ten() -> u32 {
-    10
-}
-
-impl Default for MissingGuests {
-    fn default() -> Self {
-        Self { count: two(), percent: ten() }
-    }
 }
 
 /// How many tasks of Proxmox VE may run at once.

@@ -43,6 +43,9 @@ pub struct ProxmoxClusterStatus {
     /// Destructions of the last hour; the breaker counts them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destroys: Vec<Destroy>,
+    /// Guests in the trash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trash: Vec<Trashed>,
     /// Present while a breaker holds all writes: what tripped it, and the digest that acknowledges it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
@@ -86,6 +89,9 @@ pub struct NodeStatus {
     /// Memory promised to the guests on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocated_memory: Option<Size>,
+    /// What is left for new containers, with `overcommit`: `cores 12.0, memory 48.0Gi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<String>,
 }
 
 /// Guests by kind.
@@ -102,6 +108,24 @@ pub struct GuestCounts {
     pub copies: u32,
     /// Ours, kept after their resource was deleted.
     pub retained: u32,
+    /// Ours, stopped, and destroyed once their time is up, unless their manifest is applied again.
+    #[serde(default)]
+    pub trashed: u32,
+}
+
+/// A guest in the trash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Trashed {
+    /// The guest.
+    pub vmid: VmidField,
+    /// Namespace and name of its deleted resource.
+    pub of: String,
+    /// When it may be destroyed.
+    pub until: Time,
+    /// What holds its destruction back, where something does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
 }
 
 /// One destruction.

@@ -4,12 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Network interfaces and name servers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
-    /// Network interfaces; the first is `net0` of Proxmox VE. One for now.
+    /// Network interfaces, in order: the first is `net0` of Proxmox VE, the second `net1`. An interface that is taken out of
+    /// the list is removed from the guest where the operator made it.
     #[serde(default)]
-    #[schemars(length(max = 1))]
+    #[schemars(length(max = 8))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub interfaces: Vec<Interface>,
     /// Name servers. A change takes effect at the next reboot of the guest.
@@ -18,14 +19,14 @@ pub struct Network {
 }
 
 /// One network interface.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Interface {
     /// Its name inside the guest. Default `eth0`.
     #[serde(default = "eth0")]
     #[schemars(length(min = 2, max = 15), regex(pattern = r"^[A-Za-z][A-Za-z0-9_.-]+$"))]
     pub name: String,
-    /// Bridge of the node. Default: the cluster's `defaults.bridge`.
+    /// Bridge of the node, or vnet of its SDN. Default: the cluster's `defaults.bridge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 15))]
     pub bridge: Option<String>,
@@ -35,6 +36,34 @@ pub struct Interface {
     /// IPv6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6: Option<Ipv6>,
+    /// VLAN tag. Needs `access[].allow.vlans`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 4094))]
+    pub vlan: Option<u32>,
+    /// VLAN tags that pass through the interface. Need `access[].allow.vlans`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(range(min = 1, max = 4094)))]
+    pub trunks: Vec<u32>,
+    /// Addresses that the guest sets up itself (VRRP, aliases), without prefix. They are claimed, checked against
+    /// `access[].cidrs` and shown, and not configured by Proxmox VE.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 39)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isIP(a))", "message": "an extra address is an IP address without prefix"}]))]
+    pub extra_addresses: Vec<String>,
+    /// Rate limit in MB/s; 0 is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 100_000.0))]
+    pub rate: Option<f64>,
+    /// MTU. Default: that of the bridge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 64, max = 65535))]
+    pub mtu: Option<u32>,
+    /// True: the interface is there, and its link is down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_down: Option<bool>,
+    /// True: the node sets up the addresses, for guests that do not (OCI images). Needs Proxmox VE 9.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_managed: Option<bool>,
     /// MAC address, `BC:24:11:..`. Without it Proxmox VE makes one, which is then kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$"))]

@@ -1,8 +1,11 @@
 //! The wish.
 
 use super::network::Network;
-use super::policy::{DeletionPolicy, Power, RebootPolicy};
+use super::placement::Placement;
+use super::policy::{Approval, BeforeChange, DeletionPolicy, Power, RebootPolicy, ReplacePolicy};
+use super::source::Source;
 use super::status::ZentoriaContainerStatus;
+use super::storage::{Device, Mount, RootDisk};
 use crate::common::{LocalRef, Size, VmidField};
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -82,8 +85,9 @@ pub struct ZentoriaContainerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ContainerMode>,
 
-    /// What a new container is made from: exactly one of `template` and `clone`. Used at creation only. Without it the
-    /// cluster's default template is used; with `adoption: IfExists` nothing is created.
+    /// What a new container is made from: exactly one of `template`, `clone`, `image` and `backup`. Used at creation
+    /// only: a later change is shown as pending and never leads to a new guest. Without it the cluster's default template
+    /// is used; with `adoption: IfExists` nothing is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 
@@ -107,6 +111,21 @@ pub struct ZentoriaContainerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_disk: Option<RootDisk>,
 
+    /// Further volumes and directories of the node.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        {"rule": "self.all(m, self.exists_one(n, n.path == m.path))", "message": "two mounts have the same path"},
+        {"rule": "self.all(m, !has(m.slot) || self.exists_one(n, has(n.slot) && n.slot == m.slot))", "message": "two mounts have the same slot"}
+    ]))]
+    pub mounts: Vec<Mount>,
+
+    /// Devices of the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub devices: Option<Vec<Device>>,
+
     /// LXC features. What is not named stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Features>,
@@ -115,13 +134,35 @@ pub struct ZentoriaContainerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unprivileged: Option<bool>,
 
-    /// Start at boot of the node, and in which order.
+    /// Start at boot of the node, and in which order. A guest that the operator made is started at boot while `power.state`
+    /// is Running, in the order that `dependsOn` gives, where nothing else is said here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<Startup>,
 
     /// True: Proxmox VE refuses to destroy the guest or its disks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protection: Option<bool>,
+
+    /// Hook script, such as `local:snippets/hook.pl`. It runs as root on the node: needs `access[].allow.hookscripts` and
+    /// the cluster's root credential. Empty: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255), regex(pattern = r"^([A-Za-z][A-Za-z0-9_.-]*:snippets/[^,\s]+)?$"))]
+    pub hookscript: Option<String>,
+
+    /// The console that Proxmox VE shows. What is not named stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<Console>,
+
+    /// Resource pool of Proxmox VE that a new container is put into. Only used at creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255), regex(pattern = r"^[A-Za-z0-9_/.-]+$"))]
+    pub pool: Option<String>,
+
+    /// True: the finished guest is made a template of Proxmox VE, which linked clones need. It never runs, and there is no
+    /// way back.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self || !oldSelf", "message": "a template cannot be made a container again"}]))]
+    pub template: bool,
 
     /// Time zone of the guest, such as `Europe/Amsterdam`, or `host`. A change takes effect at the next reboot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +191,19 @@ pub struct ZentoriaContainerSpec {
     #[serde(default)]
     pub reboot_policy: RebootPolicy,
 
+    /// Whether the operator may make the guest anew for a change that takes a new guest.
+    #[serde(default)]
+    pub replace_policy: ReplacePolicy,
+
+    /// What is kept of the guest before a change is made to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_change: Option<BeforeChange>,
+
+    /// `Required`: the guest is created once a person approves it (annotation `zentoria.ai/approve`, `kubectl zentoria
+    /// approve`).
+    #[serde(default)]
+    pub approval: Approval,
+
     /// How software gets into the guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provision: Option<Provision>,
@@ -165,50 +219,6 @@ pub struct Tag(#[schemars(length(min = 1, max = 63))] pub String);
 pub enum ContainerMode {
     /// Look and show.
     Observe,
-}
-
-/// What a new container is made from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Source {
-    /// A template on a storage.
-    Template(TemplateSource),
-    /// A copy of another guest.
-    Clone(CloneSource),
-}
-
-/// A template on a storage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TemplateSource {
-    /// Its volume, such as `local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst`.
-    #[schemars(length(max = 255), regex(pattern = r"^[A-Za-z][A-Za-z0-9_.-]*:vztmpl/.+$"))]
-    pub volume: String,
-}
-
-/// A copy of another guest. The copy gets its own host name, MAC address, IP address and an empty firewall before it is
-/// started for the first time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [{"rule": "has(self.vmid) != has(self.container)", "message": "name the source by exactly one of vmid and container"}]))]
-pub struct CloneSource {
-    /// VMID of the source. Allowed by `access[].allow.cloneSources` of the ProxmoxCluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vmid: Option<VmidField>,
-    /// Name of a ZentoriaContainer of this namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
-    pub container: Option<String>,
-    /// True (default): a full copy. False: a linked clone, which needs a source that is a template of Proxmox VE.
-    #[serde(default = "yes")]
-    pub full: bool,
-    /// Snapshot of the source to copy. A running source can only be copied from a snapshot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshot: Option<String>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// What to do with a guest that already has this VMID.
@@ -231,16 +241,6 @@ pub enum OnMissing {
     Stall,
     /// Make a new one from `source`.
     Recreate,
-}
-
-/// Where a new container is put.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Placement {
-    /// Node to create the container on. A guest that a person or HA moved is followed, not moved back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
-    pub node: Option<String>,
 }
 
 /// Processors and memory.
@@ -268,19 +268,6 @@ pub struct Resources {
     pub swap: Option<Size>,
 }
 
-/// The root disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RootDisk {
-    /// Storage of a new disk. Default: the cluster's `defaults.storage`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 100))]
-    pub storage: Option<String>,
-    /// Size, in whole GiB. A larger size grows the disk at once; a smaller one is refused, since a disk cannot shrink.
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "quantity(self).compareTo(quantity('1Gi')) >= 0", "message": "a root disk has at least 1Gi"}]))]
-    pub size: Size,
-}
-
 /// LXC features. A change takes effect at the next reboot of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -301,6 +288,33 @@ pub struct Features {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub mount: Option<Vec<String>>,
+}
+
+/// The console that Proxmox VE shows. A change takes effect at the next reboot of the guest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Console {
+    /// Whether there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Number of terminals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 6))]
+    pub tty: Option<u32>,
+    /// What it is connected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<ConsoleMode>,
+}
+
+/// What a console is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ConsoleMode {
+    /// A terminal with a login.
+    Tty,
+    /// `/dev/console`.
+    Console,
+    /// A shell, without a login.
+    Shell,
 }
 
 /// Start at boot of the node.

@@ -2,10 +2,12 @@
 
 use super::network::Dns;
 use super::spec::Features;
+use super::storage::ReclaimPolicy;
 use crate::common::VmidField;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What the operator has seen of the guest, and what it did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +37,19 @@ pub struct ZentoriaContainerStatus {
     /// The task of Proxmox VE in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskStatus>,
+    /// The mounts of the spec and the slots that they have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub mounts: Vec<MountStatus>,
+    /// Snapshots of the guest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<String>,
+    /// Options of the guest that the operator does not model (raw `lxc.*` among them). They are kept as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmodelled: Vec<String>,
+    /// Present while the guest is made anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacing: Option<Replacing>,
     /// What differs from the wish and was not done, with the reason by class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending_changes: Vec<PendingChange>,
@@ -48,6 +63,31 @@ pub struct ZentoriaContainerStatus {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A guest that is made anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replacing {
+    /// The pending change that asks for it.
+    pub digest: String,
+    /// The MAC addresses that the new guest gets, by interface (`net0`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub macs: BTreeMap<String, String>,
+}
+
+/// A mount of the spec and the slot that it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MountStatus {
+    /// Name of the mount.
+    pub name: String,
+    /// Its slot: `mp0`.
+    pub slot: String,
+    /// What it is: a volume or a path of the node.
+    pub volume: String,
+    /// What happens to it when the guest is destroyed.
+    pub reclaim_policy: ReclaimPolicy,
 }
 
 /// Whether the guest runs.
@@ -92,6 +132,10 @@ pub enum Origin {
     Template,
     /// Made as a copy of another guest.
     Clone,
+    /// Made from an OCI image.
+    Image,
+    /// Restored from a backup.
+    Backup,
     /// Taken over unmarked.
     Adopted,
     /// It carried our mark.
@@ -102,7 +146,7 @@ pub enum Origin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedDefaults {
-    /// Template that it was made from.
+    /// What it was made from: the template's volume, `clone 102`, an image's reference, or a backup's volume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// Storage of the root disk.
@@ -151,8 +195,24 @@ pub enum TaskAction {
     Create,
     /// Copies another guest.
     Clone,
-    /// Grows the root disk.
+    /// Restores a backup as the guest.
+    Restore,
+    /// Downloads a template or pulls an image.
+    Pull,
+    /// Takes a snapshot of the guest, or of the source of a copy.
+    Snapshot,
+    /// Removes a snapshot.
+    DeleteSnapshot,
+    /// Backs the guest up with vzdump.
+    Backup,
+    /// Removes a backup that is not kept any longer.
+    DeleteBackup,
+    /// Grows a disk.
     Resize,
+    /// Moves a disk to another storage.
+    MoveVolume,
+    /// Moves the guest to another node.
+    Migrate,
     /// Starts the guest.
     Start,
     /// Shuts the guest down.
@@ -184,6 +244,8 @@ pub struct PendingChange {
 /// What a change takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum ChangeClass {
+    /// Makes the guest; waits for an approval.
+    Create,
     /// Takes effect while the guest runs.
     Hot,
     /// Takes effect at the next reboot of the guest.

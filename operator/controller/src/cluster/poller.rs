@@ -209,6 +209,7 @@ impl Poller {
             foreign: census.foreign,
             copies: u32::try_from(census.copies.len()).unwrap_or(u32::MAX),
             retained: census.retained,
+            trashed: 0,
         };
         Sight {
             version,

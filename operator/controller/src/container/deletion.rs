@@ -65,7 +65,7 @@ pub async fn delete(
 async fn counted(plan: &Plan, journal: &StatusJournal<'_>) -> Result<(), JournalError> {
     let target = plan.target.as_ref().filter(|_| plan.steps.contains(&Step::Shutdown));
     match target {
-        Some(target) => journal.destroying(target.vmid).await,
+        Some(target) => journal.destroying(target.vmid, None).await,
         None => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zentoria_api::cluster::Destroy;
 use zentoria_api::common::VmidField;
-use zentoria_api::container::{Created, Origin, TaskAction, TaskStatus, ZentoriaContainerStatus};
+use zentoria_api::container::{Created, Origin, Replacing, TaskAction, TaskStatus, ZentoriaContainerStatus};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;
 use zentoria_ops::journal::{Intent, Journal, JournalError};
@@ -110,7 +110,7 @@ impl Journal for StatusJournal<'_> {
         let origin = origin.or(previous.as_ref().map(|created| created.origin)).unwrap_or(Origin::TakenBack);
         let intent_at = previous.map_or(Time(self.now), |created| created.intent_at);
         status.created = Some(Created { origin, intent_at, finished_at: Some(Time(self.now)) });
-        status.task = None;
+        (status.task, status.replacing) = (None, None);
     }
 
     fn forget(&self) {
@@ -119,7 +119,11 @@ impl Journal for StatusJournal<'_> {
         (status.vmid, status.node, status.created, status.defaults, status.task) = (None, None, None, None, None);
     }
 
-    async fn destroying(&self, vmid: Vmid) -> Result<(), JournalError> {
+    async fn destroying(&self, vmid: Vmid, replacing: Option<&Replacing>) -> Result<(), JournalError> {
+        if let Some(replacing) = replacing {
+            self.lock().status.replacing = Some(replacing.clone());
+            self.store().await?;
+        }
         let name = self.lock().object.spec.cluster_ref.name.clone();
         let cluster = self.context.cluster(&name).ok_or_else(|| JournalError("the ProxmoxCluster is gone".into()))?;
         let mut status = cluster.status.clone().unwrap_or_default();

@@ -11,12 +11,14 @@ use crate::runtime::write::WriteError;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tracing::{debug, info, warn};
 use zentoria_api::conditions::{ContainerReason, STALLED};
 use zentoria_api::container::{Adoption, OnMissing, ZentoriaContainerStatus};
-use zentoria_api::wire::TAKEOVER_ANNOTATION;
+use zentoria_api::wire::{APPROVE_ANNOTATION, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_core::cluster::breaker;
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::plan;
 use zentoria_core::container::seen::{GuestFact, Seen, TaskFact};
@@ -260,13 +262,20 @@ impl Pass<'_> {
         let takeover = cluster.annotations().get(TAKEOVER_ANNOTATION);
         let takeover = takeover.and_then(|cp| ControlPlaneId::new(cp.clone()).ok());
         let seen_before = status.observed_generation == self.object.metadata.generation;
+        let destroys = cluster.status.as_ref().map(|status| status.destroys.clone()).unwrap_or_default();
+        let safety = &cluster.spec.safety;
+        let base = Known {
+            takeover,
+            ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
+            approved: approved(self.object),
+            backup_storage: safety.backup_storage.clone(),
+            final_backup: safety.final_backup,
+            destroys_left: breaker::destroys_left(safety, &destroys, self.now),
+            ..Known::default()
+        };
         if finished && seen_before {
-            // Nothing of this matters to a guest that is made, but for one that is gone and to be made again.
-            return Ok(Known {
-                takeover,
-                ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
-                ..Known::default()
-            });
+            // The rest does not matter to a guest that is made, but for one that is gone and to be made again.
+            return Ok(base);
         }
         let all = self.context.containers_on(&self.object.spec.cluster_ref.name);
         let (dependencies, cycle) = estate::dependencies(want, &all);
@@ -276,8 +285,7 @@ impl Pass<'_> {
             conflict: estate::conflict_of(self.context, self.object, &all),
             vmids_by_name: estate::vmids_by_name(&want.identity.key.namespace, &all),
             claimed: estate::claimed_vmids(self.object, &all),
-            takeover,
-            ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
+            ..base
         })
     }
 
@@ -287,6 +295,12 @@ impl Pass<'_> {
         report(self.context, self.object, &status, &status, &Saying::only(verdict), self.now).await?;
         Ok(outcome::next(self.context, &reference(&key_of(self.object)), verdict.reason, None))
     }
+}
+
+/// The digests of `zentoria.ai/approve`.
+fn approved(object: &ZentoriaContainer) -> BTreeSet<String> {
+    let text = object.annotations().get(APPROVE_ANNOTATION).map_or("", String::as_str);
+    text.split(',').map(str::trim).filter(|digest| !digest.is_empty()).map(str::to_owned).collect()
 }
 
 /// How the guest will come to be ours, where the status does not say it.

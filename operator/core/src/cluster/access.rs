@@ -32,7 +32,7 @@ pub fn grant(
 }
 
 fn add(grant: &mut Grant, access: &Access) -> Result<(), Refusal> {
-    let Access { namespace_selector: _, vmid_ranges, cidrs, allow } = access;
+    let Access { namespace_selector: _, vmid_ranges, cidrs, quota, allow } = access;
     let invalid = |field: &str, text: &str, error: &dyn std::fmt::Display| Refusal {
         reason: ContainerReason::AccessDenied,
         message: format!("access[].{field} of the ProxmoxCluster holds {text:?}, which cannot be read: {error}"),
@@ -48,6 +48,15 @@ fn add(grant: &mut Grant, access: &Access) -> Result<(), Refusal> {
     grant.clone_sources.extend(allow.clone_sources.iter().filter_map(|vmid| Vmid::new(vmid.0).ok()));
     grant.features.extend(allow.features.iter().copied());
     grant.privileged |= allow.privileged;
+    for range in &allow.vlans {
+        let (first, last) = range.0.split_once('-').unwrap_or((&range.0, &range.0));
+        let tag = |text: &str| text.parse::<u32>().map_err(|error| invalid("allow.vlans", &range.0, &error));
+        grant.vlans.push((tag(first)?, tag(last)?));
+    }
+    grant.bind_paths.extend(allow.bind_paths.iter().cloned());
+    grant.devices.extend(allow.devices.iter().cloned());
+    grant.hookscripts.extend(allow.hookscripts.iter().cloned());
+    grant.quotas.extend(quota.clone());
     Ok(())
 }
 

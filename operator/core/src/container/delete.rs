@@ -100,7 +100,7 @@ fn present(bye: &Farewell, seen: &Remains, guest: &Guest) -> DeletionPlan {
     };
     match bye.policy {
         DeletionPolicy::Retain => retain(seen, guest, &mark),
-        DeletionPolicy::Delete => delete(bye, guest),
+        DeletionPolicy::Trash | DeletionPolicy::Delete => delete(bye, guest),
     }
 }
 
@@ -119,8 +119,12 @@ fn retain(seen: &Remains, guest: &Guest, mark: &Mark) -> DeletionPlan {
     }
     let tombstone = Mark { retained: Some(seen.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()), ..mark.clone() };
     let text = Description::parse(guest.config.description()).map(|d| d.text).unwrap_or_default();
-    let mark =
-        MarkGuest { purpose: MarkPurpose::Retain, description: Some(describe(&text, Some(&tombstone))), tags: None };
+    let mark = MarkGuest {
+        purpose: MarkPurpose::Retain,
+        description: Some(describe(&text, Some(&tombstone))),
+        tags: None,
+        on_boot: None,
+    };
     steps(guest, Step::Mark(mark), Verdict::new(ContainerReason::Deleting, "the guest is retained"))
 }
 
@@ -169,9 +173,11 @@ fn delete(bye: &Farewell, guest: &Guest) -> DeletionPlan {
         Fact::Known(true) => {
             steps(guest, Step::Shutdown, Verdict::new(ContainerReason::Deleting, "is shut down to be destroyed"))
         }
-        Fact::Known(false) => {
-            steps(guest, Step::Destroy, Verdict::new(ContainerReason::Deleting, "is being destroyed"))
-        }
+        Fact::Known(false) => steps(
+            guest,
+            Step::Destroy { replacing: None },
+            Verdict::new(ContainerReason::Deleting, "is being destroyed"),
+        ),
         Fact::Unknown(why) => hold(ContainerReason::PveError, why.clone()),
     }
 }

@@ -4,7 +4,7 @@ use super::delete::Farewell;
 use super::options::same_text;
 use super::ownership::{Ownership, ownership};
 use super::seen::{Guest, GuestFact, Seen, is_numbered};
-use super::step::{Configure, Create, MarkGuest, MarkPurpose, Plan, Step, Verdict};
+use super::step::{Configure, Create, MarkGuest, MarkPurpose, Plan, Step, TakeSnapshot, Verdict};
 use super::want::{Identity, Want};
 use crate::Fact;
 use zentoria_api::cluster::FinalBackup;
@@ -23,6 +23,8 @@ struct Scene<'a> {
     adoption: Adoption,
     takeover: Option<&'a ControlPlaneId>,
     guest: &'a GuestFact,
+    /// The source of a copy carries the mark of a container of the same namespace.
+    origin_is_ours: bool,
     /// Destruction is what the deletion of the object asks for, and everything allows it.
     may_destroy: bool,
     deleting: bool,
@@ -37,6 +39,7 @@ pub fn guard(plan: Plan, want: &Want, seen: &Seen) -> Plan {
         adoption: want.adoption,
         takeover: seen.cluster.takeover.as_ref(),
         guest: &seen.guest,
+        origin_is_ours: seen.clone_origin.as_ref().is_some_and(|origin| origin.ours),
         may_destroy: false,
         deleting: false,
     };
@@ -54,6 +57,7 @@ pub fn guard_delete(plan: Plan, bye: &Farewell, guest: &GuestFact) -> Plan {
         adoption: Adoption::Never,
         takeover: None,
         guest,
+        origin_is_ours: false,
         may_destroy,
         deleting: true,
     };
@@ -90,15 +94,31 @@ fn refusal(plan: &Plan, scene: &Scene<'_>) -> Option<String> {
         Step::Create(create) => creating(scene, create, target.vmid),
         Step::Clone(clone) if clone.source == target.vmid => Some("a clone onto its own source".to_owned()),
         Step::Clone(clone) => making(scene, &clone.description, target.vmid),
+        Step::Restore(restore) => {
+            let description = restore.options.get("description").map_or("", String::as_str);
+            making(scene, description, target.vmid)
+        }
+        Step::Pull(_) if scene.deleting => Some("a download for an object that is deleted".to_owned()),
+        Step::Pull(_) => None,
+        Step::Snapshot(TakeSnapshot { of, name, .. }) | Step::DeleteSnapshot { of, name, .. } if *of != target.vmid => {
+            on_clone_origin(scene, *of, name)
+        }
         Step::Mark(_)
         | Step::Configure(_)
         | Step::ClearFirewall
         | Step::Finish
         | Step::Resize { .. }
+        | Step::MoveVolume { .. }
+        | Step::Migrate { .. }
+        | Step::Snapshot(_)
+        | Step::DeleteSnapshot { .. }
+        | Step::Backup(_)
+        | Step::DeleteBackup { .. }
+        | Step::ConvertToTemplate
         | Step::Start
         | Step::Shutdown
         | Step::Reboot
-        | Step::Destroy
+        | Step::Destroy { .. }
         | Step::ForgetVmid => match scene.guest {
             GuestFact::Present(guest) if guest.vmid == target.vmid && guest.node == target.node => {
                 touching(scene, guest, step, plan)
@@ -149,9 +169,6 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
     if matches!(step, Step::ForgetVmid) {
         return matches!(whose, Ownership::Ours(_)).then(|| "a guest of ours would be forgotten".to_owned());
     }
-    if guest.qemu {
-        return Some(format!("{step} on a virtual machine"));
-    }
     if guest.config.lock().is_some() {
         return Some(format!("{step} on a locked guest"));
     }
@@ -166,16 +183,25 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
     }
     if scene.deleting {
         let allowed = match step {
-            Step::Mark(mark) => mark.purpose == MarkPurpose::Retain,
-            Step::Shutdown | Step::Destroy => scene.may_destroy,
+            Step::Mark(mark) => matches!(mark.purpose, MarkPurpose::Retain | MarkPurpose::Trash),
+            Step::Shutdown | Step::Backup(_) | Step::Destroy { replacing: None } => scene.may_destroy,
             Step::Create(_)
             | Step::Clone(_)
+            | Step::Restore(_)
+            | Step::Pull(_)
             | Step::Configure(_)
             | Step::ClearFirewall
             | Step::Finish
             | Step::Resize { .. }
+            | Step::MoveVolume { .. }
+            | Step::Migrate { .. }
+            | Step::Snapshot(_)
+            | Step::DeleteSnapshot { .. }
+            | Step::DeleteBackup { .. }
+            | Step::ConvertToTemplate
             | Step::Start
             | Step::Reboot
+            | Step::Destroy { replacing: Some(_) }
             | Step::ForgetVmid => false,
         };
         if !allowed {
@@ -185,18 +211,40 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
     match step {
         Step::Mark(mark) => marking(scene, mark, guest),
         Step::Configure(configure) => configuring(scene, configure, guest),
-        Step::Destroy => destroying(scene, guest),
-        Step::Shutdown | Step::Reboot | Step::Start if guest.ha => Some("the power of a guest under HA".to_owned()),
+        Step::Destroy { .. } => destroying(scene, guest),
+        Step::Shutdown | Step::Reboot | Step::Start | Step::Migrate { .. } if guest.ha => {
+            Some("the power of a guest under HA".to_owned())
+        }
+        Step::MoveVolume { .. } | Step::ConvertToTemplate if guest.running != Fact::Known(false) => {
+            Some(format!("{step} on a running guest"))
+        }
         Step::Create(_)
         | Step::Clone(_)
+        | Step::Restore(_)
+        | Step::Pull(_)
         | Step::ClearFirewall
         | Step::Finish
         | Step::Resize { .. }
+        | Step::MoveVolume { .. }
+        | Step::Migrate { .. }
+        | Step::Snapshot(_)
+        | Step::DeleteSnapshot { .. }
+        | Step::Backup(_)
+        | Step::DeleteBackup { .. }
+        | Step::ConvertToTemplate
         | Step::Start
         | Step::Shutdown
         | Step::Reboot
         | Step::ForgetVmid => None,
     }
+}
+
+/// The source of a copy may be ours as well: of it a snapshot is made and removed, and nothing else.
+fn on_clone_origin(scene: &Scene<'_>, of: Vmid, name: &str) -> Option<String> {
+    if scene.deleting || !scene.origin_is_ours {
+        return Some(format!("a snapshot of guest {of}, which is not ours"));
+    }
+    (!name.starts_with("zentoria-")).then(|| format!("a snapshot {name} that is not ours"))
 }
 
 /// Whether the plan takes a guest over that is not ours yet: the mark alone, and nothing in the same act.
@@ -239,7 +287,7 @@ fn destroying(scene: &Scene<'_>, guest: &Guest) -> Option<String> {
 
 /// Writing a mark changes the mark alone: the user's text stays, and of the tags at most our own comes on top.
 fn marking(scene: &Scene<'_>, mark: &MarkGuest, guest: &Guest) -> Option<String> {
-    let MarkGuest { purpose, description, tags } = mark;
+    let MarkGuest { purpose, description, tags, on_boot: _ } = mark;
     let mut allowed = Tags::parse(guest.config.effective("tags").unwrap_or(""));
     allowed.insert(GUEST_TAG);
     if tags.as_ref().is_some_and(|tags| Tags::parse(tags) != allowed) {

@@ -61,7 +61,7 @@ fn wishes(options: &Options) -> Vec<Wish> {
         ("memory", "resources.memory", Hot, options.memory_mib.map(|n| number(n as f64, Some(512.0)))),
         ("swap", "resources.swap", Hot, options.swap_mib.map(|n| number(n as f64, Some(512.0)))),
         ("hostname", "hostname", Hot, options.hostname.as_ref().map(|name| text(name.as_str(), ""))),
-        ("net0", "network.interfaces[0]", Hot, options.interface.as_ref().map(|i| Value::Keys(i.keys.clone()))),
+        ("net0", "network.interfaces[0]", Hot, options.interfaces.first().map(|i| Value::Keys(i.keys.clone()))),
         ("onboot", "startup.onBoot", Hot, options.on_boot.map(switch)),
         ("startup", "startup", Hot, keys(&options.startup)),
         ("protection", "protection", Hot, options.protection.map(switch)),

@@ -106,17 +106,27 @@ fn in_words(step: &Step) -> String {
             MarkPurpose::TakeBack => "take the guest back".to_owned(),
             MarkPurpose::Rebind => "bind the guest to this control plane".to_owned(),
             MarkPurpose::Retain => "mark the guest as retained".to_owned(),
+            MarkPurpose::Trash => "put the guest into the trash".to_owned(),
         },
         Step::Create(_)
         | Step::Clone(_)
+        | Step::Restore(_)
+        | Step::Pull(_)
         | Step::Configure(_)
         | Step::ClearFirewall
         | Step::Finish
         | Step::Resize { .. }
+        | Step::MoveVolume { .. }
+        | Step::Migrate { .. }
+        | Step::Snapshot(_)
+        | Step::DeleteSnapshot { .. }
+        | Step::Backup(_)
+        | Step::DeleteBackup { .. }
+        | Step::ConvertToTemplate
         | Step::Start
         | Step::Shutdown
         | Step::Reboot
-        | Step::Destroy
+        | Step::Destroy { .. }
         | Step::ForgetVmid => step.to_string().lines().next().unwrap_or_default().to_owned(),
     }
 }
@@ -143,14 +153,27 @@ fn observe_only(plan: Plan) -> Plan {
 
 fn shown(step: &Step) -> Vec<PendingChange> {
     let (field, to) = match step {
-        Step::Create(_) | Step::Clone(_) => ("source", step.to_string().lines().next().unwrap_or("").to_owned()),
+        Step::Create(_) | Step::Clone(_) | Step::Restore(_) => {
+            ("source", step.to_string().lines().next().unwrap_or("").to_owned())
+        }
         Step::Mark(_) => ("adoption", "marked as ours".to_owned()),
-        Step::Resize { to } => ("rootDisk.size", to.to_string()),
+        Step::Resize { disk, to } if disk == "rootfs" => ("rootDisk.size", to.to_string()),
+        Step::Resize { disk, to } => ("mounts", format!("{disk} of {to}")),
+        Step::MoveVolume { disk, storage } => ("storage", format!("{disk} on {storage}")),
+        Step::Migrate { to, .. } => ("placement", to.to_string()),
+        Step::ConvertToTemplate => ("template", "true".to_owned()),
         Step::Start => ("power.state", "Running".to_owned()),
         Step::Shutdown => ("power.state", "Stopped".to_owned()),
         Step::Reboot => ("rebootPolicy", "rebooted".to_owned()),
-        Step::Destroy => ("deletionPolicy", "destroyed".to_owned()),
-        Step::ClearFirewall | Step::Finish | Step::ForgetVmid => return Vec::new(),
+        Step::Destroy { .. } => ("deletionPolicy", "destroyed".to_owned()),
+        Step::ClearFirewall
+        | Step::Finish
+        | Step::ForgetVmid
+        | Step::Pull(_)
+        | Step::Snapshot(_)
+        | Step::DeleteSnapshot { .. }
+        | Step::Backup(_)
+        | Step::DeleteBackup { .. } => return Vec::new(),
         Step::Configure(configure) => return super::options::as_shown(configure),
     };
     vec![PendingChange {

@@ -129,7 +129,7 @@ fn up_to_date(
         (None, _, true) => UpToDateReason::Changing,
         (None, _, false) => UpToDateReason::NoDifference,
         (Some(_), Some(Mode::Observe), _) => UpToDateReason::DriftObserved,
-        (Some(ChangeClass::Hot), _, _) => UpToDateReason::Changing,
+        (Some(ChangeClass::Create | ChangeClass::Hot), _, _) => UpToDateReason::Changing,
         (Some(ChangeClass::Reboot), _, _) => UpToDateReason::RebootRequired,
         (Some(ChangeClass::Replace), _, _) => UpToDateReason::ReplaceRequired,
         (Some(ChangeClass::Impossible), _, _) => UpToDateReason::ChangeImpossible,
@@ -147,6 +147,7 @@ fn up_to_date(
 fn summary_of(pending: &[PendingChange]) -> Option<String> {
     let worst = pending.iter().map(|change| change.class).max()?;
     let word = match worst {
+        ChangeClass::Create => "create",
         ChangeClass::Hot => "hot",
         ChangeClass::Reboot => "reboot",
         ChangeClass::Replace => "replace",
@@ -159,12 +160,14 @@ fn summary_of(pending: &[PendingChange]) -> Option<String> {
 fn summary(verdict: &Verdict, up_to_date: Option<UpToDateReason>) -> String {
     if verdict.reason.phase() == Phase::Settled {
         match up_to_date {
-            Some(reason @ (UpToDateReason::RebootRequired | UpToDateReason::ReplaceRequired)) => {
-                return reason.to_string();
-            }
-            Some(reason @ (UpToDateReason::ChangeImpossible | UpToDateReason::DriftObserved)) => {
-                return reason.to_string();
-            }
+            Some(
+                reason @ (UpToDateReason::RebootRequired
+                | UpToDateReason::WaitingForWindow
+                | UpToDateReason::BeforeChangeImpossible
+                | UpToDateReason::ReplaceRequired
+                | UpToDateReason::ChangeImpossible
+                | UpToDateReason::DriftObserved),
+            ) => return reason.to_string(),
             Some(UpToDateReason::NoDifference | UpToDateReason::Changing | UpToDateReason::NotKnown) | None => {}
         }
     }

@@ -3,7 +3,8 @@
 use crate::Fact;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use zentoria_api::container::{Created, PowerStatus, RecordedDefaults, TaskAction};
+use zentoria_api::cluster::FinalBackup;
+use zentoria_api::container::{Created, MountStatus, PowerStatus, RecordedDefaults, Replacing, TaskAction};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::names::NodeName;
@@ -58,6 +59,58 @@ pub fn is_numbered(key: &str, prefix: &str) -> bool {
     key.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// A snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name.
+    pub name: String,
+    /// When it was taken.
+    pub taken_at: Option<Timestamp>,
+    /// Its description.
+    pub description: String,
+}
+
+/// A backup that vzdump made, as its storage lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// `nas:backup/vzdump-lxc-404-2026_11_01-02_00_00.tar.zst`.
+    pub volume: String,
+    /// The guest that it was made of.
+    pub vmid: Vmid,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// Its size; 0 counts as not there.
+    pub size: u64,
+    /// Its notes.
+    pub notes: String,
+    /// Protected ones cannot be removed.
+    pub protected: bool,
+}
+
+/// What this version of Proxmox VE can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// OCI images, `entrypoint` and `env` (9.1).
+    pub oci: bool,
+    /// `host-managed` of an interface (9.1).
+    pub host_managed: bool,
+}
+
+/// The guest that a clone copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloneOrigin {
+    /// Whether it runs: then only a snapshot can be copied.
+    pub running: Fact<bool>,
+    /// Whether it carries the mark of a container of this estate's namespace, so that a snapshot of it may be made.
+    pub ours: bool,
+    /// Whether it is a template of Proxmox VE.
+    pub template: bool,
+    /// Its lock.
+    pub lock: Option<String>,
+    /// Its snapshots.
+    pub snapshots: Fact<Vec<Snapshot>>,
+}
+
 /// A guest that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
@@ -71,8 +124,8 @@ pub struct Guest {
     pub running: Fact<bool>,
     /// Whether PVE's HA manages it.
     pub ha: bool,
-    /// Whether a virtual machine, not a container, has this VMID.
-    pub qemu: bool,
+    /// Its snapshots.
+    pub snapshots: Fact<Vec<Snapshot>>,
 }
 
 /// Whether there is a guest at the VMID.
@@ -175,6 +228,16 @@ pub struct ClusterFacts {
     pub takeover: Option<ControlPlaneId>,
     /// The VMID of each container of this namespace that has one, for clones by name.
     pub vmids_by_name: BTreeMap<String, Vmid>,
+    /// What its version can do.
+    pub capabilities: Capabilities,
+    /// Guests with replication jobs.
+    pub replicated: BTreeSet<Vmid>,
+    /// Storage for backups of guests before changes and destructions.
+    pub backup_storage: Option<String>,
+    /// Whether a destruction needs a backup.
+    pub final_backup: FinalBackup,
+    /// Destructions that the breaker still allows now.
+    pub destroys_left: u32,
 }
 
 /// What status remembers.
@@ -188,6 +251,10 @@ pub struct Recorded {
     pub defaults: Option<RecordedDefaults>,
     /// `status.power`.
     pub power: Option<PowerStatus>,
+    /// `status.mounts`.
+    pub mounts: Vec<MountStatus>,
+    /// `status.replacing`.
+    pub replacing: Option<Replacing>,
 }
 
 impl Recorded {
@@ -227,4 +294,42 @@ pub struct Seen {
     pub recorded: Recorded,
     /// Public SSH keys for a new guest, the namespace's own among them.
     pub ssh_keys: Vec<String>,
+    /// Digests of pending changes that a person approved.
+    pub approved: BTreeSet<String>,
+    /// Whether a maintenance window is open, or when the next one opens.
+    pub window: Window,
+    /// What of the namespace's quota the spec exceeds, in words.
+    pub over_quota: Option<String>,
+    /// Backups of the guest on the storage for backups; asked only where the plan needs them.
+    pub backups: Option<Fact<Vec<Backup>>>,
+    /// The guest that a clone copies; asked only for a guest that is not made yet.
+    pub clone_origin: Option<CloneOrigin>,
+    /// Backups that a restore chooses from; asked only for a guest that is not made yet.
+    pub restorable: Option<Fact<Vec<Backup>>>,
+    /// A download of the template or image that somebody waits for, or that failed just now.
+    pub pull: PullFact,
+}
+
+/// A download of the template or image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PullFact {
+    /// None runs.
+    #[default]
+    None,
+    /// It runs.
+    Running(Upid),
+    /// It failed: the exit text and the tail of its log.
+    Failed(String),
+}
+
+/// Maintenance windows, as they are now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Window {
+    /// There are none.
+    #[default]
+    None,
+    /// One is open.
+    Open,
+    /// None is open; the next one opens then.
+    Closed(Option<Timestamp>),
 }

@@ -1,10 +1,11 @@
 //! Steps: what is to be done to one guest, in order. Every choice is made; acting only carries out.
 
 use super::options::needs_root;
+use super::want::Download;
 use std::collections::BTreeMap;
 use std::fmt;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{Origin, PendingChange, RecordedDefaults, TaskAction};
+use zentoria_api::container::{Origin, PendingChange, RecordedDefaults, Replacing, TaskAction};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::names::NodeName;
 use zentoria_types::size::Bytes;
@@ -26,19 +27,63 @@ pub enum Step {
     ClearFirewall,
     /// Note in status that the guest is made, with the defaults it was made with.
     Finish,
-    /// Grow the root disk.
+    /// Restore a backup as the guest. As with `Create`.
+    Restore(Restore),
+    /// Download a template or pull an image; whoever needs the same waits for the same task.
+    Pull(Pull),
+    /// Grow a disk.
     Resize {
+        /// `rootfs` or `mp0`.
+        disk: String,
         /// The new size.
         to: Bytes,
     },
+    /// Move a disk to another storage and remove it from the old one. The guest must be stopped.
+    MoveVolume {
+        /// `rootfs` or `mp0`.
+        disk: String,
+        /// The new storage.
+        storage: String,
+    },
+    /// Move the guest to another node; one that runs is restarted there.
+    Migrate {
+        /// The new node.
+        to: NodeName,
+        /// It runs.
+        restart: bool,
+    },
+    /// Take a snapshot of the guest, or of the source of a copy.
+    Snapshot(TakeSnapshot),
+    /// Remove a snapshot that we made.
+    DeleteSnapshot {
+        /// The guest that has it.
+        of: Vmid,
+        /// The node of that guest.
+        node: NodeName,
+        /// Its name.
+        name: String,
+    },
+    /// Back the guest up with vzdump.
+    Backup(TakeBackup),
+    /// Remove a backup that we made and that is not kept any longer.
+    DeleteBackup {
+        /// Its volume.
+        volume: String,
+    },
+    /// Make the guest a template of Proxmox VE. It must be stopped; there is no way back.
+    ConvertToTemplate,
     /// Start it.
     Start,
     /// Shut it down and wait for it.
     Shutdown,
     /// Reboot it, which applies what is pending.
     Reboot,
-    /// Destroy it with its disks. It must be stopped.
-    Destroy,
+    /// Destroy it with its disks. It must be stopped. A guest that is made anew carries why, and with which MAC addresses:
+    /// that is stored first.
+    Destroy {
+        /// Made anew afterwards.
+        replacing: Option<Replacing>,
+    },
     /// Forget a VMID that was chosen but never used, because a stranger took it in between.
     ForgetVmid,
 }
@@ -56,6 +101,10 @@ pub struct Create {
     pub defaults: RecordedDefaults,
     /// Storage that is written to, for the limits.
     pub storage: String,
+    /// Resource pool.
+    pub pool: Option<String>,
+    /// How the guest comes to be: from a template or an image.
+    pub origin: Origin,
 }
 
 impl Create {
@@ -84,8 +133,71 @@ pub struct CloneGuest {
     pub hostname: String,
     /// Description with the mark.
     pub description: String,
+    /// Resource pool.
+    pub pool: Option<String>,
     /// The defaults that status will record.
     pub defaults: RecordedDefaults,
+}
+
+/// A backup to restore as a new guest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Restore {
+    /// Its volume.
+    pub archive: String,
+    /// Options that hold instead of those of the backup (`hostname`, `net0`, `description` with the mark, ...).
+    pub options: BTreeMap<String, String>,
+    /// Storage of the new disks.
+    pub storage: String,
+    /// Unprivileged, where the spec names it.
+    pub unprivileged: Option<bool>,
+    /// Resource pool.
+    pub pool: Option<String>,
+    /// The defaults that status will record.
+    pub defaults: RecordedDefaults,
+}
+
+/// What is downloaded to a storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pull {
+    /// The volume that it becomes: `local:vztmpl/x.tar.zst`.
+    pub volume: String,
+    /// The node that downloads it.
+    pub node: NodeName,
+    /// What.
+    pub what: Pulled,
+}
+
+/// What is downloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// A template.
+    Template(Download),
+    /// An OCI image, by its reference.
+    Image(String),
+}
+
+/// A snapshot to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakeSnapshot {
+    /// The guest.
+    pub of: Vmid,
+    /// Its node.
+    pub node: NodeName,
+    /// Name of the snapshot.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+}
+
+/// A backup to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakeBackup {
+    /// Storage.
+    pub storage: String,
+    /// Its notes: who made it, and what for.
+    pub notes: String,
+    /// Whether people are kept from removing it.
+    pub protected: bool,
 }
 
 /// Why a mark is written.
@@ -99,6 +211,8 @@ pub enum MarkPurpose {
     Rebind,
     /// The object is deleted, the guest stays: a tombstone.
     Retain,
+    /// The object is deleted, the guest is kept for a time.
+    Trash,
 }
 
 /// A mark to write.
@@ -110,6 +224,8 @@ pub struct MarkGuest {
     pub description: Option<String>,
     /// The new tags; `None` where they are right already.
     pub tags: Option<String>,
+    /// Whether it is started at boot: a guest in the trash is not, and one that is taken back is as it was before.
+    pub on_boot: Option<bool>,
 }
 
 /// Options to change.
@@ -193,12 +309,25 @@ impl Step {
         match self {
             Self::Create(_) => Some(TaskAction::Create),
             Self::Clone(_) => Some(TaskAction::Clone),
+            Self::Restore(_) => Some(TaskAction::Restore),
+            Self::Pull(_) => Some(TaskAction::Pull),
             Self::Resize { .. } => Some(TaskAction::Resize),
+            Self::MoveVolume { .. } => Some(TaskAction::MoveVolume),
+            Self::Migrate { .. } => Some(TaskAction::Migrate),
+            Self::Snapshot(_) => Some(TaskAction::Snapshot),
+            Self::DeleteSnapshot { .. } => Some(TaskAction::DeleteSnapshot),
+            Self::Backup(_) => Some(TaskAction::Backup),
+            Self::DeleteBackup { .. } => Some(TaskAction::DeleteBackup),
             Self::Start => Some(TaskAction::Start),
             Self::Shutdown => Some(TaskAction::Shutdown),
             Self::Reboot => Some(TaskAction::Reboot),
-            Self::Destroy => Some(TaskAction::Destroy),
-            Self::Mark(_) | Self::Configure(_) | Self::ClearFirewall | Self::Finish | Self::ForgetVmid => None,
+            Self::Destroy { .. } => Some(TaskAction::Destroy),
+            Self::Mark(_)
+            | Self::Configure(_)
+            | Self::ClearFirewall
+            | Self::Finish
+            | Self::ConvertToTemplate
+            | Self::ForgetVmid => None,
         }
     }
 
@@ -212,7 +341,13 @@ impl Step {
     #[must_use]
     pub const fn progress(action: TaskAction) -> ContainerReason {
         match action {
-            TaskAction::Create | TaskAction::Clone => ContainerReason::Creating,
+            TaskAction::Create | TaskAction::Clone | TaskAction::Restore => ContainerReason::Creating,
+            TaskAction::Pull => ContainerReason::Pulling,
+            TaskAction::Snapshot | TaskAction::DeleteSnapshot | TaskAction::Backup | TaskAction::DeleteBackup => {
+                ContainerReason::Securing
+            }
+            TaskAction::MoveVolume => ContainerReason::MovingVolume,
+            TaskAction::Migrate => ContainerReason::Migrating,
             TaskAction::Resize => ContainerReason::Resizing,
             TaskAction::Start => ContainerReason::Starting,
             TaskAction::Shutdown => ContainerReason::ShuttingDown,
@@ -225,21 +360,30 @@ impl Step {
     #[must_use]
     pub const fn origin(&self) -> Option<Origin> {
         match self {
-            Self::Create(_) => Some(Origin::Template),
+            Self::Create(create) => Some(create.origin),
             Self::Clone(_) => Some(Origin::Clone),
+            Self::Restore(_) => Some(Origin::Backup),
             Self::Mark(mark) => match mark.purpose {
                 MarkPurpose::Adopt => Some(Origin::Adopted),
                 MarkPurpose::TakeBack | MarkPurpose::Rebind => Some(Origin::TakenBack),
-                MarkPurpose::Retain => None,
+                MarkPurpose::Retain | MarkPurpose::Trash => None,
             },
             Self::Configure(_)
             | Self::ClearFirewall
             | Self::Finish
+            | Self::Pull(_)
             | Self::Resize { .. }
+            | Self::MoveVolume { .. }
+            | Self::Migrate { .. }
+            | Self::Snapshot(_)
+            | Self::DeleteSnapshot { .. }
+            | Self::Backup(_)
+            | Self::DeleteBackup { .. }
+            | Self::ConvertToTemplate
             | Self::Start
             | Self::Shutdown
             | Self::Reboot
-            | Self::Destroy
+            | Self::Destroy { .. }
             | Self::ForgetVmid => None,
         }
     }
@@ -263,11 +407,32 @@ impl fmt::Display for Step {
             Self::Configure(configure) => write!(f, "configure {}", configure.changes.join(", ")),
             Self::ClearFirewall => f.write_str("clear leftover firewall configuration"),
             Self::Finish => f.write_str("note as made"),
-            Self::Resize { to } => write!(f, "grow rootfs to {to}"),
+            Self::Restore(restore) => {
+                write!(f, "restore {}", restore.archive)?;
+                for (key, value) in &restore.options {
+                    write!(f, "\n    {key}={}", value.replace('\n', "\\n"))?;
+                }
+                Ok(())
+            }
+            Self::Pull(pull) => match &pull.what {
+                Pulled::Template(download) => write!(f, "download {} as {}", download.url, pull.volume),
+                Pulled::Image(reference) => write!(f, "pull {reference} as {}", pull.volume),
+            },
+            Self::Resize { disk, to } => write!(f, "grow {disk} to {to}"),
+            Self::MoveVolume { disk, storage } => write!(f, "move {disk} to storage {storage}"),
+            Self::Migrate { to, restart } => {
+                write!(f, "migrate to node {to}{}", if *restart { " with a restart" } else { "" })
+            }
+            Self::Snapshot(snapshot) => write!(f, "snapshot {} of {}", snapshot.name, snapshot.of),
+            Self::DeleteSnapshot { of, name, .. } => write!(f, "delete snapshot {name} of {of}"),
+            Self::Backup(backup) => write!(f, "back up to {}", backup.storage),
+            Self::DeleteBackup { volume } => write!(f, "delete backup {volume}"),
+            Self::ConvertToTemplate => f.write_str("convert to a template"),
             Self::Start => f.write_str("start"),
             Self::Shutdown => f.write_str("shutdown"),
             Self::Reboot => f.write_str("reboot"),
-            Self::Destroy => f.write_str("destroy"),
+            Self::Destroy { replacing: None } => f.write_str("destroy"),
+            Self::Destroy { replacing: Some(_) } => f.write_str("destroy, to be made anew"),
             Self::ForgetVmid => f.write_str("choose another vmid"),
         }
     }

@@ -3,15 +3,15 @@
 mod network;
 mod rights;
 
-use super::want::{CloneFrom, FeatureWish, Identity, Keys, Options, Refusal, Source, Want};
+use super::want::{CloneFrom, ConsoleWish, FeatureWish, Identity, Keys, Options, PlacementWish, Refusal, Source, Want};
 use crate::cluster::access;
 use std::collections::BTreeMap;
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::common::{Mode, Size};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{
-    Adoption, Dns, Features, Origin, PowerState, RecordedDefaults, Source as SpecSource, Startup,
-    ZentoriaContainerSpec, ZentoriaContainerStatus,
+    Adoption, Dns, Features, Origin, Placement, PowerState, RecordedDefaults, Source as SpecSource, Startup,
+    TemplateSource, ZentoriaContainerSpec, ZentoriaContainerStatus,
 };
 use zentoria_api::wire::GUEST_TAG;
 use zentoria_types::names::Hostname;
@@ -58,11 +58,16 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
     // A guest that `IfExists` allowed to take over may never have been made by us: taken back, it stays an adopted one.
     let origin = created.map(|created| match created.origin {
         Origin::TakenBack if spec.adoption == Adoption::IfExists => Origin::Adopted,
-        origin @ (Origin::Template | Origin::Clone | Origin::Adopted | Origin::TakenBack) => origin,
+        origin @ (Origin::Template
+        | Origin::Clone
+        | Origin::Image
+        | Origin::Backup
+        | Origin::Adopted
+        | Origin::TakenBack) => origin,
     });
     let origin = if input.as_if == AsIf::Adopted { Some(Origin::Adopted) } else { origin };
     // On a guest that we did not make, what the spec does not name is not managed.
-    let made_by_us = matches!(origin, Some(Origin::Template | Origin::Clone)) || origin.is_none();
+    let made_by_us = origin.is_none_or(is_made);
     let defaults = match (made_by_us, input.status.and_then(|status| status.defaults.as_ref())) {
         (true, Some(recorded)) => recorded.clone(),
         (true, None) => record_defaults(input),
@@ -76,12 +81,12 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
         source: source(spec, &defaults)?,
         adoption: spec.adoption,
         on_missing: spec.on_missing,
-        node: optional(
-            "spec.placement.node",
-            spec.placement.node.as_ref().or(input.cluster.defaults.node.as_ref()).filter(|_| made_by_us),
-        )?,
+        placement: placement(input, made_by_us)?,
         storage: optional("spec.rootDisk.storage", storage(spec, &defaults))?,
         disk: spec.root_disk.as_ref().map(|disk| whole("spec.rootDisk.size", &disk.size, GIB)).transpose()?,
+        mounts: Vec::new(),
+        pool: spec.pool.clone(),
+        template: spec.template,
         options: options(input, &defaults, origin)?,
         unprivileged: spec.unprivileged.unwrap_or(true),
         unprivileged_named: spec.unprivileged.is_some(),
@@ -90,6 +95,9 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
         depends_on: spec.depends_on.clone(),
         deletion_policy: spec.deletion_policy,
         reboot_policy: spec.reboot_policy,
+        replace_policy: spec.replace_policy,
+        before_change: spec.before_change.clone(),
+        approval: spec.approval,
         ssh_keys: input.cluster.defaults.ssh_keys.clone(),
         identity: input.identity.clone(),
         defaults,
@@ -97,6 +105,29 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
     };
     rights::check(&want)?;
     Ok(want)
+}
+
+/// Whether a guest of this origin was made by us.
+pub(super) const fn is_made(origin: Origin) -> bool {
+    match origin {
+        Origin::Template | Origin::Clone | Origin::Image | Origin::Backup => true,
+        Origin::Adopted | Origin::TakenBack => false,
+    }
+}
+
+/// Where it may be: the spec's nodes, else the cluster's default.
+fn placement(input: &Input<'_>, made_by_us: bool) -> Result<PlacementWish, Refusal> {
+    let Placement { node, nodes, strategy, anti_affinity, enforce } = &input.spec.placement;
+    let default = input.cluster.defaults.node.as_ref().filter(|_| made_by_us && node.is_none() && nodes.is_empty());
+    let named = node.iter().chain(nodes).chain(default);
+    Ok(PlacementWish {
+        nodes: named
+            .map(|name| name.parse().map_err(|error| invalid(format!("spec.placement: {error}"))))
+            .collect::<Result<_, _>>()?,
+        strategy: *strategy,
+        anti_affinity: anti_affinity.clone(),
+        enforce: *enforce,
+    })
 }
 
 const GIB: u64 = 1 << 30;
@@ -140,8 +171,10 @@ fn record_defaults(input: &Input<'_>) -> RecordedDefaults {
     let dns = Dns { nameservers, search_domain };
     RecordedDefaults {
         template: match &spec.source {
-            Some(SpecSource::Template(template)) => Some(template.volume.clone()),
+            Some(SpecSource::Template(template)) => template_volume(template),
             Some(SpecSource::Clone(_)) => None,
+            Some(SpecSource::Image(image)) => Some(image.reference.clone()),
+            Some(SpecSource::Backup(backup)) => backup.volume.clone(),
             None if spec.adoption == Adoption::IfExists => None,
             None => cluster.template.clone(),
         },
@@ -156,13 +189,25 @@ fn record_defaults(input: &Input<'_>) -> RecordedDefaults {
     }
 }
 
+/// The volume of a template, named or to be downloaded.
+fn template_volume(template: &TemplateSource) -> Option<String> {
+    let downloaded = || Some(format!("{}:vztmpl/{}", template.storage.as_ref()?, template.name.as_ref()?));
+    template.volume.clone().or_else(downloaded)
+}
+
 fn storage<'a>(spec: &'a ZentoriaContainerSpec, defaults: &'a RecordedDefaults) -> Option<&'a String> {
     spec.root_disk.as_ref().and_then(|disk| disk.storage.as_ref()).or(defaults.storage.as_ref())
 }
 
 fn source(spec: &ZentoriaContainerSpec, defaults: &RecordedDefaults) -> Result<Option<Source>, Refusal> {
     match &spec.source {
-        Some(SpecSource::Template(template)) => Ok(Some(Source::Template { volume: template.volume.clone() })),
+        Some(SpecSource::Template(template)) => {
+            let volume = template_volume(template);
+            let volume =
+                volume.ok_or_else(|| invalid("spec.source.template: name it by volume, or by name and storage"))?;
+            Ok(Some(Source::Template { volume, download: None }))
+        }
+        Some(SpecSource::Image(_) | SpecSource::Backup(_)) => Err(invalid("not built yet")),
         Some(SpecSource::Clone(clone)) => {
             let from = match (clone.vmid, &clone.container) {
                 (Some(vmid), None) => CloneFrom::Vmid(parse_vmid("spec.source.clone.vmid", vmid.0)?),
@@ -173,7 +218,7 @@ fn source(spec: &ZentoriaContainerSpec, defaults: &RecordedDefaults) -> Result<O
             };
             Ok(Some(Source::Clone { from, full: clone.full, snapshot: clone.snapshot.clone() }))
         }
-        None => Ok(defaults.template.clone().map(|volume| Source::Template { volume })),
+        None => Ok(defaults.template.clone().map(|volume| Source::Template { volume, download: None })),
     }
 }
 
@@ -200,7 +245,12 @@ fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin
         hostname,
         description: spec.description.clone(),
         tags: tags(input, defaults, origin),
-        interface: network::interface(spec, defaults, origin)?,
+        interfaces: network::interface(spec, defaults, origin)?.into_iter().collect(),
+        devices: None,
+        hookscript: None,
+        console: ConsoleWish::default(),
+        entrypoint: None,
+        env: None,
         nameservers: (!nameservers.is_empty()).then(|| network::nameservers(&nameservers)).transpose()?,
         search_domain: dns.search_domain.or(recorded.search_domain),
         features: features(spec.features.as_ref().or(defaults.features.as_ref())),
@@ -219,7 +269,7 @@ fn tags(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin>) 
     // manifests, so that the same files change nothing.
     let defaults = if origin == Some(Origin::TakenBack) { &input.cluster.defaults.tags } else { &defaults.tags };
     let all = named.chain(defaults.iter().map(String::as_str)).chain([GUEST_TAG]).collect();
-    let managed = spec.tags.is_some() || matches!(origin, None | Some(Origin::Template | Origin::Clone));
+    let managed = spec.tags.is_some() || origin.is_none_or(is_made);
     managed.then_some(all)
 }
 

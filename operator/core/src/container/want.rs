@@ -1,13 +1,16 @@
 //! What a container's spec asks for, in values that are known to be well-formed.
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use zentoria_api::cluster::Quota;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{
-    Adoption, DeletionPolicy, Dependency, OnExternalStop, OnMissing, PowerState, RebootPolicy, RecordedDefaults,
+    Adoption, AntiAffinity, Approval, BeforeChange, ConsoleMode, DeletionPolicy, Dependency, OnExternalStop, OnMissing,
+    PowerState, RebootPolicy, ReclaimPolicy, RecordedDefaults, ReplacePolicy, Strategy,
 };
 use zentoria_types::mark::{ControlPlaneId, EstateId, Mark};
 use zentoria_types::names::{Hostname, NodeName, StorageName};
@@ -67,6 +70,8 @@ pub enum Source {
     Template {
         /// `storage:vztmpl/file`.
         volume: String,
+        /// From where it comes where the storage lacks it.
+        download: Option<Download>,
     },
     /// A copy.
     Clone {
@@ -77,6 +82,93 @@ pub enum Source {
         /// Snapshot of the source.
         snapshot: Option<String>,
     },
+    /// An OCI image.
+    Image {
+        /// With registry and tag.
+        reference: String,
+        /// Storage that it is pulled to.
+        storage: StorageName,
+        /// Whether it may be pulled.
+        pull: bool,
+    },
+    /// A backup.
+    Backup(BackupFrom),
+}
+
+/// From where a template is downloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// URL.
+    pub url: String,
+    /// `sha256` or `sha512`.
+    pub algorithm: String,
+    /// The checksum, in hex.
+    pub checksum: String,
+}
+
+/// Which backup is restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupFrom {
+    /// This volume.
+    Volume(String),
+    /// The newest backup of a guest.
+    Newest {
+        /// Storage that it is on.
+        storage: StorageName,
+        /// The guest that it was made of.
+        vmid: Vmid,
+        /// Not younger than this; `None` for the latest.
+        not_after: Option<Timestamp>,
+    },
+}
+
+/// A mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountWish {
+    /// Its name in the spec.
+    pub name: String,
+    /// The slot that the spec or the status names.
+    pub slot: Option<u32>,
+    /// Where it appears in the guest.
+    pub path: String,
+    /// What is mounted.
+    pub what: Mounted,
+    /// Read-only.
+    pub read_only: bool,
+    /// Whether vzdump includes it.
+    pub backup: Option<bool>,
+    /// What happens to its volume.
+    pub reclaim: ReclaimPolicy,
+}
+
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mounted {
+    /// A volume.
+    Volume {
+        /// Its storage.
+        storage: StorageName,
+        /// Its size.
+        size: Bytes,
+    },
+    /// A directory of the node.
+    Bind {
+        /// Its path on the node.
+        path: String,
+    },
+}
+
+/// Where a guest may be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlacementWish {
+    /// The nodes to choose from; empty for every node.
+    pub nodes: Vec<NodeName>,
+    /// How the node is chosen.
+    pub strategy: Strategy,
+    /// Who should not be on the same node.
+    pub anti_affinity: Vec<AntiAffinity>,
+    /// Whether a guest elsewhere is moved back.
+    pub enforce: bool,
 }
 
 /// Which guest is copied.
@@ -128,13 +220,17 @@ fn is_off(key: &str, value: &str) -> bool {
     value == "0" && SWITCHES.contains(&key)
 }
 
-/// `net0`.
+/// `netN`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
     /// The keys that are managed.
     pub keys: Keys,
     /// Static addresses, for claims and status.
     pub addresses: Vec<HostCidr>,
+    /// Addresses that the guest sets up itself.
+    pub extra_addresses: Vec<IpAddr>,
+    /// VLAN tag and trunks, for the rights.
+    pub vlans: Vec<u32>,
 }
 
 impl Interface {
@@ -164,8 +260,18 @@ pub struct Options {
     pub description: Option<String>,
     /// Exactly these tags (with ours).
     pub tags: Option<Tags>,
-    /// `net0`.
-    pub interface: Option<Interface>,
+    /// `net0`, `net1`, ...
+    pub interfaces: Vec<Interface>,
+    /// `dev0`, `dev1`, ...: exactly these.
+    pub devices: Option<Vec<String>>,
+    /// `hookscript`; empty for none.
+    pub hookscript: Option<String>,
+    /// The console.
+    pub console: ConsoleWish,
+    /// `entrypoint` of an OCI image.
+    pub entrypoint: Option<String>,
+    /// `env` of an OCI image.
+    pub env: Option<BTreeMap<String, String>>,
     /// DNS servers.
     pub nameservers: Option<Vec<IpAddr>>,
     /// Search domain.
@@ -180,6 +286,17 @@ pub struct Options {
     pub protection: Option<bool>,
     /// Time zone.
     pub timezone: Option<String>,
+}
+
+/// What the spec says of the console.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConsoleWish {
+    /// `console`.
+    pub enabled: Option<bool>,
+    /// `tty`.
+    pub tty: Option<u32>,
+    /// `cmode`.
+    pub mode: Option<ConsoleMode>,
 }
 
 /// The features that the spec names.
@@ -242,6 +359,16 @@ pub struct Grant {
     pub features: BTreeSet<zentoria_api::cluster::FeatureName>,
     /// Privileged containers.
     pub privileged: bool,
+    /// VLAN tags, as ranges.
+    pub vlans: Vec<(u32, u32)>,
+    /// Directories of the node.
+    pub bind_paths: BTreeSet<String>,
+    /// Devices of the node.
+    pub devices: BTreeSet<String>,
+    /// Hook scripts.
+    pub hookscripts: BTreeSet<String>,
+    /// What the namespace may have in all: each entry's, all of which must hold.
+    pub quotas: Vec<Quota>,
 }
 
 /// What a container's spec asks for.
@@ -259,12 +386,18 @@ pub struct Want {
     pub adoption: Adoption,
     /// What a vanished guest means.
     pub on_missing: OnMissing,
-    /// Node for creation.
-    pub node: Option<NodeName>,
+    /// Where it may be.
+    pub placement: PlacementWish,
     /// Storage for creation.
     pub storage: Option<StorageName>,
     /// Size of the root disk.
     pub disk: Option<Bytes>,
+    /// Mounts.
+    pub mounts: Vec<MountWish>,
+    /// Resource pool for creation.
+    pub pool: Option<String>,
+    /// Whether the finished guest is made a template of Proxmox VE.
+    pub template: bool,
     /// Options.
     pub options: Options,
     /// Unprivileged at creation.
@@ -281,6 +414,12 @@ pub struct Want {
     pub deletion_policy: DeletionPolicy,
     /// Reboots.
     pub reboot_policy: RebootPolicy,
+    /// Replacements.
+    pub replace_policy: ReplacePolicy,
+    /// What is kept before a change.
+    pub before_change: Option<BeforeChange>,
+    /// Whether a creation waits for an approval.
+    pub approval: Approval,
     /// Public SSH keys of the cluster's defaults.
     pub ssh_keys: Vec<String>,
     /// What the namespace may do.

@@ -5,7 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::container::{Created, Origin, ZentoriaContainerSpec};
-use zentoria_core::container::seen::{ClusterFacts, Guest, GuestFact, NodeFacts, Recorded, Seen, TaskFact};
+use zentoria_core::container::seen::{
+    ClusterFacts, Guest, GuestFact, NodeFacts, PullFact, Recorded, Seen, TaskFact, Window,
+};
 use zentoria_core::container::want::{Identity, Key};
 use zentoria_types::mark::{ControlPlaneId, EstateId};
 use zentoria_types::names::NodeName;
@@ -114,6 +116,13 @@ pub fn seen() -> Seen {
         conflict: None,
         recorded: Recorded::default(),
         ssh_keys: vec!["ssh-ed25519 AAAA zentoria".to_owned()],
+        approved: BTreeSet::new(),
+        window: Window::None,
+        over_quota: None,
+        backups: None,
+        clone_origin: None,
+        restorable: None,
+        pull: PullFact::None,
     }
 }
 

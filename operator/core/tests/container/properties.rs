@@ -115,10 +115,16 @@ proptest! {
         settle(&mut world);
         let origin = world.seen.recorded.created.as_ref().unwrap().origin;
         match origin {
-            Origin::Template | Origin::Clone if made_before.as_ref().is_none_or(|created| created.finished_at.is_none()) => {
+            Origin::Template | Origin::Clone | Origin::Image | Origin::Backup
+                if made_before.as_ref().is_none_or(|created| created.finished_at.is_none()) => {
                 prop_assert!(!world.firewall);
             }
-            Origin::Template | Origin::Clone | Origin::Adopted | Origin::TakenBack => prop_assert!(world.firewall),
+            Origin::Template
+            | Origin::Clone
+            | Origin::Image
+            | Origin::Backup
+            | Origin::Adopted
+            | Origin::TakenBack => prop_assert!(world.firewall),
         }
     }
 
@@ -197,7 +203,7 @@ proptest! {
     fn no_plan_destroys_or_reboots_under_default_policies((_, mut world) in worlds(), left in 0u32..9) {
         (world.spec.deletion_policy, world.spec.reboot_policy) = (DeletionPolicy::default(), RebootPolicy::default());
         let plan = plan(&world.want().unwrap(), &world.seen);
-        prop_assert!(!plan.steps.iter().any(|step| matches!(step, Step::Destroy | Step::Reboot)), "{:?}", plan.steps);
+        prop_assert!(!plan.steps.iter().any(|step| matches!(step, Step::Destroy { .. } | Step::Reboot)), "{:?}", plan.steps);
         let remains = remains(&world);
         for policy in [DeletionPolicy::Retain, DeletionPolicy::Delete] {
             let plan = plan_delete(&farewell(policy, FinalBackup::default(), left), &remains);
@@ -218,7 +224,7 @@ proptest! {
         prop_assert!(whose.unwrap().is_ours() && left > 0 && !guest.ha);
         prop_assert!(!has("lock") && !has("mp0") && !has("unused0"));
         prop_assert!(guest.config.current.get("protection").is_none_or(|value| value == "0"));
-        let expected = if guest.running == Fact::Known(true) { Step::Shutdown } else { Step::Destroy };
+        let expected = if guest.running == Fact::Known(true) { Step::Shutdown } else { Step::Destroy { replacing: None } };
         prop_assert_eq!(steps, &[expected]);
     }
 

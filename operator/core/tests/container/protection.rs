@@ -66,13 +66,22 @@ fn over(plan: Plan, description: &str) -> Plan {
             Step::Clone(clone) => fill(&mut clone.description),
             Step::Mark(mark) => mark.description.iter_mut().for_each(fill),
             Step::Configure(configure) => configure.set.get_mut("description").into_iter().for_each(fill),
+            Step::Restore(restore) => restore.options.get_mut("description").into_iter().for_each(fill),
             Step::ClearFirewall
             | Step::Finish
+            | Step::Pull(_)
             | Step::Resize { .. }
+            | Step::MoveVolume { .. }
+            | Step::Migrate { .. }
+            | Step::Snapshot(_)
+            | Step::DeleteSnapshot { .. }
+            | Step::Backup(_)
+            | Step::DeleteBackup { .. }
+            | Step::ConvertToTemplate
             | Step::Start
             | Step::Shutdown
             | Step::Reboot
-            | Step::Destroy
+            | Step::Destroy { .. }
             | Step::ForgetVmid => {}
         }
     }
@@ -82,7 +91,10 @@ fn over(plan: Plan, description: &str) -> Plan {
 fn steps() -> impl Strategy<Value = Step> {
     let purpose = select(vec![MarkPurpose::Adopt, MarkPurpose::TakeBack, MarkPurpose::Rebind, MarkPurpose::Retain]);
     let mark = (purpose, descriptions(), option_of(vec!["zentoria", "web;zentoria"])).prop_map(
-        |(purpose, description, tags)| Step::Mark(MarkGuest { purpose, description, tags: tags.map(str::to_owned) }),
+        |(purpose, description, tags)| {
+            let tags = tags.map(str::to_owned);
+            Step::Mark(MarkGuest { purpose, description, tags, on_boot: None })
+        },
     );
     let delete = proptest::collection::vec(select(vec!["description", "memory", "mp0", "tags"]), 0..2);
     let configure = (any_option(), delete, descriptions()).prop_map(|(mut set, delete, description)| {
@@ -99,6 +111,8 @@ fn steps() -> impl Strategy<Value = Step> {
             ssh_keys: Vec::new(),
             defaults: RecordedDefaults::default(),
             storage: "local-zfs".into(),
+            pool: None,
+            origin: zentoria_api::container::Origin::Template,
         })
     });
     let clone = (descriptions(), select(vec![VMID, 900])).prop_map(|(description, source)| {
@@ -110,17 +124,18 @@ fn steps() -> impl Strategy<Value = Step> {
             storage: None,
             hostname: "copy".into(),
             description: description.unwrap_or_default(),
+            pool: None,
             defaults: RecordedDefaults::default(),
         })
     });
     let plain = select(vec![
         Step::ClearFirewall,
         Step::Finish,
-        Step::Resize { to: Bytes(20 << 30) },
+        Step::Resize { disk: "rootfs".into(), to: Bytes(20 << 30) },
         Step::Start,
         Step::Shutdown,
         Step::Reboot,
-        Step::Destroy,
+        Step::Destroy { replacing: None },
         Step::ForgetVmid,
     ]);
     prop_oneof![3 => mark, 3 => configure, 1 => create, 1 => clone, 6 => plain]
@@ -142,7 +157,7 @@ fn plans() -> impl Strategy<Value = Plan> {
     let steps = prop_oneof![
         4 => steps().prop_map(|step| vec![step]),
         2 => finished,
-        1 => Just(vec![Step::Destroy]),
+        1 => Just(vec![Step::Destroy { replacing: None }]),
         3 => proptest::collection::vec(steps(), 1..4),
     ];
     (target, steps).prop_map(|(target, steps)| {
@@ -215,8 +230,8 @@ fn harm_of_step(step: &Step, guest: &Guest) -> Option<String> {
         lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
     };
     match step {
-        Step::Create(_) | Step::Clone(_) => Some("made a guest where there is one".into()),
-        Step::Destroy => Some("destroyed a guest of an object that lives".into()),
+        Step::Create(_) | Step::Clone(_) | Step::Restore(_) => Some("made a guest where there is one".into()),
+        Step::Destroy { .. } => Some("destroyed a guest of an object that lives".into()),
         Step::Mark(mark) => {
             let description = mark.description.as_deref().unwrap_or(guest.config.description());
             let changed = text(description) != text(guest.config.description());
@@ -229,8 +244,21 @@ fn harm_of_step(step: &Step, guest: &Guest) -> Option<String> {
             let deleted = configure.delete.iter().any(|key| key == "description");
             (unmarks || deleted || data.is_some()).then(|| "a change took the mark or a volume away".to_owned())
         }
-        Step::Start | Step::Shutdown | Step::Reboot => guest.ha.then(|| "worked against HA".to_owned()),
-        Step::ClearFirewall | Step::Finish | Step::Resize { .. } | Step::ForgetVmid => None,
+        Step::Start | Step::Shutdown | Step::Reboot | Step::Migrate { .. } => {
+            guest.ha.then(|| "worked against HA".to_owned())
+        }
+        Step::MoveVolume { .. } | Step::ConvertToTemplate => {
+            (guest.running != Fact::Known(false)).then(|| "took the disk of a running guest".to_owned())
+        }
+        Step::ClearFirewall
+        | Step::Finish
+        | Step::Pull(_)
+        | Step::Resize { .. }
+        | Step::Snapshot(_)
+        | Step::DeleteSnapshot { .. }
+        | Step::Backup(_)
+        | Step::DeleteBackup { .. }
+        | Step::ForgetVmid => None,
     }
 }
 
@@ -301,7 +329,7 @@ fn harm_of_deletion(whose: Whose, bye: &Farewell, guest: &Guest, plan: &Plan) ->
             (!(text.contains(" retained=") && has_our_mark(text))).then(|| "a tombstone that is none".to_owned())
         }
         [Step::Shutdown] => (!may || guest.ha).then(|| "stopped what nobody wanted destroyed".to_owned()),
-        [Step::Destroy] => {
+        [Step::Destroy { .. }] => {
             let stopped = guest.running == Fact::Known(false);
             let bare = !has("mp0") && !has("unused0") && !protected && !guest.ha;
             (!(may && stopped && bare)).then(|| "destroyed what must be kept".to_owned())

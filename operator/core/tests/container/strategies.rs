@@ -120,6 +120,7 @@ fn interface() -> impl Strategy<Value = Interface> {
         ipv6: ipv6.map(|text| serde_saphyr::from_str(&format!("{{{text}}}")).unwrap()),
         mac,
         firewall,
+        ..Interface::default()
     })
 }
 
@@ -129,7 +130,10 @@ fn source() -> impl Strategy<Value = Option<Source>> {
     };
     prop_oneof![
         Just(None),
-        Just(Some(Source::Template(TemplateSource { volume: crate::fixture::TEMPLATE.into() }))),
+        Just(Some(Source::Template(TemplateSource {
+            volume: Some(crate::fixture::TEMPLATE.into()),
+            ..TemplateSource::default()
+        }))),
         any::<bool>().prop_map(move |full| clone(Some(VmidField(CLONE_SOURCE)), None, full)),
         Just(clone(None, Some("golden"), true)),
     ]
@@ -276,6 +280,7 @@ fn records() -> impl Strategy<Value = Recorded> {
             created: Some(created(origin, finished)),
             defaults: None,
             power: power.filter(|_| finished).map(|state| PowerStatus { state, stopped_by: None }),
+            ..Recorded::default()
         },
     })
 }

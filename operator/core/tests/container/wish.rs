@@ -72,7 +72,7 @@ fn texts(options: &Options) -> Vec<(&'static str, String)> {
 }
 
 fn properties(options: &Options, get: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-    let net = options.interface.as_ref().map(|interface| interface.keys.0.clone()).unwrap_or_default();
+    let net = options.interfaces.first().map(|interface| interface.keys.0.clone()).unwrap_or_default();
     let features = options.features.as_ref().map(|features| features.keys().0).unwrap_or_default();
     let mut unmet = Vec::new();
     for (option, wishes) in [("net0", net), ("features", features), ("startup", options.startup.0.clone())] {

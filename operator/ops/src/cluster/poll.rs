@@ -252,6 +252,7 @@ impl Cluster {
                     memory: node.maxmem.map(|bytes| Size(Bytes(bytes).to_string())),
                     allocated_cores: cores.ceil() as u32,
                     allocated_memory: Some(Size(Bytes(memory).to_string())),
+                    free: None,
                 }
             })
             .collect()

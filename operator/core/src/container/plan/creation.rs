@@ -7,6 +7,7 @@ use crate::container::step::{CloneGuest, Create, Plan, Step, Target, Verdict};
 use crate::container::vmid::choose;
 use crate::container::want::{CloneFrom, Source, Want};
 use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::Origin;
 use zentoria_types::names::NodeName;
 use zentoria_types::vmid::Vmid;
 
@@ -38,7 +39,8 @@ fn prepare(want: &Want, seen: &Seen) -> Result<(Target, Step), Verdict> {
     root_credential(want, seen)?;
     permissions(seen)?;
     match source {
-        Source::Template { volume } => from_template(want, seen, vmid, volume),
+        Source::Template { volume, download: _ } => from_template(want, seen, vmid, volume),
+        Source::Image { .. } | Source::Backup(_) => Err(not_found("not built yet".into())),
         Source::Clone { from, full, snapshot } => from_guest(want, seen, vmid, from, *full, snapshot.as_ref()),
     }
 }
@@ -114,6 +116,8 @@ fn from_template(want: &Want, seen: &Seen, vmid: Vmid, volume: &str) -> Result<(
         ssh_keys: seen.ssh_keys.clone(),
         defaults: want.defaults.clone(),
         storage: storage.to_string(),
+        pool: want.pool.clone(),
+        origin: Origin::Template,
     });
     Ok((Target { vmid, node, digest: None }, step))
 }
@@ -121,7 +125,7 @@ fn from_template(want: &Want, seen: &Seen, vmid: Vmid, volume: &str) -> Result<(
 /// The node for a new guest: named, or the only one.
 fn node(want: &Want, seen: &Seen) -> Result<NodeName, Verdict> {
     let nodes = &seen.cluster.nodes;
-    let chosen = match (&want.node, nodes.len()) {
+    let chosen = match (want.placement.nodes.first(), nodes.len()) {
         (Some(node), _) => node.clone(),
         (None, 1) => nodes.keys().next().cloned().ok_or_else(|| not_found("the cluster has no node".into()))?,
         (None, _) => {
@@ -147,7 +151,7 @@ fn node(want: &Want, seen: &Seen) -> Result<NodeName, Verdict> {
 }
 
 fn bridge_exists(want: &Want, seen: &Seen, node: &NodeName) -> Result<(), Verdict> {
-    let Some(bridge) = want.options.interface.as_ref().and_then(|interface| interface.bridge()) else {
+    let Some(bridge) = want.options.interfaces.first().and_then(|interface| interface.bridge()) else {
         return Ok(());
     };
     let bridges = seen.cluster.nodes.get(node).and_then(|facts| facts.bridges.as_ref());
@@ -182,7 +186,7 @@ fn from_guest(
     let Some(source_node) = seen.cluster.located.get(&source).cloned() else {
         return Err(not_found(format!("clone source {source} does not exist in Proxmox VE")));
     };
-    if want.node.as_ref().is_some_and(|node| *node != source_node) {
+    if want.placement.nodes.first().is_some_and(|node| *node != source_node) {
         let message = format!(
             "clone source {source} is on node {source_node}, and a clone is made on the node of its source: \
              leave placement.node out or set it to {source_node}"
@@ -199,6 +203,7 @@ fn from_guest(
         storage: want.storage.as_ref().filter(|_| full).map(ToString::to_string),
         hostname: want.options.hostname.as_ref().map_or_else(|| want.identity.key.name.clone(), ToString::to_string),
         description,
+        pool: want.pool.clone(),
         defaults: want.defaults.clone(),
     });
     Ok((Target { vmid, node: source_node, digest: None }, step))

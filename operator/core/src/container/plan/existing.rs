@@ -1,6 +1,6 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
-use super::{other_kind, target_of};
+use super::target_of;
 use crate::container::options::{Difference, as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
@@ -19,9 +19,6 @@ use zentoria_types::tags::Tags;
 
 /// The plan for a guest that exists.
 pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
-    if guest.qemu {
-        return Plan::say(other_kind(want, seen));
-    }
     if let Some(verdict) = locked(seen, guest) {
         return Plan::say(verdict);
     }
@@ -85,7 +82,7 @@ fn locked(seen: &Seen, guest: &Guest) -> Option<Verdict> {
 /// We set out to create or clone a guest and are not done. What comes to be ours by its mark is never "made".
 fn is_being_made(seen: &Seen) -> bool {
     let made = |created: &Created| match created.origin {
-        Origin::Template | Origin::Clone => created.finished_at.is_none(),
+        Origin::Template | Origin::Clone | Origin::Image | Origin::Backup => created.finished_at.is_none(),
         Origin::Adopted | Origin::TakenBack => false,
     };
     seen.recorded.created.as_ref().is_some_and(made)
@@ -122,7 +119,7 @@ fn stranger(want: &Want, seen: &Seen, guest: &Guest, unmarked: bool, what: &str)
 fn mark(guest: &Guest, purpose: MarkPurpose, description: Option<String>, tags: Option<String>, say: &str) -> Plan {
     Plan {
         target: Some(target_of(guest)),
-        steps: vec![Step::Mark(MarkGuest { purpose, description, tags }), Step::Finish],
+        steps: vec![Step::Mark(MarkGuest { purpose, description, tags, on_boot: None }), Step::Finish],
         pending: Vec::new(),
         verdict: Verdict::new(ContainerReason::Adopting, say),
         notes: Vec::new(),
@@ -251,14 +248,23 @@ fn needs_reboot(step: &Step) -> bool {
         }
         Step::Create(_)
         | Step::Clone(_)
+        | Step::Restore(_)
+        | Step::Pull(_)
         | Step::Mark(_)
         | Step::ClearFirewall
         | Step::Finish
         | Step::Resize { .. }
+        | Step::MoveVolume { .. }
+        | Step::Migrate { .. }
+        | Step::Snapshot(_)
+        | Step::DeleteSnapshot { .. }
+        | Step::Backup(_)
+        | Step::DeleteBackup { .. }
+        | Step::ConvertToTemplate
         | Step::Start
         | Step::Shutdown
         | Step::Reboot
-        | Step::Destroy
+        | Step::Destroy { .. }
         | Step::ForgetVmid => false,
     }
 }
@@ -270,7 +276,7 @@ fn own_network(want: &Want, seen: &Seen, guest: &Guest, found: &mut Difference) 
         return Ok(());
     }
     let interfaces = guest.config.current.iter().filter(|(key, _)| is_numbered(key, "net"));
-    if want.options.interface.is_none() {
+    if want.options.interfaces.is_empty() {
         let fixed: Vec<&str> = interfaces
             .filter(|(_, value)| {
                 PropertyString::parse(value).is_ok_and(|net| {
@@ -307,7 +313,7 @@ fn disk(want: &Want, guest: &Guest, pending: &mut Vec<PendingChange>, notes: &mu
         return None;
     };
     if now < wish {
-        return Some(Step::Resize { to: wish });
+        return Some(Step::Resize { disk: "rootfs".to_owned(), to: wish });
     }
     if now > wish {
         let (from, to) = (now.to_string(), wish.to_string());
@@ -349,7 +355,7 @@ fn unchangeable(want: &Want, seen: &Seen, guest: &Guest) -> Vec<PendingChange> {
     }
     let made_from = seen.recorded.defaults.as_ref().and_then(|defaults| defaults.template.as_ref());
     let from_template = seen.recorded.created.as_ref().is_some_and(|created| created.origin == Origin::Template);
-    if let (true, Some(made_from), Some(crate::container::want::Source::Template { volume })) =
+    if let (true, Some(made_from), Some(crate::container::want::Source::Template { volume, download: _ })) =
         (from_template, made_from, &want.source)
         && made_from != volume
     {

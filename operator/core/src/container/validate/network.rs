@@ -23,7 +23,7 @@ pub(super) fn interface(
     let mut keys = BTreeMap::from([("name", Some(spec.name.clone()))]);
     let bridge = spec.bridge.as_ref().or(defaults.bridge.as_ref());
     let bridge: Option<BridgeName> = optional("spec.network.interfaces[0].bridge", bridge)?;
-    let ours = matches!(origin, None | Some(Origin::Template | Origin::Clone));
+    let ours = origin.is_none_or(super::is_made);
     if bridge.is_none() && ours {
         return Err(invalid(
             "spec.network.interfaces[0].bridge: name a bridge, or set defaults.bridge of the ProxmoxCluster",
@@ -53,7 +53,7 @@ pub(super) fn interface(
             _ => true,
         });
     }
-    Ok(Some(Interface { keys: Keys(keys), addresses }))
+    Ok(Some(Interface { keys: Keys(keys), addresses, ..Interface::default() }))
 }
 
 type KeyMap = BTreeMap<&'static str, Option<String>>;

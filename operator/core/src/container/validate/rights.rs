@@ -20,7 +20,9 @@ pub(super) fn check(want: &Want) -> Result<(), Refusal> {
             let allowed: Vec<_> = want.grant.clone_sources.iter().map(ToString::to_string).collect();
             Err(denied(&format!("source.clone.vmid {vmid}"), &allowed, "allow.cloneSources"))
         }
-        Some(Source::Clone { .. } | Source::Template { .. }) | None => Ok(()),
+        Some(Source::Clone { .. } | Source::Template { .. } | Source::Image { .. } | Source::Backup(_)) | None => {
+            Ok(())
+        }
     }
 }
 
@@ -44,7 +46,7 @@ fn vmid(want: &Want) -> Result<(), Refusal> {
 }
 
 fn addresses(want: &Want) -> Result<(), Refusal> {
-    let addresses = want.options.interface.iter().flat_map(|interface| &interface.addresses);
+    let addresses = want.options.interfaces.iter().flat_map(|interface| &interface.addresses);
     for address in addresses {
         if !want.grant.cidrs.iter().any(|cidr| cidr.contains(&address.addr())) {
             let ranges: Vec<_> = want.grant.cidrs.iter().map(ToString::to_string).collect();
@@ -56,8 +58,10 @@ fn addresses(want: &Want) -> Result<(), Refusal> {
 
 fn storages(want: &Want) -> Result<(), Refusal> {
     let template = match &want.source {
-        Some(Source::Template { volume }) => volume.split(':').next().map(|name| ("source.template.volume on", name)),
-        Some(Source::Clone { .. }) | None => None,
+        Some(Source::Template { volume, .. }) => {
+            volume.split(':').next().map(|name| ("source.template.volume on", name))
+        }
+        Some(Source::Clone { .. } | Source::Image { .. } | Source::Backup(_)) | None => None,
     };
     let disk = want.storage.as_ref().map(|storage| ("rootDisk.storage", storage.as_str()));
     for (field, storage) in template.into_iter().chain(disk) {
@@ -70,7 +74,7 @@ fn storages(want: &Want) -> Result<(), Refusal> {
 }
 
 fn bridge(want: &Want) -> Result<(), Refusal> {
-    let bridge = want.options.interface.as_ref().and_then(|interface| interface.bridge());
+    let bridge = want.options.interfaces.first().and_then(|interface| interface.bridge());
     match bridge {
         Some(bridge) if !want.grant.bridges.contains(bridge) => {
             let allowed: Vec<_> = want.grant.bridges.iter().cloned().collect();

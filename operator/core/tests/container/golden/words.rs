@@ -43,8 +43,7 @@ pub fn guest(guest: &Guest) -> String {
 }
 
 pub fn seen(world: &World) -> String {
-    let Seen { now: _, guest: fact, task, stop_cause, cluster, dependencies, cycle, conflict, recorded, ssh_keys: _ } =
-        &world.seen;
+    let Seen { guest: fact, task, stop_cause, cluster, dependencies, cycle, conflict, recorded, .. } = &world.seen;
     let mut text = match fact {
         GuestFact::NoVmid => "no VMID yet".to_owned(),
         GuestFact::Absent => "no guest".to_owned(),
@@ -125,13 +124,22 @@ pub fn plan(plan: &Plan) -> String {
             }
             Step::Create(_)
             | Step::Clone(_)
+            | Step::Restore(_)
             | Step::ClearFirewall
             | Step::Finish
+            | Step::Pull(_)
             | Step::Resize { .. }
+            | Step::MoveVolume { .. }
+            | Step::Migrate { .. }
+            | Step::Snapshot(_)
+            | Step::DeleteSnapshot { .. }
+            | Step::Backup(_)
+            | Step::DeleteBackup { .. }
+            | Step::ConvertToTemplate
             | Step::Start
             | Step::Shutdown
             | Step::Reboot
-            | Step::Destroy
+            | Step::Destroy { .. }
             | Step::ForgetVmid => {}
         }
     }

@@ -152,7 +152,7 @@ impl World {
                 let origin = match mark.purpose {
                     MarkPurpose::Adopt => Some(Origin::Adopted),
                     MarkPurpose::TakeBack | MarkPurpose::Rebind => Some(Origin::TakenBack),
-                    MarkPurpose::Retain => None,
+                    MarkPurpose::Retain | MarkPurpose::Trash => None,
                 };
                 let (description, tags) = (mark.description.iter(), mark.tags.iter());
                 let set = description.map(|d| ("description".to_owned(), d.clone()));
@@ -178,7 +178,7 @@ impl World {
                 let created = self.seen.recorded.created.as_mut().expect("finished what was never begun");
                 created.finished_at.get_or_insert(now);
             }
-            Step::Resize { to } => pve::resize(self.guest(), *to),
+            Step::Resize { to, .. } => pve::resize(self.guest(), *to),
             Step::Start => {
                 assert!(self.seen.recorded.is_finished(), "started before it was finished");
                 pve::start(self.guest());
@@ -191,10 +191,19 @@ impl World {
                 pve::stop(self.guest());
                 pve::start(self.guest());
             }
-            Step::Destroy => {
+            Step::Destroy { .. } => {
                 assert_eq!(self.guest().running, Fact::Known(false), "Proxmox VE destroys no running guest");
                 self.seen.guest = GuestFact::Absent;
             }
+            Step::Restore(_)
+            | Step::Pull(_)
+            | Step::MoveVolume { .. }
+            | Step::Migrate { .. }
+            | Step::Snapshot(_)
+            | Step::DeleteSnapshot { .. }
+            | Step::Backup(_)
+            | Step::DeleteBackup { .. }
+            | Step::ConvertToTemplate => unreachable!("not in this model: {step}"),
             Step::ForgetVmid => {
                 self.seen.recorded = Recorded::default();
                 self.seen.guest = GuestFact::NoVmid;
@@ -213,7 +222,7 @@ impl World {
             vmid: Some(guest.vmid),
             created: Some(Created { origin, intent_at: now, finished_at: None }),
             defaults: Some(defaults),
-            power: None,
+            ..Recorded::default()
         };
         self.seen.guest = GuestFact::Present(Box::new(guest));
     }

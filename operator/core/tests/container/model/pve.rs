@@ -42,7 +42,14 @@ pub fn new_guest(number: u32, options: &[(&str, &str)]) -> Guest {
     let current = usual.iter().chain(options).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let mut config = Config { digest: None, current, pending: BTreeMap::new() };
     config.digest = digest_of(&config);
-    Guest { vmid: vmid(number), node: node("pve1"), config, running: Fact::Known(false), ha: false, qemu: false }
+    Guest {
+        vmid: vmid(number),
+        node: node("pve1"),
+        config,
+        running: Fact::Known(false),
+        ha: false,
+        snapshots: Fact::Known(Vec::new()),
+    }
 }
 
 pub fn created(vmid: Vmid, node: &NodeName, options: &BTreeMap<String, String>) -> Guest {

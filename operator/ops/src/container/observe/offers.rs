@@ -1,0 +1,68 @@
+//! What the cluster has for a new guest.
+
+use super::Known;
+use crate::cluster::Cluster;
+use std::collections::{BTreeMap, BTreeSet};
+use zentoria_core::container::seen::{Capabilities, ClusterFacts, GuestFact};
+use zentoria_core::container::want::{Key, Source, Want};
+use zentoria_types::names::{NodeName, StorageName};
+use zentoria_types::vmid::Vmid;
+
+/// What is known of the cluster, as far as a plan needs it: what nodes offer matters to a new guest alone.
+pub(super) async fn facts(cluster: &Cluster, want: &Want, known: &Known, guest: &GuestFact, key: &Key) -> ClusterFacts {
+    let inventory = cluster.inventory();
+    let mut located: BTreeMap<Vmid, NodeName> = inventory
+        .iter()
+        .flat_map(|inventory| inventory.guests().map(|guest| (guest.vmid, guest.node.clone())))
+        .collect();
+    // A guest of ours that was just made is not in the list yet.
+    for vmid in known.vmids_by_name.values() {
+        if let (false, Some(made)) = (located.contains_key(vmid), cluster.known(*vmid)) {
+            located.insert(*vmid, made.node);
+        }
+    }
+    let mut taken: BTreeSet<Vmid> = located.keys().copied().collect();
+    taken.extend(&known.claimed);
+    taken.extend(cluster.reserved_by_others(key));
+    let mut facts = ClusterFacts {
+        nodes: cluster.nodes(),
+        taken,
+        located,
+        root_credential: cluster.has_root(),
+        missing_permissions: cluster.missing_permissions(want.storage.as_ref().map(StorageName::as_str)),
+        takeover: known.takeover.clone(),
+        vmids_by_name: known.vmids_by_name.clone(),
+        capabilities: Capabilities::default(),
+        replicated: BTreeSet::new(),
+        backup_storage: known.backup_storage.clone(),
+        final_backup: known.final_backup,
+        destroys_left: known.destroys_left,
+    };
+    if matches!(guest, GuestFact::NoVmid | GuestFact::Absent) && want.source.is_some() {
+        offers(cluster, want, &mut facts, matches!(guest, GuestFact::NoVmid)).await;
+    }
+    facts
+}
+
+/// Bridges and templates of the node that a new guest would be made on, and who else owns volumes on its storage. What
+/// cannot be read stays unknown: the creation itself tells.
+async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, no_vmid: bool) {
+    let node = want
+        .placement
+        .nodes
+        .first()
+        .cloned()
+        .or_else(|| (facts.nodes.len() == 1).then(|| facts.nodes.keys().next().cloned()).flatten());
+    let Some(node) = node.filter(|node| facts.nodes.get(node).is_some_and(|facts| facts.online)) else { return };
+    if let Some(bridge) = want.options.interfaces.first().and_then(|interface| interface.bridge()) {
+        let bridges = cluster.bridges(&node, bridge).await.ok();
+        facts.nodes.entry(node.clone()).and_modify(|facts| facts.bridges = bridges);
+    }
+    if let Some(Source::Template { volume, .. }) = &want.source {
+        let templates = cluster.templates(&node, volume).await.ok();
+        facts.nodes.entry(node.clone()).and_modify(|facts| facts.templates = templates);
+    }
+    if let (true, Some(storage)) = (no_vmid, &want.storage) {
+        facts.taken.extend(cluster.owners(&node, storage).await.unwrap_or_default());
+    }
+}
