@@ -39,6 +39,9 @@ const LASTING: &[&str] = &[
     "unsupported",
     "wrong content type",
     "too large for file format",
+    "checksum mismatch",
+    "cannot remove protected volume",
+    "volumes of a running container",
 ];
 
 impl PveError {
@@ -130,6 +133,8 @@ mod tests {
             ("unable to create CT 141 - volume 'local:vztmpl/none.tar.zst' does not exist", Retry::No),
             ("bridge 'vmbr77' does not exist", Retry::No),
             ("you can't start a CT if it's a template", Retry::No),
+            ("snapshot feature is not available", Retry::No),
+            ("cannot remove protected volume 'backup/x.tar.zst' on 'local'", Retry::No),
             ("container did not stop", Retry::Slowly),
             ("command 'mount' failed: exit code 32", Retry::Slowly),
         ];

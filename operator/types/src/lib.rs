@@ -16,7 +16,7 @@ pub mod vmid;
 
 pub use digest::ConfigDigest;
 pub use mark::{ControlPlaneId, Description, EstateId, Mark};
-pub use names::{BridgeName, Hostname, NodeName, StorageName};
+pub use names::{BridgeName, Hostname, NodeName, SnapshotName, StorageName};
 pub use net::{HostCidr, MacAddr};
 pub use property::PropertyString;
 pub use secret::Secret;

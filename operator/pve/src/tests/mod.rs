@@ -3,6 +3,7 @@
 mod calls;
 mod failover;
 mod identity;
+mod life;
 mod recordings;
 mod robust;
 mod server;

@@ -13,6 +13,7 @@ use crate::lxc::{GuestStatus, parse_upid};
 use crate::network::Bridge;
 use crate::path;
 use crate::resources::Resource;
+use crate::snapshot::{SnapshotRow, feature_of};
 use crate::storage::{NodeStorage, Volume};
 use crate::tasks::{TaskRow, TaskStatus};
 
@@ -47,15 +48,17 @@ fn read(one: &Recording) -> Result<(), PveError> {
         ("GET", "/lxc/{vmid}/firewall/ipset") => all(one, |row| FirewallIpset::from_row(call, row).ok()),
         ("GET", "/lxc/{vmid}/firewall/ipset/{name}") => all(one, |row| FirewallIpsetEntry::from_row(call, row).ok()),
         ("GET", "/lxc/{vmid}/firewall/aliases") => all(one, |row| FirewallAlias::from_row(call, row).ok()),
+        ("GET", "/lxc/{vmid}/snapshot") => all(one, |row| SnapshotRow::from_row(call, row).ok()),
+        ("GET", "/lxc/{vmid}/feature") => feature_of(call, &one.decode()?).map(drop),
         ("POST", "/lxc")
-        | ("POST", "/lxc/{vmid}/clone")
-        | ("DELETE", "/lxc/{vmid}")
+        | ("POST", "/lxc/{vmid}/clone" | "/lxc/{vmid}/snapshot" | "/lxc/{vmid}/move_volume" | "/lxc/{vmid}/migrate")
+        | ("DELETE", "/lxc/{vmid}" | "/lxc/{vmid}/snapshot/{name}")
         | ("PUT", "/lxc/{vmid}/resize") => parse_upid(call, &one.decode::<String>()?).map(drop),
         ("POST", power) if power.starts_with("/lxc/{vmid}/status/") => {
             parse_upid(call, &one.decode::<String>()?).map(drop)
         }
         ("PUT", "/lxc/{vmid}/config" | "/lxc/{vmid}/firewall/options")
-        | ("POST", "/lxc/{vmid}/firewall/rules")
+        | ("POST", "/lxc/{vmid}/firewall/rules" | "/lxc/{vmid}/template")
         | ("DELETE", _) => one.decode::<()>(),
         (method, path) => panic!("{}: we do not make the call {method} {path}", one.name),
     }

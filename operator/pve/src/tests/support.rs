@@ -49,6 +49,7 @@ const FIXTURES: &[&str] = &[
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/config.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/firewall.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/http.jsonl")),
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/life.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/lxc.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/storage.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/tasks.jsonl")),
