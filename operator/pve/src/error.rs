@@ -190,6 +190,12 @@ impl PveError {
         matches!(self, Self::Forbidden { message, .. } if message.contains("only allowed for root@pam"))
     }
 
+    /// Whether this PVE has no such call: it is older, or lacks a part.
+    #[must_use]
+    pub fn is_not_implemented(&self) -> bool {
+        matches!(self, Self::Unexpected { status: 501, .. })
+    }
+
     /// Whether a mutating call that failed so may nevertheless have taken effect.
     #[must_use]
     pub fn may_have_happened(&self) -> bool {

@@ -5,10 +5,12 @@
 
 mod access;
 mod auth;
+mod backup;
 mod client;
 mod cluster;
 mod config;
 mod decode;
+mod download;
 mod error;
 mod firewall;
 mod inventory;
@@ -33,9 +35,11 @@ mod tests;
 
 pub use access::Permissions;
 pub use auth::ApiToken;
+pub use backup::{BackupConfig, BackupMode, Vzdump};
 pub use client::{Client, ClientConfig, Fence, Limits};
 pub use cluster::{ClusterNode, ClusterStatus, Version};
 pub use config::{ConfigChange, GuestConfig};
+pub use download::{DownloadTemplate, PullImage};
 pub use error::PveError;
 pub use firewall::{FirewallAlias, FirewallIpset, FirewallIpsetEntry, FirewallOptions, FirewallRule};
 pub use inventory::Inventory;

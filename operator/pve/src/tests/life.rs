@@ -21,7 +21,7 @@ fn snapshots(name: &str) -> Vec<SnapshotRow> {
     rows.iter().map(|row| SnapshotRow::from_row(one.call(), row).unwrap()).collect()
 }
 
-fn problem(name: &str) -> Option<TaskProblem> {
+pub(super) fn problem(name: &str) -> Option<TaskProblem> {
     let one = recorded(name);
     let TaskStatus::Stopped { exit } = TaskStatus::read(one.call(), one.decode()).unwrap() else { panic!("{name}") };
     TaskOutcome::from_exit(&exit, vec![]).error(&upid())?.task_problem()

@@ -1,5 +1,6 @@
 //! Tests against recorded answers of a real PVE and against a small TLS server.
 
+mod backups;
 mod calls;
 mod failover;
 mod identity;

@@ -4,6 +4,7 @@ use zentoria_types::Upid;
 
 use super::support::{Recording, recordings};
 use crate::access::Permissions;
+use crate::backup::BackupConfig;
 use crate::cluster::{ClusterStatus, Version};
 use crate::config::GuestConfig;
 use crate::error::PveError;
@@ -50,7 +51,9 @@ fn read(one: &Recording) -> Result<(), PveError> {
         ("GET", "/lxc/{vmid}/firewall/aliases") => all(one, |row| FirewallAlias::from_row(call, row).ok()),
         ("GET", "/lxc/{vmid}/snapshot") => all(one, |row| SnapshotRow::from_row(call, row).ok()),
         ("GET", "/lxc/{vmid}/feature") => feature_of(call, &one.decode()?).map(drop),
-        ("POST", "/lxc")
+        ("GET", "/vzdump/extractconfig") => one.decode::<String>().map(|text| drop(BackupConfig::parse(&text))),
+        ("POST", "/lxc" | "/vzdump" | "/storage/{storage}/download-url" | "/storage/{storage}/oci-registry-pull")
+        | ("DELETE", "/storage/{storage}/content/{volume}")
         | ("POST", "/lxc/{vmid}/clone" | "/lxc/{vmid}/snapshot" | "/lxc/{vmid}/move_volume" | "/lxc/{vmid}/migrate")
         | ("DELETE", "/lxc/{vmid}" | "/lxc/{vmid}/snapshot/{name}")
         | ("PUT", "/lxc/{vmid}/resize") => parse_upid(call, &one.decode::<String>()?).map(drop),

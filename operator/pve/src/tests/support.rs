@@ -45,6 +45,7 @@ impl Recording {
 
 const FIXTURES: &[&str] = &[
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/access.jsonl")),
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/backup.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/cluster.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/config.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/firewall.jsonl")),
