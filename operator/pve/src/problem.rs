@@ -58,10 +58,8 @@ impl PveError {
     /// Why a task failed, if this is a failed task and its end is one that we know.
     #[must_use]
     pub fn task_problem(&self) -> Option<TaskProblem> {
-        match self {
-            Self::TaskFailed { exit, .. } => TaskProblem::of_exit(exit),
-            _ => None,
-        }
+        let Self::TaskFailed { exit, .. } = self else { return None };
+        TaskProblem::of_exit(exit)
     }
 }
 

@@ -59,6 +59,7 @@ impl PveError {
             Self::Payload { .. } | Self::Unexpected { .. } => Retry::Slowly,
             Self::TaskFailed { exit, .. } => retry_of_exit(exit),
             Self::Unauthenticated { .. }
+            | Self::RootRefused { .. }
             | Self::Forbidden { .. }
             | Self::Absent { .. }
             | Self::Exists { .. }
@@ -106,6 +107,7 @@ mod tests {
                 ("node_unreachable", Retry::Soon),
                 ("busy", Retry::Soon),
                 ("unauthenticated", Retry::No),
+                ("root_refused", Retry::No),
                 ("forbidden", Retry::No),
                 ("absent", Retry::No),
                 ("exists", Retry::No),
