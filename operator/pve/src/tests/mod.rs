@@ -7,7 +7,7 @@ mod identity;
 mod life;
 mod recordings;
 mod robust;
-mod server;
+pub(crate) mod server;
 pub(crate) mod support;
 mod surprises;
 mod wire;

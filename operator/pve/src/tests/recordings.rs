@@ -7,6 +7,7 @@ use crate::access::Permissions;
 use crate::backup::BackupConfig;
 use crate::cluster::{ClusterStatus, Version};
 use crate::config::GuestConfig;
+use crate::duties::{HaResource, ReplicationJob, Vnet};
 use crate::error::PveError;
 use crate::firewall::{FirewallAlias, FirewallIpset, FirewallIpsetEntry, FirewallOptions, FirewallRule};
 use crate::lenient::Row;
@@ -25,6 +26,9 @@ fn read(one: &Recording) -> Result<(), PveError> {
     match (one.method.as_str(), template.strip_prefix("/nodes/{node}").unwrap_or(&template)) {
         ("GET", "/version") => Version::from_row(call, &one.decode()?).map(drop),
         ("GET", "/cluster/status") => ClusterStatus::from_rows(call, &one.decode::<Vec<Row>>()?).map(drop),
+        ("GET", "/cluster/ha/resources") => all(one, |row| HaResource::from_row(call, row).ok()),
+        ("GET", "/cluster/replication") => all(one, |row| ReplicationJob::from_row(call, row).ok()),
+        ("GET", "/cluster/sdn/vnets") => all(one, Vnet::from_row),
         ("GET", "/cluster/resources") => {
             let rows: Vec<serde_json::Value> = one.decode()?;
             let known =
