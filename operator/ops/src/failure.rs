@@ -30,6 +30,10 @@ pub fn read(doing: &str, error: &PveError) -> Failure {
             Reason::NeedsRootCredential,
             format!("{text}: only root@pam may do this; set credentials.rootSecretRef of the ProxmoxCluster"),
         ),
+        PveError::RootRefused { .. } => say(
+            Reason::NeedsRootCredential,
+            format!("{text}: correct the Secret that credentials.rootSecretRef of the ProxmoxCluster names"),
+        ),
         PveError::Forbidden { .. } => {
             say(Reason::PermissionDenied, format!("{text}: grant it to the operator's token (pveum acl modify)"))
         }
@@ -75,6 +79,7 @@ mod tests {
             (PveError::Busy { message: message() }, Some(ContainerReason::PveError)),
             (PveError::DigestMismatch, None),
             (PveError::Unauthenticated { reason: message() }, Some(ContainerReason::ClusterNotReady)),
+            (PveError::RootRefused { reason: message() }, Some(ContainerReason::NeedsRootCredential)),
             (PveError::NodeUnreachable { node: "pve2".into(), reason: message() }, Some(ContainerReason::NodeOffline)),
         ];
         for (error, expected) in cases {

@@ -117,8 +117,15 @@ fn ticket_headers(answer: &Answer) -> Result<HeaderMap, PveError> {
     // The body of a login never goes into an error: it holds the ticket.
     let row = decode::<Row>(call, answer).map_err(|error| match error {
         PveError::Payload { problem, .. } => unusable(&problem),
+        PveError::Unauthenticated { reason } => PveError::RootRefused { reason },
         other => other,
     })?;
+    // With a second factor PVE gives half a ticket, which no call accepts.
+    if row.data.flag("NeedTFA") == Some(true) {
+        return Err(PveError::RootRefused {
+            reason: "it has a second factor, which nobody is here to give".to_owned(),
+        });
+    }
     let part = |key: &str| row.data.word(key).ok_or_else(|| unusable("the answer holds no ticket"));
     let mut headers = HeaderMap::new();
     let mut put = |name: HeaderName, value: String| {

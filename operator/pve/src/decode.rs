@@ -188,6 +188,9 @@ fn is_wrong_state(text: &str) -> bool {
         || text.ends_with("protection mode enabled")
         || text.contains("clone of a running container is only possible")
         || text.contains("if the CT is running")
+        || text.ends_with("convert a template to a template")
+        || text.contains("migrate running container without")
+        || text.contains("volumes of a running container")
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {

@@ -50,6 +50,12 @@ pub enum PveError {
         /// PVE's words.
         reason: String,
     },
+    /// root@pam cannot log in: its password is wrong, or it has a second factor.
+    #[error("the password of root@pam was refused ({reason}); the API token is not concerned")]
+    RootRefused {
+        /// PVE's words, or what else stands in the way.
+        reason: String,
+    },
     /// 403: a privilege is missing, or the option is for root@pam alone.
     #[error("{}", forbidden_text(path.as_deref(), privilege.as_deref(), message))]
     Forbidden {
@@ -167,6 +173,7 @@ impl PveError {
             Self::NodeUnreachable { .. } => "node_unreachable",
             Self::Busy { .. } => "busy",
             Self::Unauthenticated { .. } => "unauthenticated",
+            Self::RootRefused { .. } => "root_refused",
             Self::Forbidden { .. } => "forbidden",
             Self::Absent { .. } => "absent",
             Self::Exists { .. } => "exists",
@@ -190,6 +197,19 @@ impl PveError {
         matches!(self, Self::Forbidden { message, .. } if message.contains("only allowed for root@pam"))
     }
 
+    /// The parameters that this PVE does not know: it is older, or the name is wrong.
+    pub fn unknown_parameters(&self) -> impl Iterator<Item = &str> {
+        let errors = if let Self::Rejected { errors, .. } = self { Some(errors) } else { None };
+        let unknown = |text: &String| text.contains("property is not defined in schema");
+        errors.into_iter().flatten().filter(move |(_, text)| unknown(text)).map(|(parameter, _)| parameter.as_str())
+    }
+
+    /// Whether this PVE has no such call: it is older, or lacks a part.
+    #[must_use]
+    pub fn is_not_implemented(&self) -> bool {
+        matches!(self, Self::Unexpected { status: 501, .. })
+    }
+
     /// Whether a mutating call that failed so may nevertheless have taken effect.
     #[must_use]
     pub fn may_have_happened(&self) -> bool {
@@ -201,6 +221,7 @@ impl PveError {
             }
             Self::Busy { .. } | Self::TaskFailed { .. } => true,
             Self::Unauthenticated { .. }
+            | Self::RootRefused { .. }
             | Self::Forbidden { .. }
             | Self::Absent { .. }
             | Self::Exists { .. }

@@ -123,6 +123,7 @@ mod tests {
             maxdisk: Some(1 << 33),
             uptime: Some(100),
             pool: None,
+            hastate: None,
         }
     }
 
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_different() {
-        let old = inventory((101..=108).map(guest).collect());
+        let old = inventory((101..=108).chain([110]).map(guest).collect());
         let new = inventory(vec![
             Guest { uptime: Some(110), ..guest(101) },
             Guest { uptime: Some(3), ..guest(102) },
@@ -142,9 +143,10 @@ mod tests {
             Guest { maxmem: Some(1 << 31), ..guest(106) },
             Guest { tags: zentoria_types::Tags::parse("a"), ..guest(107) },
             guest(109),
+            Guest { hastate: Some("started".to_owned()), ..guest(110) },
         ]);
         let changed: Vec<u32> = old.changed(&new).into_iter().map(Vmid::get).collect();
-        assert_eq!(changed, [102, 103, 104, 105, 106, 107, 108, 109]);
+        assert_eq!(changed, [102, 103, 104, 105, 106, 107, 108, 109, 110]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::config::{ConfigChange, GuestConfig};
 use crate::decode::{Call, payload};
 use crate::error::PveError;
 use crate::lenient::Row;
-use crate::params::{CloneLxc, CreateLxc};
+use crate::params::{CloneLxc, CreateLxc, RestoreLxc};
 use crate::resources::RunState;
 use crate::wire::invalid;
 
@@ -71,6 +71,18 @@ impl Client {
     /// # Errors
     /// [`PveError::Exists`] when the VMID is taken; [`PveError::Forbidden`] for options that tokens may not set.
     pub async fn create(&self, node: &NodeName, what: &CreateLxc) -> Result<Upid, PveError> {
+        let params = what.params()?;
+        let upid = self.node(node).lxc().post(params).await?;
+        parse_upid(Call { method: "POST", path: &format!("/nodes/{node}/lxc") }, &upid)
+    }
+
+    /// Restores a container from a backup (`POST .../lxc` with `restore=1`; needs `VM.Allocate` on the guest,
+    /// `Datastore.AllocateSpace` on the storage, and a right to read the backup). The task decides whether it worked.
+    ///
+    /// # Errors
+    /// [`PveError::Exists`] when the VMID is taken; [`PveError::Rejected`] for an archive that is no backup volume;
+    /// [`PveError::Forbidden`] for options that tokens may not set.
+    pub async fn restore(&self, node: &NodeName, what: &RestoreLxc) -> Result<Upid, PveError> {
         let params = what.params()?;
         let upid = self.node(node).lxc().post(params).await?;
         parse_upid(Call { method: "POST", path: &format!("/nodes/{node}/lxc") }, &upid)

@@ -78,9 +78,11 @@ pub struct Guest {
     pub uptime: Option<u64>,
     /// The pool it is in.
     pub pool: Option<String>,
+    /// The state that PVE's high availability keeps it in; none when that does not manage it.
+    pub hastate: Option<String>,
 }
 
-/// A node in the list.
+/// A node in the list. Sizes are absent for an offline node, and for an identity without `Sys.Audit` on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeCapacity {
     /// Its name.
@@ -89,8 +91,16 @@ pub struct NodeCapacity {
     pub online: bool,
     /// Cores.
     pub maxcpu: Option<f64>,
+    /// Used memory in bytes.
+    pub mem: Option<u64>,
     /// Memory in bytes.
     pub maxmem: Option<u64>,
+    /// Used space of its root file system, in bytes.
+    pub disk: Option<u64>,
+    /// Size of its root file system, in bytes.
+    pub maxdisk: Option<u64>,
+    /// The level of its support subscription; none without one.
+    pub level: Option<String>,
 }
 
 /// A storage of a node in the list.
@@ -104,8 +114,10 @@ pub struct StorageCapacity {
     pub available: bool,
     /// What it may hold: `rootdir`, `vztmpl`, `backup`, ...
     pub content: BTreeSet<String>,
-    /// Whether all nodes see the same.
+    /// Whether all nodes see the same: its size is then one size, though it stands in one row for each node.
     pub shared: bool,
+    /// `dir`, `zfspool`, `lvmthin`, `rbd`, ...
+    pub plugintype: Option<String>,
     /// Its size in bytes.
     pub maxdisk: Option<u64>,
     /// What is used, in bytes.
@@ -158,6 +170,7 @@ impl Guest {
             maxdisk: row.unsigned("maxdisk"),
             uptime: row.unsigned("uptime"),
             pool: row.word("pool"),
+            hastate: row.word("hastate"),
         })
     }
 }
@@ -168,7 +181,11 @@ impl NodeCapacity {
             node: row.parse("node")?,
             online: row.word("status").is_some_and(|status| status == "online"),
             maxcpu: row.float("maxcpu"),
+            mem: row.unsigned("mem"),
             maxmem: row.unsigned("maxmem"),
+            disk: row.unsigned("disk"),
+            maxdisk: row.unsigned("maxdisk"),
+            level: row.word("level"),
         })
     }
 }
@@ -181,6 +198,7 @@ impl StorageCapacity {
             available: row.word("status").is_some_and(|status| status == "available"),
             content: words(row, "content"),
             shared: row.flag("shared").unwrap_or(false),
+            plugintype: row.word("plugintype"),
             maxdisk: row.unsigned("maxdisk"),
             disk: row.unsigned("disk"),
         })

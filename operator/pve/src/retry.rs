@@ -39,6 +39,9 @@ const LASTING: &[&str] = &[
     "unsupported",
     "wrong content type",
     "too large for file format",
+    "checksum mismatch",
+    "cannot remove protected volume",
+    "volumes of a running container",
 ];
 
 impl PveError {
@@ -56,6 +59,7 @@ impl PveError {
             Self::Payload { .. } | Self::Unexpected { .. } => Retry::Slowly,
             Self::TaskFailed { exit, .. } => retry_of_exit(exit),
             Self::Unauthenticated { .. }
+            | Self::RootRefused { .. }
             | Self::Forbidden { .. }
             | Self::Absent { .. }
             | Self::Exists { .. }
@@ -103,6 +107,7 @@ mod tests {
                 ("node_unreachable", Retry::Soon),
                 ("busy", Retry::Soon),
                 ("unauthenticated", Retry::No),
+                ("root_refused", Retry::No),
                 ("forbidden", Retry::No),
                 ("absent", Retry::No),
                 ("exists", Retry::No),
@@ -130,6 +135,8 @@ mod tests {
             ("unable to create CT 141 - volume 'local:vztmpl/none.tar.zst' does not exist", Retry::No),
             ("bridge 'vmbr77' does not exist", Retry::No),
             ("you can't start a CT if it's a template", Retry::No),
+            ("snapshot feature is not available", Retry::No),
+            ("cannot remove protected volume 'backup/x.tar.zst' on 'local'", Retry::No),
             ("container did not stop", Retry::Slowly),
             ("command 'mount' failed: exit code 32", Retry::Slowly),
         ];

@@ -41,16 +41,22 @@ pub struct Volume {
     pub volid: String,
     /// `vztmpl`, `rootdir`, `backup`, `iso`, `snippets`, ...
     pub content: Option<String>,
-    /// `raw`, `tzst`, ...
+    /// `raw`, `tzst`, `tar.zst` (a backup), ...
     pub format: Option<String>,
+    /// What a backup is of: `lxc` or `qemu`.
+    pub subtype: Option<String>,
     /// Its size in bytes.
     pub size: Option<u64>,
     /// The guest that it belongs to.
     pub vmid: Option<Vmid>,
     /// When it was made, in seconds since 1970.
     pub ctime: Option<u64>,
-    /// Its notes (backups).
+    /// Its notes (backups); PVE shows the first line alone.
     pub notes: Option<String>,
+    /// Whether it is protected from removal (backups).
+    pub protected: bool,
+    /// The volume that it is a linked clone of.
+    pub parent: Option<String>,
 }
 
 impl Client {
@@ -74,9 +80,18 @@ impl Client {
         storage: &StorageName,
         content: Option<&str>,
     ) -> Result<Vec<Volume>, PveError> {
-        let path = format!("/nodes/{node}/storage/{}/content", segment(storage.as_str()));
         let query: Vec<(&str, String)> = content.map(|content| ("content", content.to_owned())).into_iter().collect();
-        let rows: Vec<Row> = self.get_query(&path, &query).await?;
+        self.volumes(node, storage, &query).await
+    }
+
+    pub(crate) async fn volumes(
+        &self,
+        node: &NodeName,
+        storage: &StorageName,
+        query: &[(&str, String)],
+    ) -> Result<Vec<Volume>, PveError> {
+        let path = format!("/nodes/{node}/storage/{}/content", segment(storage.as_str()));
+        let rows: Vec<Row> = self.get_query(&path, query).await?;
         let call = Call { method: "GET", path: &path };
         rows.iter().map(|row| Volume::from_row(call, row)).collect()
     }
@@ -109,6 +124,9 @@ impl Volume {
             vmid: row.parse("vmid"),
             ctime: row.unsigned("ctime"),
             notes: row.word("notes"),
+            subtype: row.word("subtype"),
+            protected: row.flag("protected").unwrap_or(false),
+            parent: row.word("parent"),
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Each type is parsed once, at the border; behind it a wrong value cannot exist.
 
+pub mod checksum;
 pub mod digest;
 pub mod mark;
 pub mod names;
@@ -14,9 +15,10 @@ mod text;
 pub mod upid;
 pub mod vmid;
 
+pub use checksum::{Checksum, ChecksumAlgorithm};
 pub use digest::ConfigDigest;
 pub use mark::{ControlPlaneId, Description, EstateId, Mark};
-pub use names::{BridgeName, Hostname, NodeName, StorageName};
+pub use names::{BridgeName, Hostname, NodeName, SnapshotName, StorageName};
 pub use net::{HostCidr, MacAddr};
 pub use property::PropertyString;
 pub use secret::Secret;

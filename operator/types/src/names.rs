@@ -1,4 +1,4 @@
-//! Names of nodes, storages, bridges and hosts, by Proxmox VE's own rules.
+//! Names of nodes, storages, bridges, hosts and snapshots, by Proxmox VE's own rules.
 
 use crate::text::text_newtype;
 
@@ -70,6 +70,20 @@ impl Hostname {
     }
 }
 
+/// A snapshot of a guest. PVE calls the guest itself `current`, and a guest that runs on may not be named so.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnapshotName(String);
+text_newtype!(SnapshotName, InvalidName);
+
+impl SnapshotName {
+    fn check(text: &str) -> Result<(), InvalidName> {
+        let inner = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let first = text.starts_with(|c: char| c.is_ascii_alphabetic());
+        let good = (2..=40).contains(&text.len()) && inner && first && text != "current";
+        require(good, "snapshot name", text, "2 to 40 letters, digits, - and _, a letter first, and not current")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +98,9 @@ mod tests {
         assert!(
             Hostname::new("web.example.test").is_ok() && Hostname::new("a_b").is_err() && Hostname::new("-a").is_err()
         );
+        for (name, good) in [("before-1_x", true), ("current", false), ("1a", false), ("a", false), ("a/b", false)] {
+            assert_eq!(SnapshotName::new(name).is_ok(), good, "{name}");
+        }
+        assert!(SnapshotName::new("a".repeat(40)).is_ok() && SnapshotName::new("a".repeat(41)).is_err());
     }
 }

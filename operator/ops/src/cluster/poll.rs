@@ -60,7 +60,7 @@ impl PollError {
     fn read(error: &PveError) -> Self {
         let reason = match error {
             PveError::Certificate { .. } => ClusterReason::CertificateChanged,
-            PveError::Unauthenticated { .. } => ClusterReason::Unauthenticated,
+            PveError::Unauthenticated { .. } | PveError::RootRefused { .. } => ClusterReason::Unauthenticated,
             PveError::Forbidden { .. } => ClusterReason::MissingPermissions,
             PveError::Payload { .. } | PveError::Unexpected { .. } | PveError::Rejected { .. } => {
                 ClusterReason::NotProxmoxVE

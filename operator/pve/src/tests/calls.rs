@@ -13,22 +13,22 @@ use crate::tasks::{TaskFilter, TaskOutcome, TaskSource};
 use crate::tests::support::upid;
 use zentoria_types::{ConfigDigest, NodeName, Vmid};
 
-const UPID: &str = "\"UPID:pve1:00003B9A:000557FA:6B015BE5:vzcreate:111:ops@pve!operator:\"";
+pub(super) const UPID: &str = "\"UPID:pve1:00003B9A:000557FA:6B015BE5:vzcreate:111:ops@pve!operator:\"";
 
-fn node() -> NodeName {
+pub(super) fn node() -> NodeName {
     "pve1".parse().unwrap()
 }
 
-fn vmid(number: u32) -> Vmid {
+pub(super) fn vmid(number: u32) -> Vmid {
     Vmid::new(number).unwrap()
 }
 
-fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(super) fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 /// `METHOD /path a=1&b=2` with the parameters in order, whether they came as a query or as a form.
-fn line(seen: &Seen) -> String {
+pub(super) fn line(seen: &Seen) -> String {
     let target = seen.target.trim_start_matches("/api2/json");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut parameters: Vec<&str> =

@@ -81,10 +81,22 @@ async fn a_fresh_ticket_that_is_refused_is_an_error_and_not_a_loop() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_as_such() {
+async fn a_wrong_password_of_root_is_told_as_such_and_not_as_a_wrong_token() {
     let server = server(100).await;
     let error = start(&root(&server, "wrong")).await.unwrap_err();
-    assert_eq!(error, PveError::Unauthenticated { reason: "authentication failure".to_owned() });
+    assert_eq!(error, PveError::RootRefused { reason: "authentication failure".to_owned() });
+    let text = error.to_string();
+    assert!(text.starts_with("the password of root@pam was refused"), "{text}");
+    assert!(!text.contains("wrong"), "{text}");
+}
+
+#[tokio::test]
+async fn a_second_factor_of_root_is_told_as_such() {
+    let half = "{\"NeedTFA\":1,\"ticket\":\"PVE:!tfa!x\",\"CSRFPreventionToken\":\"6B01:csrf\"}";
+    let server = Server::start(move |_| ok(half)).await;
+    let error = start(&root(&server, "pa&ss")).await.unwrap_err();
+    assert!(matches!(&error, PveError::RootRefused { reason } if reason.contains("second factor")), "{error:?}");
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]

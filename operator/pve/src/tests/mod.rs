@@ -1,11 +1,13 @@
 //! Tests against recorded answers of a real PVE and against a small TLS server.
 
+mod backups;
 mod calls;
 mod failover;
 mod identity;
+mod life;
 mod recordings;
 mod robust;
-mod server;
+pub(crate) mod server;
 pub(crate) mod support;
 mod surprises;
 mod wire;

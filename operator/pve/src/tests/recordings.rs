@@ -4,8 +4,10 @@ use zentoria_types::Upid;
 
 use super::support::{Recording, recordings};
 use crate::access::Permissions;
+use crate::backup::BackupConfig;
 use crate::cluster::{ClusterStatus, Version};
 use crate::config::GuestConfig;
+use crate::duties::{HaResource, ReplicationJob, Vnet};
 use crate::error::PveError;
 use crate::firewall::{FirewallAlias, FirewallIpset, FirewallIpsetEntry, FirewallOptions, FirewallRule};
 use crate::lenient::Row;
@@ -13,6 +15,7 @@ use crate::lxc::{GuestStatus, parse_upid};
 use crate::network::Bridge;
 use crate::path;
 use crate::resources::Resource;
+use crate::snapshot::{SnapshotRow, feature_of};
 use crate::storage::{NodeStorage, Volume};
 use crate::tasks::{TaskRow, TaskStatus};
 
@@ -23,6 +26,9 @@ fn read(one: &Recording) -> Result<(), PveError> {
     match (one.method.as_str(), template.strip_prefix("/nodes/{node}").unwrap_or(&template)) {
         ("GET", "/version") => Version::from_row(call, &one.decode()?).map(drop),
         ("GET", "/cluster/status") => ClusterStatus::from_rows(call, &one.decode::<Vec<Row>>()?).map(drop),
+        ("GET", "/cluster/ha/resources") => all(one, |row| HaResource::from_row(call, row).ok()),
+        ("GET", "/cluster/replication") => all(one, |row| ReplicationJob::from_row(call, row).ok()),
+        ("GET", "/cluster/sdn/vnets") => all(one, Vnet::from_row),
         ("GET", "/cluster/resources") => {
             let rows: Vec<serde_json::Value> = one.decode()?;
             let known =
@@ -47,15 +53,19 @@ fn read(one: &Recording) -> Result<(), PveError> {
         ("GET", "/lxc/{vmid}/firewall/ipset") => all(one, |row| FirewallIpset::from_row(call, row).ok()),
         ("GET", "/lxc/{vmid}/firewall/ipset/{name}") => all(one, |row| FirewallIpsetEntry::from_row(call, row).ok()),
         ("GET", "/lxc/{vmid}/firewall/aliases") => all(one, |row| FirewallAlias::from_row(call, row).ok()),
-        ("POST", "/lxc")
-        | ("POST", "/lxc/{vmid}/clone")
-        | ("DELETE", "/lxc/{vmid}")
+        ("GET", "/lxc/{vmid}/snapshot") => all(one, |row| SnapshotRow::from_row(call, row).ok()),
+        ("GET", "/lxc/{vmid}/feature") => feature_of(call, &one.decode()?).map(drop),
+        ("GET", "/vzdump/extractconfig") => one.decode::<String>().map(|text| drop(BackupConfig::parse(&text))),
+        ("POST", "/lxc" | "/vzdump" | "/storage/{storage}/download-url" | "/storage/{storage}/oci-registry-pull")
+        | ("DELETE", "/storage/{storage}/content/{volume}")
+        | ("POST", "/lxc/{vmid}/clone" | "/lxc/{vmid}/snapshot" | "/lxc/{vmid}/move_volume" | "/lxc/{vmid}/migrate")
+        | ("DELETE", "/lxc/{vmid}" | "/lxc/{vmid}/snapshot/{name}")
         | ("PUT", "/lxc/{vmid}/resize") => parse_upid(call, &one.decode::<String>()?).map(drop),
         ("POST", power) if power.starts_with("/lxc/{vmid}/status/") => {
             parse_upid(call, &one.decode::<String>()?).map(drop)
         }
         ("PUT", "/lxc/{vmid}/config" | "/lxc/{vmid}/firewall/options")
-        | ("POST", "/lxc/{vmid}/firewall/rules")
+        | ("POST", "/lxc/{vmid}/firewall/rules" | "/lxc/{vmid}/template")
         | ("DELETE", _) => one.decode::<()>(),
         (method, path) => panic!("{}: we do not make the call {method} {path}", one.name),
     }

@@ -17,7 +17,7 @@ use zentoria_types::Secret;
 
 /// A request as it came over the wire.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub method: String,
     /// Path and query.
     pub target: String,
@@ -37,7 +37,7 @@ impl Seen {
 
 /// What the server does with a request.
 #[derive(Debug, Clone)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Writes this and keeps the connection.
     Keep(String),
     /// Writes this and closes.
@@ -49,24 +49,24 @@ pub(super) enum Reply {
 }
 
 /// A whole answer with PVE's reason.
-pub(super) fn http(status: u16, reason: &str, body: &str) -> String {
+pub(crate) fn http(status: u16, reason: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} {reason}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 /// A good answer.
-pub(super) fn ok(data: &str) -> Reply {
+pub(crate) fn ok(data: &str) -> Reply {
     Reply::Keep(http(200, "OK", &format!("{{\"data\":{data}}}")))
 }
 
 /// An error as PVE gives it: in the status line, with the connection closed after it.
-pub(super) fn failed(status: u16, reason: &str) -> Reply {
+pub(crate) fn failed(status: u16, reason: &str) -> Reply {
     Reply::Close(http(status, reason, ""))
 }
 
 type Script = dyn Fn(&Seen) -> Reply + Send + Sync;
 
 /// The running server; it stops with the test.
-pub(super) struct Server {
+pub(crate) struct Server {
     pub address: SocketAddr,
     pub certificate_pem: String,
     pub fingerprint: Fingerprint,
@@ -133,7 +133,7 @@ impl Server {
     }
 }
 
-pub(super) fn config(urls: &[String], trust: Trust) -> ClientConfig {
+pub(crate) fn config(urls: &[String], trust: Trust) -> ClientConfig {
     ClientConfig {
         endpoints: urls.iter().map(|url| url.parse().unwrap()).collect(),
         trust,
@@ -147,13 +147,13 @@ pub(super) fn config(urls: &[String], trust: Trust) -> ClientConfig {
 }
 
 /// The URL of a port where nobody listens.
-pub(super) async fn nobody() -> String {
+pub(crate) async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("https://{}", listener.local_addr().unwrap())
 }
 
 /// Polls until `done`, for at most ten seconds.
-pub(super) async fn until(what: &str, done: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, done: impl Fn() -> bool) {
     let since = Instant::now();
     while !done() {
         assert!(since.elapsed() < Duration::from_secs(10), "waited 10 s for {what}");

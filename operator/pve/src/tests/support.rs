@@ -45,10 +45,12 @@ impl Recording {
 
 const FIXTURES: &[&str] = &[
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/access.jsonl")),
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/backup.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/cluster.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/config.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/firewall.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/http.jsonl")),
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/life.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/lxc.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/storage.jsonl")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pve/tasks.jsonl")),
@@ -80,6 +82,7 @@ pub(crate) fn one_of_each() -> Vec<PveError> {
         PveError::NodeUnreachable { node: text("pve2"), reason: text("No route to host") },
         PveError::Busy { message: text("can't lock file '/run/lock/x' - got timeout") },
         PveError::Unauthenticated { reason: text("No ticket") },
+        PveError::RootRefused { reason: text("authentication failure") },
         PveError::Forbidden {
             path: Some(text("/vms/160")),
             privilege: Some(text("VM.Config.Disk|VM.Config.CPU")),
@@ -118,6 +121,7 @@ fn the_texts_that_a_person_acts_on() {
         "node pve2 cannot be reached: No route to host".to_owned(),
         "busy: can't lock file '/run/lock/x' - got timeout".to_owned(),
         "PVE does not accept the credentials (No ticket): check the token's id, secret and expiry".to_owned(),
+        "the password of root@pam was refused (authentication failure); the API token is not concerned".to_owned(),
         "missing privilege VM.Config.Disk or VM.Config.CPU on /vms/160".to_owned(),
         "CT 160 on node pve1 does not exist".to_owned(),
         "already exists: CT 101 already exists on node 'pve1'".to_owned(),
