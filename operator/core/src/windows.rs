@@ -2,7 +2,8 @@
 //!
 //! - The schedule is what a Kubernetes CronJob takes: five fields, minute first, or `@hourly` to `@yearly`.
 //! - It is read on the wall clock of the time zone, and each wall-clock opening opens once. One that a change of the
-//!   clocks skips opens at the first instant after the gap; one in a repeated hour opens the first time only.
+//!   clocks skips opens at the first instant after the gap; one in a repeated hour opens the first time only (so
+//!   `@hourly` for `1h` is closed for one hour a year; `2h` is not).
 //! - The duration is elapsed time: `2h` over a change of the clocks is two hours, whatever the wall clock shows.
 //! - A window holds its opening instant and not its closing one. Windows that overlap or touch are one.
 //! - Time zones are those that the program carries, not the host's: the same manifest opens at the same instant on
@@ -93,7 +94,8 @@ impl Windows {
     }
 
     /// Where `now` stands to the windows. Looks at the last and the next opening of each window, and when open at the
-    /// openings that follow without a break, up to [`HORIZON`].
+    /// openings that follow without a break, up to [`HORIZON`]: some microseconds, and some milliseconds for a window that
+    /// opens each minute and never closes.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> WindowState {
         let horizon = now.checked_add(HORIZON).unwrap_or(Timestamp::MAX);
