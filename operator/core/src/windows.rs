@@ -93,9 +93,9 @@ impl Windows {
         self.0.is_empty()
     }
 
-    /// Where `now` stands to the windows. Looks at the last and the next opening of each window, and when open at the
-    /// openings that follow without a break, up to [`HORIZON`]: some microseconds, and some milliseconds for a window that
-    /// opens each minute and never closes.
+    /// Where `now` stands to the windows. Looks at the last and the next opening of each window, and when open at those
+    /// that follow without a break, up to [`HORIZON`]: none for most windows, thousands for one that opens each minute
+    /// for a minute.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> WindowState {
         let horizon = now.checked_add(HORIZON).unwrap_or(Timestamp::MAX);

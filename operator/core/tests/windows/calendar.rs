@@ -89,6 +89,19 @@ fn an_opening_in_the_repeated_hour_opens_once_for_as_long_as_written() {
 }
 
 #[test]
+fn hourly_windows_of_an_hour_are_closed_while_the_hour_is_repeated_and_longer_ones_are_not() {
+    check(
+        &[("@hourly", "1h", AMSTERDAM)],
+        &[
+            ("2026-10-25T02:59:59+02:00", open("2026-10-25T02:00+01:00")),
+            ("2026-10-25T02:00+01:00", closed("2026-10-25T03:00+01:00")),
+            ("2026-10-25T03:00+01:00", WindowState::Open { until: None }),
+        ],
+    );
+    check(&[("@hourly", "2h", AMSTERDAM)], &[("2026-10-25T01:00+02:00", WindowState::Open { until: None })]);
+}
+
+#[test]
 fn a_window_over_a_change_of_the_clocks_lasts_as_long_as_written() {
     check(
         &[("0 1 * * *", "3h", AMSTERDAM)],

@@ -1,6 +1,8 @@
 //! Maintenance windows: what is read and refused, when they open over the changes of the clocks, and that every answer
 //! agrees with the others and with counting minutes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
 mod calendar;
 mod properties;
 mod words;

@@ -158,7 +158,7 @@ fn by_counting(cron: &Cron, minutes: i64, zone: &TimeZone, start: Timestamp, cou
         let wall = zone.to_datetime(now);
         let mut opens = false;
         while shown < wall {
-            shown = shown + MINUTE;
+            shown += MINUTE;
             opens |= cron.meets(shown);
         }
         if opens {
