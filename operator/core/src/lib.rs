@@ -6,5 +6,6 @@ pub mod conditions;
 pub mod container;
 pub mod digest;
 pub mod fact;
+pub mod placement;
 
 pub use fact::Fact;
