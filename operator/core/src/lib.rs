@@ -6,6 +6,7 @@ pub mod conditions;
 pub mod container;
 pub mod digest;
 pub mod fact;
+pub mod placement;
 pub mod windows;
 
 pub use fact::Fact;
