@@ -3,6 +3,7 @@
 
 mod catalog;
 mod connect;
+mod duties;
 mod follow;
 mod poll;
 
@@ -13,12 +14,13 @@ pub use poll::{Census, Glance, Look, PollError, Polled};
 use crate::Waker;
 use crate::slots::{SlotLimits, Slots};
 use catalog::Catalog;
+use duties::Duties;
 use follow::Durations;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use zentoria_core::cluster::permissions::{self, Permissions};
-use zentoria_core::container::seen::Config;
+use zentoria_core::container::seen::{Config, Snapshot};
 use zentoria_core::container::want::Key;
 use zentoria_pve::{Client, GuestConfig, Inventory};
 pub use zentoria_pve::{Dialer, Observer, RequestRecord};
@@ -31,6 +33,8 @@ use zentoria_types::vmid::Vmid;
 pub(crate) struct Known {
     pub(crate) node: NodeName,
     pub(crate) config: Config,
+    /// Its snapshots, where they were asked for.
+    pub(crate) snapshots: Option<Vec<Snapshot>>,
     pub(crate) read_at: Instant,
 }
 
@@ -51,6 +55,7 @@ struct State {
     ended: HashMap<Upid, TaskEnd>,
     reserved: BTreeMap<Vmid, Key>,
     held: Option<Permissions>,
+    duties: Duties,
     missing_permissions: Vec<String>,
 }
 
@@ -169,9 +174,21 @@ impl Cluster {
 
     pub(crate) fn remember(&self, vmid: Vmid, node: &NodeName, config: &GuestConfig) -> Config {
         let config = convert(config);
-        let known = Known { node: node.clone(), config: config.clone(), read_at: Instant::now() };
-        self.lock().configs.insert(vmid, known);
+        let mut state = self.lock();
+        // Snapshots come and go with the configuration file: one that did not change has the same.
+        let snapshots = match state.configs.remove(&vmid) {
+            Some(before) if before.config.digest == config.digest => before.snapshots,
+            Some(_) | None => None,
+        };
+        let known = Known { node: node.clone(), config: config.clone(), snapshots, read_at: Instant::now() };
+        state.configs.insert(vmid, known);
         config
+    }
+
+    pub(crate) fn remember_snapshots(&self, vmid: Vmid, snapshots: &[Snapshot]) {
+        if let Some(known) = self.lock().configs.get_mut(&vmid) {
+            known.snapshots = Some(snapshots.to_vec());
+        }
     }
 
     pub(crate) fn known(&self, vmid: Vmid) -> Option<Known> {

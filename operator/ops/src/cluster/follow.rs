@@ -99,7 +99,7 @@ impl Durations {
 }
 
 fn makes_a_guest(kind: &str) -> bool {
-    matches!(kind, "vzcreate" | "vzclone")
+    matches!(kind, "vzcreate" | "vzclone" | "vzrestore")
 }
 
 impl Cluster {
@@ -113,6 +113,9 @@ impl Cluster {
             let end = cluster.wait(&upid).await;
             debug!(%key, %vmid, %upid, ?end, "task ended");
             cluster.after_task(vmid, upid.task_type(), &end);
+            if let Some(other) = upid.vmid().filter(|other| *other != vmid) {
+                cluster.invalidate_config(other);
+            }
             let made = makes_a_guest(upid.task_type()) && end == TaskEnd::Well;
             {
                 let mut state = cluster.lock();

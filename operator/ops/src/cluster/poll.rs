@@ -92,6 +92,8 @@ impl Cluster {
         let version = self.client.version().await.map_err(|error| PollError::read(&error))?;
         let status = self.client.cluster_status().await.map_err(|error| PollError::read(&error))?;
         let nodes: Vec<String> = status.nodes.iter().map(|node| node.name.to_string()).collect();
+        let online: Vec<_> = status.nodes.iter().filter(|node| node.online).map(|node| node.name.clone()).collect();
+        self.learn(&version.version, &online).await.map_err(|error| PollError::read(&error))?;
         let name = status.name.clone().or_else(|| nodes.first().cloned()).unwrap_or_default();
         Ok(Glance {
             version: version.version,

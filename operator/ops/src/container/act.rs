@@ -1,9 +1,11 @@
 //! Act: carry a plan out. No choice is left but to stop: before each write the guest's mark and configuration are those
 //! that were planned for, or nothing is written. By step: `make` (a guest comes to be), `change` (its mark, options and
-//! firewall), `verify` (it is still the one that was planned for).
+//! firewall), `keep` (snapshots and backups), `moving`, `verify` (it is still the one that was planned for).
 
 mod change;
+mod keep;
 mod make;
+mod moving;
 mod verify;
 
 use crate::cluster::Cluster;
@@ -128,15 +130,15 @@ impl Run<'_> {
         match step {
             Step::Create(create) => self.create(create).await.map(Some),
             Step::Clone(clone) => self.clone_guest(clone).await.map(Some),
-            Step::Restore(_)
-            | Step::Pull(_)
-            | Step::MoveVolume { .. }
-            | Step::Migrate { .. }
-            | Step::Snapshot(_)
-            | Step::DeleteSnapshot { .. }
-            | Step::Backup(_)
-            | Step::DeleteBackup { .. }
-            | Step::ConvertToTemplate => Err(Failure::Replan(format!("{step} cannot be done yet"))),
+            Step::Restore(restore) => self.restore(restore).await.map(Some),
+            Step::Pull(_) => Err(Failure::Replan(format!("{step} cannot be done yet"))),
+            Step::MoveVolume { disk, storage } => self.move_volume(disk, storage).await,
+            Step::Migrate { to, restart } => self.migrate(to, *restart).await,
+            Step::Snapshot(snapshot) => self.snapshot(snapshot).await,
+            Step::DeleteSnapshot { of, node, name } => self.delete_snapshot(*of, node, name).await,
+            Step::Backup(backup) => self.backup(backup).await,
+            Step::DeleteBackup { volume } => self.delete_backup(volume).await,
+            Step::ConvertToTemplate => self.convert_to_template().await.map(|()| None),
             Step::Mark(mark) => self.mark(mark).await.map(|()| None),
             Step::Configure(configure) => self.configure(configure).await.map(|()| None),
             Step::ClearFirewall => self.clear_firewall().await.map(|()| None),

@@ -1,9 +1,13 @@
 //! Observe: every fact with its proof. What is known and unchanged is not asked again. By fact: `task` (the one in
-//! flight), `guest`, `offers` (what the cluster has for a new guest).
+//! flight), `guest`,
+//! `backups` (and snapshots), `offers` (what the cluster has for a new guest).
 
+mod backups;
 mod guest;
 mod offers;
 mod task;
+
+pub use backups::backups;
 
 use super::history;
 use crate::cluster::Cluster;

@@ -5,8 +5,8 @@ use crate::failure::Failure;
 use crate::journal::Intent;
 use std::str::FromStr;
 use zentoria_api::container::{Origin, TaskAction};
-use zentoria_core::container::step::{CloneGuest, Create};
-use zentoria_pve::{CloneLxc, CreateLxc, PveError};
+use zentoria_core::container::step::{CloneGuest, Create, Restore};
+use zentoria_pve::{CloneLxc, CreateLxc, PveError, RestoreLxc};
 use zentoria_types::names::StorageName;
 use zentoria_types::upid::Upid;
 
@@ -42,6 +42,22 @@ impl Run<'_> {
         };
         let answer = self.actor.cluster.client().clone_guest(&clone.source_node, clone.source, &what).await;
         self.made("clone", answer)
+    }
+
+    pub(super) async fn restore(&mut self, restore: &Restore) -> Result<Upid, Failure> {
+        self.intend(TaskAction::Restore, Origin::Backup, restore.defaults.clone()).await?;
+        let mut options = restore.options.clone();
+        options.extend(restore.unprivileged.map(|on| ("unprivileged".to_owned(), u8::from(on).to_string())));
+        let what = RestoreLxc {
+            vmid: self.target.vmid,
+            archive: restore.archive.clone(),
+            storage: self.storage(&restore.storage)?,
+            options,
+            unique: false,
+            pool: restore.pool.clone(),
+        };
+        let answer = self.actor.cluster.client().restore(&self.target.node, &what).await;
+        self.made("restore", answer)
     }
 
     async fn intend(

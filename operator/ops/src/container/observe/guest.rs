@@ -1,5 +1,6 @@
 //! The guest at a VMID: there, gone by proof, or not known.
 
+use super::backups::snapshots;
 use crate::cluster::{Cluster, Live};
 use std::time::Instant;
 use zentoria_core::Fact;
@@ -65,7 +66,8 @@ async fn read(cluster: &Cluster, vmid: Vmid, node: &NodeName, recorded: &Recorde
         Fact::Known(live) => Fact::Known(live.running),
         Fact::Unknown(why) => Fact::Unknown(why),
     };
-    Ok((Guest { vmid, node: node.clone(), config, running, ha, snapshots: Fact::Known(Vec::new()) }, fresh))
+    let snapshots = snapshots(cluster, vmid, node, &config).await;
+    Ok((Guest { vmid, node: node.clone(), config, running, ha, snapshots }, fresh))
 }
 
 /// A guest that is not where it was, or not in the list: it is gone only where we may see it, every node answers, and

@@ -3,7 +3,7 @@
 use super::Known;
 use crate::cluster::Cluster;
 use std::collections::{BTreeMap, BTreeSet};
-use zentoria_core::container::seen::{Capabilities, ClusterFacts, GuestFact};
+use zentoria_core::container::seen::{ClusterFacts, GuestFact};
 use zentoria_core::container::want::{Key, Source, Want};
 use zentoria_types::names::{NodeName, StorageName};
 use zentoria_types::vmid::Vmid;
@@ -32,8 +32,8 @@ pub(super) async fn facts(cluster: &Cluster, want: &Want, known: &Known, guest: 
         missing_permissions: cluster.missing_permissions(want.storage.as_ref().map(StorageName::as_str)),
         takeover: known.takeover.clone(),
         vmids_by_name: known.vmids_by_name.clone(),
-        capabilities: Capabilities::default(),
-        replicated: BTreeSet::new(),
+        capabilities: cluster.capabilities(),
+        replicated: cluster.replicated(),
         backup_storage: known.backup_storage.clone(),
         final_backup: known.final_backup,
         destroys_left: known.destroys_left,
