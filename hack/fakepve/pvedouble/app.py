@@ -5,20 +5,26 @@ from fakepve import FakePve
 
 from . import config, params, seed
 from .access import Access
+from .backupjobs import BackupJobs
+from .backups import Backups
 from .config import Config, Guest
 from .faults import Faults
 from .firewall import Firewall
 from .lifecycle import Lifecycle
 from .node import Node
 from .person import Person
+from .prune import Prune
 from .resources import Resources
+from .restore import Restore
 from .settings import Settings
 from .tasks import Tasks
 from .tls import Identity
+from .volumes import Volumes
 from .wire import Wire
 
 
-class Double(Settings, Wire, Faults, Lifecycle, Tasks, Access, Resources, Config, Node, Firewall, Person, FakePve):
+class Double(Settings, Wire, Faults, Restore, Lifecycle, Tasks, Access, Resources, Config, Node, Backups, Prune,
+             BackupJobs, Volumes, Firewall, Person, FakePve):
     """A Proxmox VE API on one address; one in a process."""
 
     def __init__(self, host='127.0.0.1', port=0, names=()):

@@ -70,17 +70,16 @@ class Lifecycle:
             storage = volume_size(value)[0] if key == 'rootfs' or key.startswith('mp') else None
             if storage in self.storages and self._space(self.storages[storage])[2] < 0:
                 self._drop(vm)
-                what = 'create' if record['type'] == 'vzcreate' else 'clone'
-                raise TaskError(self._no_space(what, vm.vmid, storage, str(value).partition(',')[0]))
+                why = self._no_space_reason(storage, str(value).partition(',')[0])
+                raise TaskError('unable to create CT {0} - {1}'.format(vm.vmid, why)
+                                if record['type'] == 'vzcreate' else why)
 
-    def _no_space(self, what, vmid, storage, volume):
+    def _no_space_reason(self, storage, volume):
         kind, name = self.storages[storage].get('type'), volume.partition(':')[2]
         if kind == 'zfspool':
             pool = self.storages[storage].get('pool', 'rpool/data')
-            why = "zfs error: cannot create '{0}/{1}': out of space".format(pool, name)
-        else:
-            why = "unable to create image: qemu-img: {0}: No space left on device".format(name)
-        return 'unable to {0} CT {1} - {2}'.format(what, vmid, why) if what == 'create' else why
+            return "zfs error: cannot create '{0}/{1}': out of space".format(pool, name)
+        return 'unable to create image: qemu-img: {0}: No space left on device'.format(name)
 
     async def _start_steps(self, ct, user, skiplock=False):
         await super()._start_steps(ct, user, skiplock)

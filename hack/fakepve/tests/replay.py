@@ -3,7 +3,7 @@
 A recording is one JSON object a line: name, request {method, path, params, auth, ...}, response {status, reason, body},
 and `before`: what happened before it that was not recorded, as calls of the control port. The first line of a file has
 the containers that were there at its start.
-UPIDs and digests of the recording are translated into those of the double as they appear; random MAC addresses, times,
+UPIDs and digests of the recording are translated into those of the double as they appear; random MAC addresses and ids, times,
 process ids and usage are not compared.
 """
 
@@ -15,7 +15,8 @@ MAC = re.compile(r'[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}')
 VOLATILE = frozenset((
     'pid', 'pstart', 'starttime', 'endtime', 'upid', 'uptime', 'mem', 'disk', 'cpu', 'netin', 'netout', 'diskread',
     'diskwrite', 'digest', 'maxdisk', 'memhost', 'ssl_fingerprint', 'cgroup-mode', 'ctime', 'used', 'parent', 'size',
-    'maxmem', 'avail', 'total', 'used_fraction', 'ip', 'repoid'))
+    'maxmem', 'avail', 'total', 'used_fraction', 'ip', 'repoid', 'next-run'))
+UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 PRESSURE = re.compile(r'^pressure')
 
 
@@ -72,16 +73,18 @@ class Replay:
         if isinstance(value, str):
             if value.startswith('UPID:'):
                 return 'UPID ' + ' '.join(value.split(':')[5:8])
-            return MAC.sub(lambda m: m[0] if m[0] in self.sent else 'MAC', value)
+            return UUID.sub('UUID', MAC.sub(lambda m: m[0] if m[0] in self.sent else 'MAC', value))
         return value
 
     def _clean_up(self, record):
         """The guests that a record made were removed before the next one, which was not recorded."""
         request, reason = record['request'], record['response']['reason']
         makes = request['method'] == 'POST' and request['path'].endswith(('/lxc', '/clone'))
-        if not makes or 'already exists' in reason:
+        given = request.get('params') or {}
+        over = given.get('force') and given.get('restore')
+        if not makes or over or 'already exists' in reason:
             return
-        vmid = (request.get('params') or {}).get('newid' if request['path'].endswith('/clone') else 'vmid')
+        vmid = given.get('newid' if request['path'].endswith('/clone') else 'vmid')
         if any(guest['vmid'] == vmid for guest in self.double.ctl('GET', '/ctl/guests')):
             self.double.ctl('POST', '/ctl/person', {'act': 'vanish', 'vmid': vmid})
 

@@ -19,8 +19,8 @@ AUTH = {'token': 'ops@pve!operator', 'token:operator': 'ops@pve!operator', 'toke
 GIB = 1024 ** 3
 
 
-def seed(containers=(), no_grants_on=None):
-    """The seed of that node, with these containers, without the operator's rights on one path."""
+def seed(containers=(), no_grants_on=None, **more):
+    """The seed of that node, with these containers (and other keys), without the operator's rights on one path."""
     return {
         'nodes': ['pve1'], 'node': {'maxcpu': 2, 'maxmem': 25276502016}, 'bridges': ['vmbr0'],
         'storages': {
@@ -37,7 +37,7 @@ def seed(containers=(), no_grants_on=None):
                    if path != no_grants_on]
         + [['viewer@pve', '/', *AUDITOR]],
         'settings': {'time_scale': 0.01, 'resource_lag': 0},
-        'containers': list(containers)}
+        'containers': list(containers), **more}
 
 
 def headers(double):
