@@ -6,16 +6,21 @@ import re
 from .backups import EXTENSIONS, stamp
 
 MIB = 1024 ** 2
-TEMPLATE_FORMATS = {'zst': 'tzst', 'gz': 'tgz', 'xz': 'txz', 'bz2': 'tbz2'}
 KEYS = frozenset(('nodes', 'node', 'bridges', 'storages', 'templates', 'pools', 'users', 'tokens', 'grants',
                   'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall', 'backups'))
 
 
-def store_template(double, storage, name):
-    """Put an OS template of 120 MiB on a storage."""
-    double.store_file(storage, name, 120 * MIB, content='vztmpl')
-    volume = double.storages[storage]['volumes']['vztmpl/' + name]
-    volume['format'] = TEMPLATE_FORMATS.get(name.rsplit('.', 1)[-1], 'tgz')
+def store_template(double, storage, spec):
+    """Put an OS template on a storage: a name, or {"name", "size", "digests": {"sha256": ...}}.
+
+    A name with a folder is that volume ("snippets/hook.sh", "iso/rescue.iso").
+    """
+    spec = dict(spec) if isinstance(spec, dict) else {'name': spec}
+    content, _, name = spec['name'].rpartition('/')
+    content = content or 'vztmpl'
+    double.store_file(storage, name, spec.get('size', 120 * MIB), content=content)
+    if 'digests' in spec:
+        double.storages[storage]['volumes']['{0}/{1}'.format(content, name)]['digests'] = spec['digests']
 
 
 def add_container(double, spec):

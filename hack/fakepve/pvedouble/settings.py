@@ -28,6 +28,8 @@ DEFAULTS = {
     'bridges': ['vmbr0'],
     # Seconds since 1970 that archives are named after; None: the real time.
     'clock': None,
+    # What a pull from a registry finds: {"docker.io/library/redis:7": bytes}.
+    'oci_images': {},
 }
 
 # fakepve's own durations plus those of the power tasks, in PVE seconds.

@@ -14,7 +14,8 @@ import world  # noqa: E402
 SEED = json.loads((Path(__file__).parent.parent / 'seeds' / 'zentoria.json').read_text())
 
 
-SETTINGS = ('time_scale', 'resource_lag', 'lock_wait', 'close_protected', 'auth_delay', 'fw_write_secs', 'fw_lock_wait')
+SETTINGS = ('time_scale', 'resource_lag', 'lock_wait', 'close_protected', 'auth_delay', 'fw_write_secs', 'fw_lock_wait',
+            'oci_images')
 
 
 @pytest.fixture(scope='session')

@@ -7,9 +7,12 @@ UPIDs and digests of the recording are translated into those of the double as th
 process ids and usage are not compared.
 """
 
+import http.client
 import json
 import re
 import urllib.parse
+
+from client import Answer
 
 MAC = re.compile(r'[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}')
 VOLATILE = frozenset((
@@ -17,6 +20,9 @@ VOLATILE = frozenset((
     'diskwrite', 'digest', 'maxdisk', 'memhost', 'ssl_fingerprint', 'cgroup-mode', 'ctime', 'used', 'parent', 'size',
     'maxmem', 'avail', 'total', 'used_fraction', 'ip', 'repoid', 'next-run'))
 UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+TEMPORARY = re.compile(r'\.tmp\.\d+')
+# What tells the rows of a list apart.
+NAMES = ('key', 'volid', 'storage', 'vmid', 'iface')
 PRESSURE = re.compile(r'^pressure')
 
 
@@ -63,16 +69,19 @@ class Replay:
         if isinstance(value, dict):
             if value.get('key') == 'digest':
                 return {'key': 'digest'}
-            return {key: item if key == 'errors' else self._plain(item) for key, item in value.items()
+            return {key: item if key == 'errors' else
+                    sorted(item.split(',')) if key == 'content' and isinstance(item, str) else     # a set
+                    self._plain(item) for key, item in value.items()
                     if key not in VOLATILE and not PRESSURE.match(key)}
         if isinstance(value, list):
             rows = [self._plain(item) for item in value]
-            if rows and all(isinstance(row, dict) and {'key', 'vmid', 'volid', 'iface'} & row.keys() for row in rows):
-                rows.sort(key=lambda row: str(row.get('key') or row.get('volid') or row.get('vmid') or row['iface']))
+            if rows and all(isinstance(row, dict) and set(NAMES) & row.keys() for row in rows):
+                rows.sort(key=lambda row: next(str(row[name]) for name in NAMES if row.get(name)))
             return rows
         if isinstance(value, str):
             if value.startswith('UPID:'):
                 return 'UPID ' + ' '.join(value.split(':')[5:8])
+            value = TEMPORARY.sub('.tmp.N', value)
             return UUID.sub('UUID', MAC.sub(lambda m: m[0] if m[0] in self.sent else 'MAC', value))
         return value
 
@@ -96,9 +105,12 @@ class Replay:
         headers = dict(self.auths[request['auth']], **request.get('headers', {}))
         if request.get('csrf') == 'omitted':
             headers.pop('CSRFPreventionToken', None)
-        return self.double.call(request['method'], self._translate(request['path']), params, headers=headers,
-                                body=request.get('raw_body'),
-                                content_type=request.get('content_type', 'application/x-www-form-urlencoded'))
+        try:
+            return self.double.call(request['method'], self._translate(request['path']), params, headers=headers,
+                                    body=request.get('raw_body'),
+                                    content_type=request.get('content_type', 'application/x-www-form-urlencoded'))
+        except (http.client.RemoteDisconnected, ConnectionResetError):
+            return Answer(0, '(connection closed without a response: RemoteDisconnected)', None)
 
     def play(self, record):
         """Send, and return a list of differences (empty: the same)."""
