@@ -10,6 +10,7 @@ from .config import stored_description, volume_size
 PUBLIC_KEY = re.compile(r'^(ssh-(rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-[\w@.-]+) [A-Za-z0-9+/=]+( .*)?$')
 # Parameters of a create call that are shown on the control port as "created_with"; passwords are not.
 HIDDEN = frozenset(('password', 'node', 'vmid'))
+MISSING = 'property is missing and it is not optional'
 MOUNTS = re.compile(r'^(rootfs|mp\d+|unused\d+)$')
 
 
@@ -110,8 +111,7 @@ class Lifecycle:
     async def _lxc_resize(self, user, v):
         ct = self._here(v)
         if ct is not None and v['disk'] not in ct.config and not ct.lock:
-            missing = 'property is missing and it is not optional'
-            raise PveError(500, 'format error', {'volume': missing, 'mp': missing})
+            raise PveError(500, 'format error', {'volume': MISSING, 'mp': MISSING})
         return await super()._lxc_resize(user, v)
 
     def _drop(self, ct):

@@ -18,11 +18,11 @@ MAC = re.compile(r'[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}')
 VOLATILE = frozenset((
     'pid', 'pstart', 'starttime', 'endtime', 'upid', 'uptime', 'mem', 'disk', 'cpu', 'netin', 'netout', 'diskread',
     'diskwrite', 'digest', 'maxdisk', 'memhost', 'ssl_fingerprint', 'cgroup-mode', 'ctime', 'used', 'parent', 'size',
-    'maxmem', 'avail', 'total', 'used_fraction', 'ip', 'repoid', 'next-run'))
+    'maxmem', 'avail', 'total', 'used_fraction', 'ip', 'repoid', 'next-run', 'snaptime'))
 UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 TEMPORARY = re.compile(r'\.tmp\.\d+')
 # What tells the rows of a list apart.
-NAMES = ('key', 'volid', 'storage', 'vmid', 'iface')
+NAMES = ('key', 'volid', 'storage', 'vmid', 'iface', 'name')
 PRESSURE = re.compile(r'^pressure')
 
 
