@@ -3,27 +3,39 @@
 from aiohttp import web
 from fakepve import FakePve
 
-from . import config, params, seed
+from . import config, params, seed, snapshots, volumes
 from .access import Access
+from .backupjobs import BackupJobs
+from .backups import Backups
 from .config import Config, Guest
+from .downloads import Downloads
 from .faults import Faults
 from .firewall import Firewall
 from .lifecycle import Lifecycle
+from .moving import Moving
 from .node import Node
+from .oci import Oci
 from .person import Person
+from .prune import Prune
 from .resources import Resources
+from .restore import Restore
 from .settings import Settings
+from .snapshots import Snapshots
 from .tasks import Tasks
 from .tls import Identity
+from .volumes import Volumes
 from .wire import Wire
 
 
-class Double(Settings, Wire, Faults, Lifecycle, Tasks, Access, Resources, Config, Node, Firewall, Person, FakePve):
+class Double(Settings, Wire, Faults, Oci, Restore, Lifecycle, Tasks, Access, Resources, Config, Node, Backups, Prune,
+             BackupJobs, Moving, Snapshots, Volumes, Downloads, Firewall, Person, FakePve):
     """A Proxmox VE API on one address; one in a process."""
 
     def __init__(self, host='127.0.0.1', port=0, names=()):
         config.install()
         params.install()
+        volumes.install()
+        snapshots.install()
         super().__init__(host=host, port=port)
         Guest.home = self
         self.version, self.release_version = '9.2.11', '9.2'

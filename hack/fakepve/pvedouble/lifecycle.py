@@ -10,6 +10,7 @@ from .config import stored_description, volume_size
 PUBLIC_KEY = re.compile(r'^(ssh-(rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-[\w@.-]+) [A-Za-z0-9+/=]+( .*)?$')
 # Parameters of a create call that are shown on the control port as "created_with"; passwords are not.
 HIDDEN = frozenset(('password', 'node', 'vmid'))
+MISSING = 'property is missing and it is not optional'
 MOUNTS = re.compile(r'^(rootfs|mp\d+|unused\d+)$')
 
 
@@ -70,17 +71,16 @@ class Lifecycle:
             storage = volume_size(value)[0] if key == 'rootfs' or key.startswith('mp') else None
             if storage in self.storages and self._space(self.storages[storage])[2] < 0:
                 self._drop(vm)
-                what = 'create' if record['type'] == 'vzcreate' else 'clone'
-                raise TaskError(self._no_space(what, vm.vmid, storage, str(value).partition(',')[0]))
+                why = self._no_space_reason(storage, str(value).partition(',')[0])
+                raise TaskError('unable to create CT {0} - {1}'.format(vm.vmid, why)
+                                if record['type'] == 'vzcreate' else why)
 
-    def _no_space(self, what, vmid, storage, volume):
+    def _no_space_reason(self, storage, volume):
         kind, name = self.storages[storage].get('type'), volume.partition(':')[2]
         if kind == 'zfspool':
             pool = self.storages[storage].get('pool', 'rpool/data')
-            why = "zfs error: cannot create '{0}/{1}': out of space".format(pool, name)
-        else:
-            why = "unable to create image: qemu-img: {0}: No space left on device".format(name)
-        return 'unable to {0} CT {1} - {2}'.format(what, vmid, why) if what == 'create' else why
+            return "zfs error: cannot create '{0}/{1}': out of space".format(pool, name)
+        return 'unable to create image: qemu-img: {0}: No space left on device'.format(name)
 
     async def _start_steps(self, ct, user, skiplock=False):
         await super()._start_steps(ct, user, skiplock)
@@ -111,8 +111,7 @@ class Lifecycle:
     async def _lxc_resize(self, user, v):
         ct = self._here(v)
         if ct is not None and v['disk'] not in ct.config and not ct.lock:
-            missing = 'property is missing and it is not optional'
-            raise PveError(500, 'format error', {'volume': missing, 'mp': missing})
+            raise PveError(500, 'format error', {'volume': MISSING, 'mp': MISSING})
         return await super()._lxc_resize(user, v)
 
     def _drop(self, ct):

@@ -87,6 +87,7 @@ class Node:
                     storage, size = volume_size(value)
                     if storage == name:
                         used += size
+        used += sum(self._unused(name).values())
         total = store.get('total', 100 * 1024 ** 3)
         return total, used, total - used
 

@@ -3,17 +3,24 @@
 import copy
 import re
 
+from .backups import EXTENSIONS, stamp
+
 MIB = 1024 ** 2
-TEMPLATE_FORMATS = {'zst': 'tzst', 'gz': 'tgz', 'xz': 'txz', 'bz2': 'tbz2'}
 KEYS = frozenset(('nodes', 'node', 'bridges', 'storages', 'templates', 'pools', 'users', 'tokens', 'grants',
-                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall'))
+                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall', 'backups'))
 
 
-def store_template(double, storage, name):
-    """Put an OS template of 120 MiB on a storage."""
-    double.store_file(storage, name, 120 * MIB, content='vztmpl')
-    volume = double.storages[storage]['volumes']['vztmpl/' + name]
-    volume['format'] = TEMPLATE_FORMATS.get(name.rsplit('.', 1)[-1], 'tgz')
+def store_template(double, storage, spec):
+    """Put an OS template on a storage: a name, or {"name", "size", "digests": {"sha256": ...}}.
+
+    A name with a folder is that volume ("snippets/hook.sh", "iso/rescue.iso").
+    """
+    spec = dict(spec) if isinstance(spec, dict) else {'name': spec}
+    content, _, name = spec['name'].rpartition('/')
+    content = content or 'vztmpl'
+    double.store_file(storage, name, spec.get('size', 120 * MIB), content=content)
+    if 'digests' in spec:
+        double.storages[storage]['volumes']['{0}/{1}'.format(content, name)]['digests'] = spec['digests']
 
 
 def add_container(double, spec):
@@ -30,6 +37,20 @@ def add_container(double, spec):
         ct = double.add_ct(**one)
         if firewall:
             double.firewall_config('ct', vmid=ct.vmid).update(firewall)
+
+
+def add_backup(double, storage, spec):
+    """Put an archive on a storage: {"vmid", "time", "config", "firewall", "notes", "protected", "compress", "size"}.
+
+    Without `config` it is that of the guest as the seed has it; `time` is in seconds since 1970.
+    """
+    spec = copy.deepcopy(spec)
+    vmid, seconds = spec.pop('vmid'), int(spec.pop('time', double.now()))
+    guest = double.ct(vmid)
+    config = spec.pop('config', guest.config if guest is not None else {})
+    firewall = spec.pop('firewall', None)
+    name = 'vzdump-lxc-{0}-{1}.tar{2}'.format(vmid, stamp(seconds), EXTENSIONS[spec.pop('compress', 'zstd')])
+    double.keep_backup(storage, name, vmid, config, firewall, ctime=seconds, **spec)
 
 
 def plant(double, data):
@@ -56,6 +77,9 @@ def plant(double, data):
         add_container(double, spec)
     for vmid, rules in data.get('firewall', {}).items():
         double.firewall_config('ct', vmid=int(vmid)).update(copy.deepcopy(rules))
+    for storage, archives in data.get('backups', {}).items():
+        for spec in archives:
+            add_backup(double, storage, spec)
     double.keep_access()
 
 

@@ -26,11 +26,15 @@ DEFAULTS = {
     # None: a standalone node, which has no cluster row in /cluster/status.
     'cluster_name': None,
     'bridges': ['vmbr0'],
+    # Seconds since 1970 that archives are named after; None: the real time.
+    'clock': None,
+    # What a pull from a registry finds: {"docker.io/library/redis:7": bytes}.
+    'oci_images': {},
 }
 
 # fakepve's own durations plus those of the power tasks, in PVE seconds.
 DURATIONS = ('create', 'clone', 'destroy', 'snapshot', 'delsnapshot', 'rollback', 'template', 'resize', 'migrate',
-             'start', 'stop', 'shutdown')
+             'start', 'stop', 'shutdown', 'backup', 'restore', 'move', 'download')
 
 # Attributes of one container that POST /ctl/set may change.
 GUEST = ('start_secs', 'stop_secs', 'shutdown_secs', 'start_error', 'status', 'node', 'config', 'pending', 'stats',

@@ -45,10 +45,13 @@ class Tasks:
         return record['upid']
 
     def add_task(self, node, ttype, tid, user, log=(), exitstatus=None):
-        """Put a task on record: running, or finished with `exitstatus` (a node's shutdown, somebody's backup)."""
+        """Put a task on record: running, or finished with `exitstatus` (a node's shutdown, somebody's backup).
+
+        A list given as `log` is the task's own from then on: what its body adds shows at once.
+        """
         upid, pid, start = self._upid(node, ttype, tid, user)
         record = {'upid': upid, 'node': node, 'pid': pid, 'pstart': pid * 7, 'starttime': start, 'type': ttype,
-                  'id': str(tid), 'user': user, 'status': 'running', 'log': list(log)}
+                  'id': str(tid), 'user': user, 'status': 'running', 'log': log if isinstance(log, list) else list(log)}
         self.tasks[upid] = record
         if exitstatus is not None:
             self._end(record, exitstatus)

@@ -60,6 +60,8 @@ class Wire:
         if refusal is not None:
             refusal.force_close()
             return refusal
+        if request.path.endswith('/upload') and request.content_type != 'multipart/form-data':
+            raise Dropped   # pveproxy closes the connection without a word
         try:
             response = await handler(request)
         except BadBody as error:

@@ -9,11 +9,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import client  # noqa: E402 - after the path is set
+import world  # noqa: E402
 
 SEED = json.loads((Path(__file__).parent.parent / 'seeds' / 'zentoria.json').read_text())
 
 
-SETTINGS = ('time_scale', 'resource_lag', 'lock_wait', 'close_protected', 'auth_delay', 'fw_write_secs', 'fw_lock_wait')
+SETTINGS = ('time_scale', 'resource_lag', 'lock_wait', 'close_protected', 'auth_delay', 'fw_write_secs', 'fw_lock_wait',
+            'oci_images')
 
 
 @pytest.fixture(scope='session')
@@ -38,3 +40,11 @@ def start(process):
 def double(start):
     """The double with the demo's seed and quick tasks."""
     return start()
+
+
+@pytest.fixture
+def powerful(start):
+    """powerful(...) is start(...) with a token that holds every privilege the tests need, on everything."""
+    grants = [['zentoria@pve', '/', *world.AUDITOR, *world.DATASTORE_ADMIN, *world.VM_ADMIN, 'SDN.Use', 'Sys.Modify',
+               'Sys.AccessNetwork']]
+    return lambda **changes: start(**dict({'grants': grants}, **changes))

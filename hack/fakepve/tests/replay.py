@@ -3,19 +3,26 @@
 A recording is one JSON object a line: name, request {method, path, params, auth, ...}, response {status, reason, body},
 and `before`: what happened before it that was not recorded, as calls of the control port. The first line of a file has
 the containers that were there at its start.
-UPIDs and digests of the recording are translated into those of the double as they appear; random MAC addresses, times,
+UPIDs and digests of the recording are translated into those of the double as they appear; random MAC addresses and ids, times,
 process ids and usage are not compared.
 """
 
+import http.client
 import json
 import re
 import urllib.parse
+
+from client import Answer
 
 MAC = re.compile(r'[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}')
 VOLATILE = frozenset((
     'pid', 'pstart', 'starttime', 'endtime', 'upid', 'uptime', 'mem', 'disk', 'cpu', 'netin', 'netout', 'diskread',
     'diskwrite', 'digest', 'maxdisk', 'memhost', 'ssl_fingerprint', 'cgroup-mode', 'ctime', 'used', 'parent', 'size',
-    'maxmem', 'avail', 'total', 'used_fraction', 'ip', 'repoid'))
+    'maxmem', 'avail', 'total', 'used_fraction', 'ip', 'repoid', 'next-run', 'snaptime'))
+UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+TEMPORARY = re.compile(r'\.tmp\.\d+')
+# What tells the rows of a list apart.
+NAMES = ('key', 'volid', 'storage', 'vmid', 'iface', 'name')
 PRESSURE = re.compile(r'^pressure')
 
 
@@ -62,26 +69,31 @@ class Replay:
         if isinstance(value, dict):
             if value.get('key') == 'digest':
                 return {'key': 'digest'}
-            return {key: item if key == 'errors' else self._plain(item) for key, item in value.items()
+            return {key: item if key == 'errors' else
+                    sorted(item.split(',')) if key == 'content' and isinstance(item, str) else     # a set
+                    self._plain(item) for key, item in value.items()
                     if key not in VOLATILE and not PRESSURE.match(key)}
         if isinstance(value, list):
             rows = [self._plain(item) for item in value]
-            if rows and all(isinstance(row, dict) and {'key', 'vmid', 'volid', 'iface'} & row.keys() for row in rows):
-                rows.sort(key=lambda row: str(row.get('key') or row.get('volid') or row.get('vmid') or row['iface']))
+            if rows and all(isinstance(row, dict) and set(NAMES) & row.keys() for row in rows):
+                rows.sort(key=lambda row: next(str(row[name]) for name in NAMES if row.get(name)))
             return rows
         if isinstance(value, str):
             if value.startswith('UPID:'):
                 return 'UPID ' + ' '.join(value.split(':')[5:8])
-            return MAC.sub(lambda m: m[0] if m[0] in self.sent else 'MAC', value)
+            value = TEMPORARY.sub('.tmp.N', value)
+            return UUID.sub('UUID', MAC.sub(lambda m: m[0] if m[0] in self.sent else 'MAC', value))
         return value
 
     def _clean_up(self, record):
         """The guests that a record made were removed before the next one, which was not recorded."""
         request, reason = record['request'], record['response']['reason']
         makes = request['method'] == 'POST' and request['path'].endswith(('/lxc', '/clone'))
-        if not makes or 'already exists' in reason:
+        given = request.get('params') or {}
+        over = given.get('force') and given.get('restore')
+        if not makes or over or 'already exists' in reason:
             return
-        vmid = (request.get('params') or {}).get('newid' if request['path'].endswith('/clone') else 'vmid')
+        vmid = given.get('newid' if request['path'].endswith('/clone') else 'vmid')
         if any(guest['vmid'] == vmid for guest in self.double.ctl('GET', '/ctl/guests')):
             self.double.ctl('POST', '/ctl/person', {'act': 'vanish', 'vmid': vmid})
 
@@ -93,9 +105,12 @@ class Replay:
         headers = dict(self.auths[request['auth']], **request.get('headers', {}))
         if request.get('csrf') == 'omitted':
             headers.pop('CSRFPreventionToken', None)
-        return self.double.call(request['method'], self._translate(request['path']), params, headers=headers,
-                                body=request.get('raw_body'),
-                                content_type=request.get('content_type', 'application/x-www-form-urlencoded'))
+        try:
+            return self.double.call(request['method'], self._translate(request['path']), params, headers=headers,
+                                    body=request.get('raw_body'),
+                                    content_type=request.get('content_type', 'application/x-www-form-urlencoded'))
+        except (http.client.RemoteDisconnected, ConnectionResetError):
+            return Answer(0, '(connection closed without a response: RemoteDisconnected)', None)
 
     def play(self, record):
         """Send, and return a list of differences (empty: the same)."""

@@ -19,8 +19,8 @@ AUTH = {'token': 'ops@pve!operator', 'token:operator': 'ops@pve!operator', 'toke
 GIB = 1024 ** 3
 
 
-def seed(containers=(), no_grants_on=None):
-    """The seed of that node, with these containers, without the operator's rights on one path."""
+def seed(containers=(), no_grants_on=None, **more):
+    """The seed of that node, with these containers (and other keys), without the operator's rights on one path."""
     return {
         'nodes': ['pve1'], 'node': {'maxcpu': 2, 'maxmem': 25276502016}, 'bridges': ['vmbr0'],
         'storages': {
@@ -28,7 +28,8 @@ def seed(containers=(), no_grants_on=None):
                       'total': 252 * GIB},
             'local-dir': {'type': 'dir', 'path': '/var/lib/pve-guests', 'content': 'images,rootdir',
                           'total': 252 * GIB},
-            'fast': {'type': 'btrfs', 'path': '/var/lib/pve-btrfs', 'content': 'images,rootdir', 'total': 3 * GIB}},
+            'fast': {'type': 'btrfs', 'path': '/var/lib/pve-btrfs', 'content': 'images,rootdir', 'total': 3 * GIB},
+            **more.pop('storages', {})},
         'templates': {'local': ['debian-13-standard_13.1-2_amd64.tar.zst', 'alpine-3.22-default_20250617_amd64.tar.xz',
                                 'unknown-os_1.0_amd64.tar.gz', 'broken-image_1.0_amd64.tar.gz']},
         'users': {'ops@pve': 'ops-password'},
@@ -37,7 +38,7 @@ def seed(containers=(), no_grants_on=None):
                    if path != no_grants_on]
         + [['viewer@pve', '/', *AUDITOR]],
         'settings': {'time_scale': 0.01, 'resource_lag': 0},
-        'containers': list(containers)}
+        'containers': list(containers), **more}
 
 
 def headers(double):
