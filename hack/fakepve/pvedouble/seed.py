@@ -7,7 +7,8 @@ from .backups import EXTENSIONS, stamp
 
 MIB = 1024 ** 2
 KEYS = frozenset(('nodes', 'node', 'bridges', 'storages', 'templates', 'pools', 'users', 'tokens', 'grants',
-                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall', 'backups'))
+                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall', 'backups',
+                  'ha', 'replication', 'vnets', 'version'))
 
 
 def store_template(double, storage, spec):
@@ -72,9 +73,11 @@ def plant(double, data):
             store_template(double, storage, name)
     double.pools.update((name, set()) for name in data.get('pools', ()))
     plant_access(double, data)
-    double.change_settings(dict(data.get('settings', {}), ct_secs=data.get('ct_secs', {})))
+    version = {'version': data['version']} if 'version' in data else {}
+    double.change_settings(dict(version, **data.get('settings', {}), ct_secs=data.get('ct_secs', {})))
     for spec in data.get('containers', ()):
         add_container(double, spec)
+    double.plant_duties(**{key: data[key] for key in ('ha', 'replication', 'vnets') if key in data})
     for vmid, rules in data.get('firewall', {}).items():
         double.firewall_config('ct', vmid=int(vmid)).update(copy.deepcopy(rules))
     for storage, archives in data.get('backups', {}).items():
