@@ -30,7 +30,10 @@ class Duties:
     # ---------------------------------------------------------------- seed
 
     def plant_duties(self, ha=(), replication=(), vnets=None):
-        """What the seed says: sids or {"sid", "state", "group"}, jobs ({"guest", "target", ...}), vnets by name."""
+        """Add what the seed, or a test, says.
+
+        `ha`: sids or {"sid", "state", "group"}; `replication`: jobs ({"guest", "target", ...}); `vnets`: by name.
+        """
         for entry in ha:
             entry = entry if isinstance(entry, dict) else {'sid': entry}
             ct = self.ct(int(entry['sid'].partition(':')[2]))
@@ -43,7 +46,7 @@ class Duties:
             ct = self.ct(int(job['guest']))
             made = dict({'jobnum': 0, 'type': 'local', 'schedule': '*/15', 'source': ct.node if ct else None}, **job)
             self.replication.append(dict(made, id='{guest}-{jobnum}'.format(**made)))
-        self.vnets = {name: dict({'vnet': name, 'type': 'vnet'}, **vnet) for name, vnet in (vnets or {}).items()}
+        self.vnets.update((name, dict({'vnet': name, 'type': 'vnet'}, **vnet)) for name, vnet in (vnets or {}).items())
 
     # ---------------------------------------------------------------- high availability
 

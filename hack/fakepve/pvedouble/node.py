@@ -1,10 +1,17 @@
 """What a node says of itself: bridges, capacity, certificates and the space of its storages."""
 
+import collections
+
 from .config import volume_size
+from .stores import NODE, is_shared
 
 
 class Node:
     """Mixin: routes under /nodes/{node}, and storage space that counts the guests' disks."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._usage = None      # while one answer asks for the space of many storages: disks_used() of its start
 
     def _routes_node(self):
         node = '/nodes/{node}'
@@ -60,18 +67,30 @@ class Node:
     # ---------------------------------------------------------------- storage
 
     def _space(self, store):
-        """(total, used, avail) in bytes: files and the guests' disks, every one at its full size."""
+        """(total, used, avail) in bytes: files and the guests' disks, every one at its full size.
+
+        A storage that nodes do not share has its size on each of them, and there holds the guests of that node alone.
+        """
         name = next((key for key, value in self.storages.items() if value is store), None)
         used = sum(int(volume.get('size') or 0) for volume in store.get('volumes', {}).values())
+        here = None if is_shared(store) else NODE.get()
+        for (storage, node), size in (self._usage or self.disks_used()).items():
+            if storage == name and here in (None, node):
+                used += size
+        total = store.get('total', 100 * 1024 ** 3)
+        return total, used, total - used
+
+    def disks_used(self):
+        """{(storage, node): bytes} of the guests' disks, the unused ones too."""
+        usage = collections.Counter()
         for ct in self.cts:
             for key, value in ct.config.items():
                 if key == 'rootfs' or key.startswith('mp'):
                     storage, size = volume_size(value)
-                    if storage == name:
-                        used += size
-        used += sum(self._unused(name).values())
-        total = store.get('total', 100 * 1024 ** 3)
-        return total, used, total - used
+                    usage[storage, ct.node] += size
+                elif key.startswith('unused'):
+                    usage[value.partition(':')[0], ct.node] += self.unused_size(value)
+        return usage
 
     def _status_item(self, name, node, formats=False):
         item = super()._status_item(name, node, formats)
