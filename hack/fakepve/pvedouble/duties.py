@@ -140,7 +140,9 @@ class Duties:
         ct, target = self._here(v), v['target']
         if ct is None or target not in self.nodes or target == v['node']:
             return await super()._lxc_migrate(user, v)
-        why = None if self.nodes[target].get('online', True) else "Can't connect to destination address using public key"
+        why = None
+        if not self.nodes[target].get('online', True):
+            why = "Can't connect to destination address using public key"
         for name in self._away(ct, target):
             why = why or "storage '{0}' is not available on node '{1}'".format(name, target)
         if why is None:

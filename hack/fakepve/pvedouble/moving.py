@@ -50,8 +50,8 @@ class Moving:
         if ct.status == 'running':
             raise PveError(500, 'cannot move volumes of a running container')
         if key.startswith('unused'):
-            raise PveError(500, "cannot move volume '{0}', only configured volumes can be moved to another storage".format(
-                key))
+            raise PveError(500, "cannot move volume '{0}', only configured volumes can be moved to another "
+                                'storage'.format(key))
         if key not in ct.config:
             raise PveError(500, 'format error', {'volume': MISSING, 'mp': MISSING})
         volume = parse_mount(ct.config[key])['volume']

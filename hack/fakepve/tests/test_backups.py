@@ -25,8 +25,8 @@ def guest(node):
 
 def back_up(double, vmid=700, **more):
     """Back a guest up; the volume."""
-    upid = double.call('POST', '/nodes/pve1/vzdump', dict({'vmid': vmid, 'storage': 'local', 'compress': 'zstd'}, **more))
-    assert double.finish(upid.data) == 'OK'
+    given = dict({'vmid': vmid, 'storage': 'local', 'compress': 'zstd'}, **more)
+    assert double.finish(double.call('POST', '/nodes/pve1/vzdump', given).data) == 'OK'
     return max(row['volid'] for row in double.get(CONTENT, content='backup', vmid=vmid))
 
 

@@ -108,7 +108,8 @@ def test_a_guest_with_a_missing_device_does_not_start(powerful):
     root = double.root()
     given = dict(NEW, dev0='/dev/gone,mode=0660')
     assert double.finish(double.call('POST', '/nodes/pve1/lxc', given, headers=root).data) == 'OK'
-    assert double.finish(double.call('POST', '/nodes/pve1/lxc/700/status/start').data) == 'Device /dev/gone does not exist'
+    upid = double.call('POST', '/nodes/pve1/lxc/700/status/start').data
+    assert double.finish(upid) == 'Device /dev/gone does not exist'
     answer = double.call('PUT', '/nodes/pve1/lxc/700/config', {'dev1': 'path=/dev/gone'}, headers=root)
     assert (answer.status, answer.reason) == (500, 'Device /dev/gone does not exist')
     assert 'dev1' not in config(double, 700)
