@@ -171,4 +171,4 @@ class Access:
 
     async def _version(self, request):
         self._verify(request, await params(request))
-        return ok({'version': self.version, 'release': self.release_version, 'repoid': '14a22df35955d97d'})
+        return ok(self.version_answer())

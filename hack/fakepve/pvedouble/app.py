@@ -9,6 +9,7 @@ from .backupjobs import BackupJobs
 from .backups import Backups
 from .config import Config, Guest
 from .downloads import Downloads
+from .duties import Duties
 from .faults import Faults
 from .firewall import Firewall
 from .lifecycle import Lifecycle
@@ -23,12 +24,13 @@ from .settings import Settings
 from .snapshots import Snapshots
 from .tasks import Tasks
 from .tls import Identity
+from .versions import Versions
 from .volumes import Volumes
 from .wire import Wire
 
 
-class Double(Settings, Wire, Faults, Oci, Restore, Lifecycle, Tasks, Access, Resources, Config, Node, Backups, Prune,
-             BackupJobs, Moving, Snapshots, Volumes, Downloads, Firewall, Person, FakePve):
+class Double(Settings, Wire, Faults, Versions, Duties, Oci, Restore, Lifecycle, Tasks, Access, Resources, Config, Node,
+             Backups, Prune, BackupJobs, Moving, Snapshots, Volumes, Downloads, Firewall, Person, FakePve):
     """A Proxmox VE API on one address; one in a process."""
 
     def __init__(self, host='127.0.0.1', port=0, names=()):
@@ -38,7 +40,6 @@ class Double(Settings, Wire, Faults, Oci, Restore, Lifecycle, Tasks, Access, Res
         snapshots.install()
         super().__init__(host=host, port=port)
         Guest.home = self
-        self.version, self.release_version = '9.2.11', '9.2'
         self.identity = Identity((host, *names))
         self._site = None
         self._seed = {}

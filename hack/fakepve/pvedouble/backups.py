@@ -74,7 +74,8 @@ class Backups:
 
         async def body():
             await self._back_up_all(v, user, sid, vmids, log)
-        return await self.task(v['node'], 'vzdump', vmids[0] if len(vmids) == 1 else '', user, body, lock=False, log=log)
+        tid = vmids[0] if len(vmids) == 1 else ''
+        return await self.task(v['node'], 'vzdump', tid, user, body, lock=False, log=log)
 
     def _vmids_to_back_up(self, v, user):
         """The guests of the call that are on its node, or nowhere (those fail in the task)."""

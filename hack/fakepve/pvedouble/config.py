@@ -10,6 +10,7 @@ from fakepve.lxc import FakeCt, parse_mount, parse_size, split_props
 from fakepve.routing import param_error
 
 NET = re.compile(r'^net\d+$')
+DEV = re.compile(r'^dev\d+$')
 _fakepve_normalise = lxc.normalise
 
 
@@ -80,10 +81,10 @@ class Guest(FakeCt):
 
     @property
     def start_error(self):
-        """Why a start fails: what a test set, else a bridge that does not exist."""
+        """Why a start fails: what a test set, else a bridge or a device that does not exist."""
         own = self.__dict__.get('_start_error')
-        missing = self.missing_bridge()
-        return own or (missing and missing_bridge_text(missing))
+        bridge, device = self.missing_bridge(), self.missing_device()
+        return own or (bridge and missing_bridge_text(bridge)) or (device and missing_device_text(device))
 
     @start_error.setter
     def start_error(self, value):
@@ -95,14 +96,34 @@ class Guest(FakeCt):
         for key in sorted(config):
             if NET.match(key):
                 bridge = bridge_of(config[key])
-                if bridge and bridge not in self.home.bridges:
+                if bridge and bridge not in self.home.bridges and bridge not in self.home.vnets:
                     return bridge
+        return None
+
+    def missing_device(self, config=None):
+        """The first path of a devN of the configuration that no node has (setting `missing_devices`), or None."""
+        config = self.config if config is None else config
+        for key in sorted(config):
+            path = device_path(config[key]) if DEV.match(key) else None
+            if path in self.home.missing_devices:
+                return path
         return None
 
     def digest(self):
         """The sha1 of the whole file: the same text again gives the same digest."""
         text = repr((sorted(self.config.items()), sorted(self.pending.items(), key=lambda kv: kv[0]), self.snapshots))
         return hashlib.sha1(text.encode()).hexdigest()
+
+
+def device_path(value):
+    """The path in a devN value: the key may be left out."""
+    first, props = split_props(value)
+    return props.get('path') or first
+
+
+def missing_device_text(path):
+    """PVE's words for a device that is not there."""
+    return 'Device {0} does not exist'.format(path)
 
 
 def missing_bridge_text(bridge):
@@ -149,6 +170,9 @@ class Config:
                 bridge = ct.missing_bridge({key: nets[key]})
                 if bridge:      # and nothing of this PUT is stored
                     raise param_error(**{key: 'unable to hotplug {0}: {1}\n'.format(key, missing_bridge_text(bridge))})
+        device = ct.missing_device(values)
+        if device:      # unlike a create, which finds out at its start
+            raise PveError(500, missing_device_text(device))
         before = copy.deepcopy((ct.config, ct.pending))
         try:
             await super()._update_config(ct, user, values, deletes, reverts)

@@ -16,7 +16,8 @@ CALLS = frozenset((
     'snapshot_lock', 'unlock', 'backup', 'fail', 'flaky_network', 'slow_network', 'revoke_tickets', 'grant',
     'store_file', 'ceph_slow', 'ceph_down', 'ceph_recover', 'task_fault', 'answer_with', 'forget_tasks', 'clear',
     'revoke_token', 'restore_token', 'disable_user', 'set_grants', 'revoke_privilege', 'restore_access', 'go_down',
-    'listen', 'replace_certificate', 'change_identity', 'add_task', 'act', 'restore_settings'))
+    'listen', 'replace_certificate', 'change_identity', 'add_task', 'act', 'restore_settings',
+    'plant_duties'))
 LONGEST_POLL = 300.0
 
 

@@ -4,6 +4,7 @@ import copy
 import re
 
 from fakepve import PveError, TaskError
+from fakepve.lxc import parse_mount
 
 from .config import stored_description, volume_size
 
@@ -63,11 +64,19 @@ class Lifecycle:
         return upid
 
     def after_task(self, record, vm):
-        """A new disk that the storage has no room for fails its task, after which nothing of the guest is left."""
+        """A new disk without room on its storage, or a device that is not there, fails the task.
+
+        Nothing of the guest is left then.
+        """
         super().after_task(record, vm)
         if record['type'] not in ('vzcreate', 'vzclone') or vm is None:
             return
         for key, value in vm.config.items():
+            mount = parse_mount(value) if key.startswith('mp') else {}
+            if mount.get('volume') in self.missing_devices:
+                self._drop(vm)
+                raise TaskError("unable to create CT {0} - command 'mount {1} /var/lib/lxc/{0}/rootfs/{2}' failed: exit "
+                                'code 32'.format(vm.vmid, mount['volume'], mount['mp']))
             storage = volume_size(value)[0] if key == 'rootfs' or key.startswith('mp') else None
             if storage in self.storages and self._space(self.storages[storage])[2] < 0:
                 self._drop(vm)

@@ -50,8 +50,8 @@ class Moving:
         if ct.status == 'running':
             raise PveError(500, 'cannot move volumes of a running container')
         if key.startswith('unused'):
-            raise PveError(500, "cannot move volume '{0}', only configured volumes can be moved to another storage".format(
-                key))
+            raise PveError(500, "cannot move volume '{0}', only configured volumes can be moved to another "
+                                'storage'.format(key))
         if key not in ct.config:
             raise PveError(500, 'format error', {'volume': MISSING, 'mp': MISSING})
         volume = parse_mount(ct.config[key])['volume']
@@ -87,15 +87,15 @@ class Moving:
             if key.startswith('unused') and value in before:
                 self._unused_sizes[value] = before[value]
 
+    def unused_size(self, volid):
+        """The bytes of a volume that an unusedN names."""
+        return self._unused_sizes.get(volid, 0)
+
     def _volumes(self, name):
         """What an unusedN names is a container's volume like any other."""
         volumes = super()._volumes(name)
-        for volname, size in self._unused(name).items():
-            if volname in volumes:
-                volumes[volname] = dict(volumes[volname], content='rootdir', size=size)
+        for value in {value for ct in self.cts for key, value in ct.config.items() if key.startswith('unused')}:
+            storage, _, volname = value.partition(':')
+            if storage == name and volname in volumes:
+                volumes[volname] = dict(volumes[volname], content='rootdir', size=self.unused_size(value))
         return volumes
-
-    def _unused(self, name):
-        """{volume name: bytes} of the unused volumes on a storage."""
-        return {value.partition(':')[2]: self._unused_sizes.get(value, 0) for ct in self.cts
-                for key, value in ct.config.items() if key.startswith('unused') and value.startswith(name + ':')}

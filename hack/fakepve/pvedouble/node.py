@@ -1,18 +1,21 @@
 """What a node says of itself: bridges, capacity, certificates and the space of its storages."""
 
+import collections
+
 from .config import volume_size
+from .stores import NODE, is_shared
 
 
 class Node:
     """Mixin: routes under /nodes/{node}, and storage space that counts the guests' disks."""
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._usage = None      # while one answer asks for the space of many storages: disks_used() of its start
+
     def _routes_node(self):
         node = '/nodes/{node}'
-        empty = [('GET', path, self._nothing) for path in (
-            '/cluster/replication', '/cluster/sdn/zones', '/cluster/sdn/vnets', node + '/replication')]
-        return empty + [
-            ('GET', '/cluster/ha/resources', self._ha_resources),
-            ('GET', '/cluster/ha/status/current', self._ha_state),
+        return [
             ('GET', '/cluster/options', self._options), ('GET', '/cluster/tasks', self._cluster_tasks),
             ('GET', node + '/network', self._network_list), ('GET', node + '/status', self._node_status),
             ('GET', node + '/version', self._node_version), ('GET', node + '/certificates/info', self._certificates)]
@@ -25,7 +28,8 @@ class Node:
                  'priority': number, 'active': 1, 'autostart': 1, 'bridge_ports': '', 'bridge_stp': 'off',
                  'bridge_fd': '0'}
                 for number, name in enumerate(self.bridges, 3) if audit or any(
-                    self.allowed(user, '/sdn/zones/localnetwork/' + name, p) for p in ('SDN.Audit', 'SDN.Use'))]
+                    self.allowed(user, '/sdn/zones/localnetwork/' + name, p) for p in ('SDN.Audit', 'SDN.Use'))
+                ] + (self.vnet_interfaces(user) if v.get('type') in ('any_bridge', 'include_sdn') else [])
 
     async def _node_status(self, v, user):
         size = self.node_sizes(v['node'])
@@ -37,22 +41,7 @@ class Node:
                 'rootfs': {'total': size['maxdisk'], 'used': size['disk'], 'free': disk, 'avail': disk},
                 'cpuinfo': {'cpus': size['maxcpu'], 'cores': size['maxcpu'], 'sockets': 1, 'model': 'CPU model'},
                 'kversion': 'Linux 6.14 (double)',
-                'pveversion': 'pve-manager/{0}/14a22df35955d97d'.format(self.version)}
-
-    async def _nothing(self, v, user):
-        return []
-
-    async def _ha_resources(self, v, user):
-        return [{'sid': 'ct:{0}'.format(ct.vmid), 'type': 'ct', 'state': ct.ha_state}
-                for ct in self.cts if ct.ha_managed]
-
-    async def _ha_state(self, v, user):
-        first = sorted(self.nodes)[0]
-        rows = [{'id': 'quorum', 'type': 'quorum', 'node': first, 'quorate': 1 if self.quorate else 0,
-                 'status': 'OK' if self.quorate else 'No quorum'}]
-        return rows + [{'id': 'service:ct:{0}'.format(ct.vmid), 'type': 'service', 'sid': 'ct:{0}'.format(ct.vmid),
-                        'node': ct.node, 'state': ct.ha_state, 'status': ct.ha_state}
-                       for ct in self.cts if ct.ha_managed]
+                'pveversion': 'pve-manager/{0}/14a22df35955d97d'.format(self.version_of(v['node']))}
 
     async def _options(self, v, user):
         return {'description': '', 'mac_prefix': 'BC:24:11', 'allowed-tags': []}
@@ -70,7 +59,7 @@ class Node:
         return rows
 
     async def _node_version(self, v, user):
-        return {'version': self.version, 'release': self.release_version, 'repoid': '14a22df35955d97d'}
+        return self.version_answer(v['node'])
 
     async def _certificates(self, v, user):
         return self.identity.certificates()
@@ -78,18 +67,30 @@ class Node:
     # ---------------------------------------------------------------- storage
 
     def _space(self, store):
-        """(total, used, avail) in bytes: files and the guests' disks, every one at its full size."""
+        """(total, used, avail) in bytes: files and the guests' disks, every one at its full size.
+
+        A storage that nodes do not share has its size on each of them, and there holds the guests of that node alone.
+        """
         name = next((key for key, value in self.storages.items() if value is store), None)
         used = sum(int(volume.get('size') or 0) for volume in store.get('volumes', {}).values())
+        here = None if is_shared(store) else NODE.get()
+        for (storage, node), size in (self._usage or self.disks_used()).items():
+            if storage == name and here in (None, node):
+                used += size
+        total = store.get('total', 100 * 1024 ** 3)
+        return total, used, total - used
+
+    def disks_used(self):
+        """{(storage, node): bytes} of the guests' disks, the unused ones too."""
+        usage = collections.Counter()
         for ct in self.cts:
             for key, value in ct.config.items():
                 if key == 'rootfs' or key.startswith('mp'):
                     storage, size = volume_size(value)
-                    if storage == name:
-                        used += size
-        used += sum(self._unused(name).values())
-        total = store.get('total', 100 * 1024 ** 3)
-        return total, used, total - used
+                    usage[storage, ct.node] += size
+                elif key.startswith('unused'):
+                    usage[value.partition(':')[0], ct.node] += self.unused_size(value)
+        return usage
 
     def _status_item(self, name, node, formats=False):
         item = super()._status_item(name, node, formats)

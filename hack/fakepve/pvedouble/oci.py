@@ -49,8 +49,8 @@ class Oci:
         async def body():
             await self.pause(self.ct_secs['download'])
             if reference not in self.oci_images:
-                log.append('level=fatal msg="initializing source docker://{0}: reading manifest: manifest unknown"'.format(
-                    reference))
+                log.append('level=fatal msg="initializing source docker://{0}: reading manifest: manifest '
+                           'unknown"'.format(reference))
                 raise TaskError("command 'skopeo copy docker://{0} oci-archive:{1}.tmp.{2}' failed: exit code 1".format(
                     reference, path, number))
             image = self._image(reference)

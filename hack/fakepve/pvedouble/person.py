@@ -3,6 +3,7 @@
 from fakepve import PveError
 
 from .lifecycle import HIDDEN
+from .stores import at
 
 ROOT = 'root@pam'
 
@@ -20,11 +21,16 @@ class Person:
         """One act; returns the UPID of the task that it started, or None.
 
         start, stop, shutdown, reboot, destroy (by force), migrate (to=NODE), set (config={...}, delete="a,b"),
-        resize (disk, size), template, snapshot (name): through PVE, as `user`. crash: the container ends by itself,
+        resize (disk, size), template, snapshot (name), backup (storage, mode, ...),
+        move (volume, storage, delete): through PVE, as `user`. crash: the container ends by itself,
         no task. vanish: its configuration file is removed by hand. edit (config={...}, drop=[...]): the file is
         edited by hand, no rule is applied. lock (lock="backup"), unlock: `pct unlock`. copy (newid): a full clone.
         """
         ct = self._the_ct(vmid)
+        with at(ct.node):
+            return await self._act(act, ct, user, more)
+
+    async def _act(self, act, ct, user, more):
         where = {'node': ct.node, 'vmid': ct.vmid}
         if act in ('start', 'stop', 'shutdown', 'reboot'):
             return await getattr(self, '_lxc_' + act)(user, dict(where, **more))
@@ -41,6 +47,10 @@ class Person:
             return await self._lxc_template(user, where)
         if act == 'snapshot':
             return await self._lxc_snapshot(user, dict(where, snapname=more['name']))
+        if act == 'backup':
+            return await self._vzdump(dict({'node': ct.node, 'vmid': str(ct.vmid), 'compress': 'zstd'}, **more), user)
+        if act == 'move':
+            return await self._move_volume(dict(where, **more), user)
         if act == 'copy':
             return await self._lxc_clone(user, dict(where, newid=more['newid'], full=1))
         return self._without_pve(act, ct, more)

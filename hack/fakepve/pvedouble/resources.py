@@ -5,6 +5,7 @@ import asyncio
 from fakepve.server import USER, ok
 
 from .params import params
+from .stores import at
 
 GIB = 1024 ** 3
 # Shorter rounds than this are not worth a timer: the answer is live.
@@ -88,15 +89,23 @@ class Resources:
         if kind in (None, 'node'):
             rows += [dict(self._node_row(user, name), **{'cgroup-mode': 2}) for name in sorted(self.nodes)]
         if kind in (None, 'storage'):
-            rows += [row for node in sorted(self.nodes) for row in
-                     (self._storage_resource(node, name) for name in self.storages if self._can_audit(user, name))
-                     if row]
+            rows += self._storage_resources(user)
         return ok(rows)
+
+    def _storage_resources(self, user):
+        self._usage = self.disks_used()
+        try:
+            seen = [name for name in self.storages if self._can_audit(user, name)]
+            rows = [self._storage_resource(node, name) for node in sorted(self.nodes) for name in seen]
+        finally:
+            self._usage = None
+        return [row for row in rows if row]
 
     def _storage_resource(self, node, name):
         row = super()._storage_resource(node, name)
         if row and row['status'] == 'available':
-            total, used, _ = self._space(self.storages[name])
+            with at(node):
+                total, used, _ = self._space(self.storages[name])
             row.update(maxdisk=total, disk=used)
         return row
 

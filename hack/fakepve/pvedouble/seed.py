@@ -4,23 +4,27 @@ import copy
 import re
 
 from .backups import EXTENSIONS, stamp
+from .stores import Store, at
 
 MIB = 1024 ** 2
 KEYS = frozenset(('nodes', 'node', 'bridges', 'storages', 'templates', 'pools', 'users', 'tokens', 'grants',
-                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall', 'backups'))
+                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall', 'backups',
+                  'ha', 'replication', 'vnets', 'version'))
 
 
 def store_template(double, storage, spec):
-    """Put an OS template on a storage: a name, or {"name", "size", "digests": {"sha256": ...}}.
+    """Put an OS template on a storage: a name, or {"name", "size", "digests": {"sha256": ...}, "node"}.
 
-    A name with a folder is that volume ("snippets/hook.sh", "iso/rescue.iso").
+    A name with a folder is that volume ("snippets/hook.sh", "iso/rescue.iso"). Without `node` every node has it.
     """
     spec = dict(spec) if isinstance(spec, dict) else {'name': spec}
     content, _, name = spec['name'].rpartition('/')
     content = content or 'vztmpl'
-    double.store_file(storage, name, spec.get('size', 120 * MIB), content=content)
-    if 'digests' in spec:
-        double.storages[storage]['volumes']['{0}/{1}'.format(content, name)]['digests'] = spec['digests']
+    for node in [spec['node']] if 'node' in spec else sorted(double.nodes):
+        with at(node):
+            double.store_file(storage, name, spec.get('size', 120 * MIB), content=content)
+            if 'digests' in spec:
+                double.storages[storage]['volumes']['{0}/{1}'.format(content, name)]['digests'] = spec['digests']
 
 
 def add_container(double, spec):
@@ -40,9 +44,11 @@ def add_container(double, spec):
 
 
 def add_backup(double, storage, spec):
-    """Put an archive on a storage: {"vmid", "time", "config", "firewall", "notes", "protected", "compress", "size"}.
+    """Put an archive on a storage: {"vmid", "time", "config", "firewall", "notes", "protected", "compress", "size",
+    "node"}.
 
-    Without `config` it is that of the guest as the seed has it; `time` is in seconds since 1970.
+    Without `config` it is that of the guest as the seed has it, without `node` it is on the guest's node; `time` is in
+    seconds since 1970.
     """
     spec = copy.deepcopy(spec)
     vmid, seconds = spec.pop('vmid'), int(spec.pop('time', double.now()))
@@ -50,7 +56,8 @@ def add_backup(double, storage, spec):
     config = spec.pop('config', guest.config if guest is not None else {})
     firewall = spec.pop('firewall', None)
     name = 'vzdump-lxc-{0}-{1}.tar{2}'.format(vmid, stamp(seconds), EXTENSIONS[spec.pop('compress', 'zstd')])
-    double.keep_backup(storage, name, vmid, config, firewall, ctime=seconds, **spec)
+    with at(spec.pop('node', guest.node if guest is not None else None)):
+        double.keep_backup(storage, name, vmid, config, firewall, ctime=seconds, **spec)
 
 
 def plant(double, data):
@@ -64,17 +71,19 @@ def plant(double, data):
     double.nodes = {name: dict({'online': True}, **sizes, **own) for name, own in per_node.items()}
     double.bridges = list(data.get('bridges', double.bridges))
     double.cluster_name = data.get('cluster_name', 'zentoria' if len(double.nodes) > 1 else None)
-    if 'storages' in data:
-        double.storages = {name: dict({'active': 1, 'files': set()}, **options)
-                           for name, options in data['storages'].items()}
+    storages = data.get('storages', double.storages)
+    double.storages = {name: Store(dict({'active': 1, 'files': set()}, **options), min(double.nodes))
+                       for name, options in storages.items()}
     for storage, files in data.get('templates', {}).items():
         for name in files:
             store_template(double, storage, name)
     double.pools.update((name, set()) for name in data.get('pools', ()))
     plant_access(double, data)
-    double.change_settings(dict(data.get('settings', {}), ct_secs=data.get('ct_secs', {})))
+    version = {'version': data['version']} if 'version' in data else {}
+    double.change_settings(dict(version, **data.get('settings', {}), ct_secs=data.get('ct_secs', {})))
     for spec in data.get('containers', ()):
         add_container(double, spec)
+    double.plant_duties(**{key: data[key] for key in ('ha', 'replication', 'vnets') if key in data})
     for vmid, rules in data.get('firewall', {}).items():
         double.firewall_config('ct', vmid=int(vmid)).update(copy.deepcopy(rules))
     for storage, archives in data.get('backups', {}).items():

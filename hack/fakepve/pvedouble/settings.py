@@ -28,6 +28,10 @@ DEFAULTS = {
     'bridges': ['vmbr0'],
     # Seconds since 1970 that archives are named after; None: the real time.
     'clock': None,
+    # Of PVE: calls and parameters that came later are unknown.
+    'version': '9.2.11',
+    # Paths of devices that no node has: a guest with one of them as devN does not start.
+    'missing_devices': [],
     # What a pull from a registry finds: {"docker.io/library/redis:7": bytes}.
     'oci_images': {},
 }

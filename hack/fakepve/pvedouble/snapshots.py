@@ -40,8 +40,8 @@ class Snapshots:
         ct = self._find_ct(v['node'], v['vmid'])
         volumes = [mount['volume'] for _, mount in ct.volumes()]
         if v['feature'] == 'snapshot':
-            able = not ct.template and all(self.storages.get(volume.partition(':')[0], {}).get('type') in SNAPSHOT_STORAGE
-                                           for volume in volumes)
+            types = {self.storages.get(volume.partition(':')[0], {}).get('type') for volume in volumes}
+            able = not ct.template and types <= set(SNAPSHOT_STORAGE)
         else:
             able = v['feature'] == 'copy' or all(map(can_link, volumes))
         return {'hasFeature': 1 if able else 0}

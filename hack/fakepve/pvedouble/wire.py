@@ -9,6 +9,7 @@ from fakepve.server import API
 from .barrier import Barrier, Dropped
 from .journal import Journal
 from .params import BadBody, bare_error, message_error
+from .stores import NODE
 
 METHODS = frozenset(('GET', 'POST', 'PUT', 'DELETE'))
 LOGIN = API + '/access/ticket'
@@ -152,6 +153,7 @@ class Wire:
     # ---------------------------------------------------------------- between authentication and handler
 
     async def _answer(self, request, handler, generic, path_node):
+        NODE.set(path_node if path_node in self.nodes else None)
         raw = await self.raw_answer(request)
         if raw is not None:
             return raw

@@ -135,6 +135,11 @@ class Double:
                          if t['upid'] == upid and t['status'] == 'stopped'), None)
         return self.until('the end of ' + upid, ended)
 
+    def root(self):
+        """Request headers with the ticket of root@pam."""
+        login = self.call('POST', '/access/ticket', {'username': 'root@pam', 'password': 'secret'}, headers={}).data
+        return {'Cookie': 'PVEAuthCookie=' + login['ticket'], 'CSRFPreventionToken': login['CSRFPreventionToken']}
+
     def create(self, vmid, **params):
         """Create a container and wait; the task's exit status."""
         given = {'vmid': vmid, 'ostemplate': TEMPLATE, 'rootfs': 'local-zfs:1', 'hostname': 'ct{0}'.format(vmid)}

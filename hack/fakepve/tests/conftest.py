@@ -15,7 +15,7 @@ SEED = json.loads((Path(__file__).parent.parent / 'seeds' / 'zentoria.json').rea
 
 
 SETTINGS = ('time_scale', 'resource_lag', 'lock_wait', 'close_protected', 'auth_delay', 'fw_write_secs', 'fw_lock_wait',
-            'oci_images')
+            'oci_images', 'missing_devices')
 
 
 @pytest.fixture(scope='session')

@@ -3,8 +3,8 @@
 A recording is one JSON object a line: name, request {method, path, params, auth, ...}, response {status, reason, body},
 and `before`: what happened before it that was not recorded, as calls of the control port. The first line of a file has
 the containers that were there at its start.
-UPIDs and digests of the recording are translated into those of the double as they appear; random MAC addresses and ids, times,
-process ids and usage are not compared.
+UPIDs and digests of the recording are translated into those of the double as they appear; random MAC addresses and ids,
+times, process ids and usage are not compared.
 """
 
 import http.client

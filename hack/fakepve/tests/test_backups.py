@@ -25,8 +25,8 @@ def guest(node):
 
 def back_up(double, vmid=700, **more):
     """Back a guest up; the volume."""
-    upid = double.call('POST', '/nodes/pve1/vzdump', dict({'vmid': vmid, 'storage': 'local', 'compress': 'zstd'}, **more))
-    assert double.finish(upid.data) == 'OK'
+    given = dict({'vmid': vmid, 'storage': 'local', 'compress': 'zstd'}, **more)
+    assert double.finish(double.call('POST', '/nodes/pve1/vzdump', given).data) == 'OK'
     return max(row['volid'] for row in double.get(CONTENT, content='backup', vmid=vmid))
 
 
@@ -108,3 +108,13 @@ def test_stop_mode_stops_a_guest_and_starts_it_again(guest):
     back_up(guest, mode='stop')
     state = guest.ctl('GET', '/ctl/guests/700')
     assert (state['status'], state['starts'], state['lock']) == ('running', 2, None)
+
+
+def test_a_person_backs_a_guest_up_and_moves_its_disk(node):
+    assert node.create(700) == 'OK'
+    done = node.ctl('POST', '/ctl/person', {'act': 'backup', 'vmid': 700, 'storage': 'local', 'wait': True})
+    assert (done['exitstatus'], done['upid'].split(':')[7]) == ('OK', 'root@pam')
+    assert len(node.get(CONTENT, content='backup', vmid=700)) == 1
+    move = {'act': 'move', 'vmid': 700, 'volume': 'rootfs', 'storage': 'local-zfs', 'delete': 1, 'wait': True}
+    assert node.ctl('POST', '/ctl/person', move)['exitstatus'] == 'OK'
+    assert 'subvol-700-disk-1' in node.get('/nodes/pve1/lxc/700/config')['rootfs']

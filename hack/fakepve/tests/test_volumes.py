@@ -81,3 +81,24 @@ def test_a_guest_with_one_volume_on_a_storage_without_snapshots_has_none(node):
     assert move(node, 'mp0', 'small', delete=1) == 'OK'
     upid = node.call('POST', GUEST + '/snapshot', {'snapname': 'no'}).data
     assert node.finish(upid) == 'snapshot feature is not available'
+
+
+def test_each_node_has_its_own_files_and_disks_on_a_storage_that_is_not_shared(powerful):
+    shared = {'type': 'nfs', 'path': '/mnt/pve/nas', 'content': 'vztmpl,backup', 'shared': 1, 'total': 1 << 40}
+    double = powerful(nodes=['pve1', 'pve2'], storages=dict(STORAGES, nas=shared))
+    assert double.create(700) == 'OK'
+    used = {row['node']: row['disk'] for row in double.get('/cluster/resources', type='storage')
+            if row['storage'] == 'local-zfs'}
+    assert used == {'pve1': 1 << 30, 'pve2': 0}
+    for storage, on_the_other in (('local', 0), ('nas', 1)):
+        upid = double.call('POST', '/nodes/pve1/vzdump', {'vmid': 700, 'storage': storage}).data
+        assert double.finish(upid) == 'OK'
+        seen = {node: double.get('/nodes/{0}/storage/{1}/content'.format(node, storage), content='backup')
+                for node in ('pve1', 'pve2')}
+        assert (len(seen['pve1']), len(seen['pve2'])) == (1, on_the_other)
+        given = {'vmid': 701, 'ostemplate': seen['pve1'][0]['volid'], 'restore': 1, 'storage': 'local-zfs'}
+        status = double.finish(double.call('POST', '/nodes/pve2/lxc', given).data)
+        assert status == 'OK' if on_the_other else status.endswith('does not exist')
+    assert double.finish(double.call('POST', '/nodes/pve1/lxc/700/migrate', {'target': 'pve2'}).data) == 'OK'
+    assert [row['vmid'] for row in double.get('/nodes/pve2/storage/local-zfs/content')] == [700, 701]
+    assert double.get('/nodes/pve1/storage/local-zfs/content') == []

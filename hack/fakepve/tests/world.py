@@ -44,9 +44,7 @@ def seed(containers=(), no_grants_on=None, **more):
 def headers(double):
     """Request headers by the recordings' names of who asks."""
     out = {name: {'Authorization': 'PVEAPIToken={0}={1}'.format(token, SECRETS[token])} for name, token in AUTH.items()}
-    login = double.call('POST', '/access/ticket', {'username': 'root@pam', 'password': 'secret'}, headers={}).data
-    out['root-ticket'] = {'Cookie': 'PVEAuthCookie=' + login['ticket'],
-                          'CSRFPreventionToken': login['CSRFPreventionToken']}
+    out['root-ticket'] = double.root()
     out['none'] = {}
     for name, token in (('badsecret', 'ops@pve!operator=wrong'), ('nosuch', 'ops@pve!nosuch=x'),
                         ('nouser', 'ghost@pve!x=y'), ('malformed', 'nonsense')):
