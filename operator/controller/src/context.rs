@@ -92,12 +92,13 @@ impl Context {
         found.map(|namespace| namespace.labels().clone()).unwrap_or_default()
     }
 
-    /// All containers on a cluster, in the newest version.
+    /// All containers on a cluster, in the newest version, without those that were let go.
     #[must_use]
     pub fn containers_on(&self, cluster: &str) -> Vec<Arc<ZentoriaContainer>> {
         let all = self.containers.store.state();
         all.into_iter()
             .filter(|container| container.spec.cluster_ref.name == cluster)
+            .filter(|container| !self.containers.latest.is_gone(container))
             .map(|container| self.containers.latest.newest(container))
             .collect()
     }

@@ -228,7 +228,7 @@ async fn no_secret_is_in_any_log_status_event_or_metric() {
     container.spec.features = Some(Features { nesting: Some(true), keyctl: Some(true), ..Features::default() });
     world.apply(&container).await;
     // What goes wrong is told at more length: this password is refused, and another one taken without a restart.
-    world.says("db", "ClusterNotReady").await;
+    world.says("db", "NeedsRootCredential").await;
     put_secret(&world.client, &world.system, "pve-root", &[("password", "secret")]).await;
     world.ready("db").await;
     for answer in [json!({"status": 500, "reason": "broken"}), json!({"body": "<html>"})] {

@@ -4,19 +4,31 @@
 //! know what it wrote itself: it could start the same PVE task twice.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use kube::Resource;
 
 /// Answers to our own writes, by uid, until the cache has caught up.
-pub struct Latest<K>(Mutex<HashMap<String, Arc<K>>>);
+pub struct Latest<K>(Mutex<Known<K>>);
+
+struct Known<K> {
+    written: HashMap<String, Arc<K>>,
+    /// Objects that we let go and that the cache may still show.
+    gone: HashSet<String>,
+}
 
 impl<K> Default for Latest<K> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Known { written: HashMap::new(), gone: HashSet::new() }))
+    }
+}
+
+impl<K> Latest<K> {
+    fn lock(&self) -> MutexGuard<'_, Known<K>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -32,7 +44,7 @@ impl<K: Resource> Latest<K> {
     #[must_use]
     pub fn newest(&self, cached: Arc<K>) -> Arc<K> {
         let Some(uid) = cached.meta().uid.as_deref() else { return cached };
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = &mut self.lock().written;
         match written.get(uid) {
             Some(ours) if is_newer(ours.as_ref(), cached.as_ref()) => Arc::clone(ours),
             Some(_) => {
@@ -47,7 +59,7 @@ impl<K: Resource> Latest<K> {
     pub fn wrote(&self, object: K) -> Arc<K> {
         let object = Arc::new(object);
         if let Some(uid) = object.meta().uid.clone() {
-            let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let written = &mut self.lock().written;
             let is_stale = written.get(&uid).is_some_and(|known| is_newer(known.as_ref(), object.as_ref()));
             if !is_stale {
                 written.insert(uid, Arc::clone(&object));
@@ -56,23 +68,34 @@ impl<K: Resource> Latest<K> {
         object
     }
 
-    /// Drops what is known of an object that is gone, or whose finalizer was removed.
+    /// Drops what is known of an object that is gone, or whose finalizer was removed: from now on it is nobody's rival,
+    /// though the cache may show it for a moment.
     pub fn forget(&self, object: &K) {
-        if let Some(uid) = object.meta().uid.as_deref() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        if let Some(uid) = object.meta().uid.clone() {
+            let mut known = self.lock();
+            known.written.remove(&uid);
+            known.gone.insert(uid);
         }
+    }
+
+    /// Whether the object was let go.
+    #[must_use]
+    pub fn is_gone(&self, object: &K) -> bool {
+        object.meta().uid.as_ref().is_some_and(|uid| self.lock().gone.contains(uid))
     }
 
     /// Drops every object of which `is_live` (asked by uid) says no; to be called now and then with the cache's uids,
     /// for objects that vanished without our doing.
     pub fn sweep(&self, is_live: impl Fn(&str) -> bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| is_live(uid));
+        let mut known = self.lock();
+        known.written.retain(|uid, _| is_live(uid));
+        known.gone.retain(|uid| is_live(uid));
     }
 
     /// How many objects are ahead of the cache.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.lock().written.len()
     }
 
     /// Whether no object is ahead of the cache.
