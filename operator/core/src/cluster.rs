@@ -6,3 +6,4 @@ pub mod identity;
 pub mod permissions;
 pub mod report;
 pub mod span;
+pub mod trash;

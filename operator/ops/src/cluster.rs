@@ -9,6 +9,7 @@ mod poll;
 
 pub use connect::{Access, ConnectError, Outside, connect, dialer};
 pub use follow::TaskEnd;
+pub(crate) use poll::Marked;
 pub use poll::{Census, Glance, Look, PollError, Polled};
 
 use crate::Waker;

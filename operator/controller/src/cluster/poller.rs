@@ -2,6 +2,7 @@
 
 use super::registry::{Gate, View};
 use super::secrets;
+use super::trash::Trash;
 use crate::context::{Context, key_of, reference};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -15,7 +16,7 @@ use zentoria_api::cluster::{Breaker, GuestCounts};
 use zentoria_api::wire::ACKNOWLEDGE_ANNOTATION;
 use zentoria_core::cluster::report::Sight;
 use zentoria_core::cluster::{breaker, identity, permissions, span};
-use zentoria_ops::cluster::{Cluster, Glance, Look, PollError};
+use zentoria_ops::cluster::{Census, Cluster, Glance, Look, PollError};
 use zentoria_types::mark::EstateId;
 use zentoria_types::vmid::Vmid;
 
@@ -24,8 +25,17 @@ const GLANCE_EVERY: u32 = 3;
 
 /// Polls until it is aborted.
 pub(super) async fn poll_forever(context: Arc<Context>, name: String, cluster: Arc<Cluster>) {
-    let mut poller =
-        Poller { context, name, cluster, round: 0, glance: None, missing: Vec::new(), regained: false, failed: false };
+    let mut poller = Poller {
+        context,
+        name,
+        cluster,
+        round: 0,
+        glance: None,
+        missing: Vec::new(),
+        regained: false,
+        failed: false,
+        trash: Trash::default(),
+    };
     loop {
         let Some(object) = poller.context.cluster(&poller.name) else { return };
         let interval = span::parse(&object.spec.poll.interval).unwrap_or(Duration::from_secs(10));
@@ -45,6 +55,7 @@ struct Poller {
     /// Privileges that were missing are there: who was refused for them is to look again.
     regained: bool,
     failed: bool,
+    trash: Trash,
 }
 
 impl Poller {
@@ -122,7 +133,11 @@ impl Poller {
         if gate == Gate::Open {
             concerned.extend(self.cluster.resync(interval).await);
         }
-        view.sight = Some(self.sight(object));
+        let census = self.census(object);
+        if gate == Gate::Open {
+            self.trash.expire(&self.context, object, &self.cluster, &census.trash).await;
+        }
+        view.sight = Some(self.sight(&census));
         let regained = std::mem::take(&mut self.regained);
         if opened {
             info!(cluster = self.name, "open");
@@ -196,12 +211,15 @@ impl Poller {
         })
     }
 
-    fn sight(&self, object: &ProxmoxCluster) -> Sight {
-        let Glance { version, identity, quorate } = self.glance.clone().unwrap_or_default();
-        let census = match EstateId::new(object.spec.estate_id.clone()) {
+    fn census(&self, object: &ProxmoxCluster) -> Census {
+        match EstateId::new(object.spec.estate_id.clone()) {
             Ok(estate) => self.cluster.census(&estate, &self.context.control_plane),
-            Err(_) => zentoria_ops::cluster::Census::default(),
-        };
+            Err(_) => Census::default(),
+        }
+    }
+
+    fn sight(&self, census: &Census) -> Sight {
+        let Glance { version, identity, quorate } = self.glance.clone().unwrap_or_default();
         let copies = census.copies.iter().map(|(vmid, of)| format!("CopyOf {of} at {vmid}")).collect::<Vec<_>>();
         let guests = GuestCounts {
             managed: census.ours,
@@ -209,7 +227,7 @@ impl Poller {
             foreign: census.foreign,
             copies: u32::try_from(census.copies.len()).unwrap_or(u32::MAX),
             retained: census.retained,
-            trashed: 0,
+            trashed: u32::try_from(census.trash.len()).unwrap_or(u32::MAX),
         };
         Sight {
             version,
@@ -220,6 +238,7 @@ impl Poller {
             foreign_control_planes: census.control_planes.iter().map(ToString::to_string).collect(),
             copies,
             missing_permissions: self.missing(),
+            trash: self.trash.listed(&census.trash),
         }
     }
 

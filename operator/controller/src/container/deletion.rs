@@ -8,22 +8,23 @@ use crate::context::{Context, is_paused, key_of, reference};
 use crate::estate;
 use crate::runtime::events::{Event, EventType};
 use crate::runtime::write::WriteError;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use std::sync::Arc;
 use std::time::Duration;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::DeletionPolicy;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
-use zentoria_core::cluster::breaker;
+use zentoria_core::cluster::{breaker, span};
 use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
 use zentoria_core::container::guard::guard_delete;
 use zentoria_core::container::seen::TaskFact;
-use zentoria_core::container::step::{Plan, Step, Verdict};
+use zentoria_core::container::step::{MarkPurpose, Plan, Step, Verdict};
 use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
-use zentoria_ops::container::observe::{recorded, remains};
+use zentoria_ops::container::observe::{proofs, recorded, remains};
 use zentoria_ops::failure::Failure;
 use zentoria_ops::journal::{Journal, JournalError};
 use zentoria_types::upid::Upid;
@@ -61,9 +62,27 @@ pub async fn delete(
     }
 }
 
+/// What became of a guest that a mark keeps.
+fn kept(plan: &Plan, now: &Timestamp, bye: &Farewell) -> Option<String> {
+    let vmid = plan.target.as_ref()?.vmid;
+    plan.steps.iter().find_map(|step| match step {
+        Step::Mark(mark) if mark.purpose == MarkPurpose::Trash => {
+            let until = now.checked_add(bye.trash_retention).unwrap_or(Timestamp::MAX);
+            Some(format!(
+                "guest {vmid} is in the trash until {}, stopped, and is then destroyed; the same manifest takes it back \
+                 before",
+                until.strftime("%Y-%m-%dT%H:%M:%SZ")
+            ))
+        }
+        Step::Mark(_) => Some(format!("guest {vmid} is retained")),
+        _ => None,
+    })
+}
+
 /// A guest that is shut down to be destroyed is counted before: one that is held is not shut down either.
-async fn counted(plan: &Plan, journal: &StatusJournal<'_>) -> Result<(), JournalError> {
-    let target = plan.target.as_ref().filter(|_| plan.steps.contains(&Step::Shutdown));
+async fn counted(plan: &Plan, policy: DeletionPolicy, journal: &StatusJournal<'_>) -> Result<(), JournalError> {
+    let destroys = policy == DeletionPolicy::Delete && plan.steps.contains(&Step::Shutdown);
+    let target = plan.target.as_ref().filter(|_| destroys);
     match target {
         Some(target) => journal.destroying(target.vmid, None).await,
         None => Ok(()),
@@ -91,11 +110,25 @@ impl Bye<'_> {
         let spec_vmid = self.object.spec.vmid.and_then(|vmid| Vmid::new(vmid.0).ok());
         let (guest, task, fresh) = remains(pve, &key, &status, spec_vmid).await;
         let destroys = cluster.status.as_ref().map(|status| status.destroys.clone()).unwrap_or_default();
+        let safety = &cluster.spec.safety;
+        let retention = span::parse(&safety.trash_retention).and_then(|span| SignedDuration::try_from(span).ok());
+        let Some(trash_retention) = retention else {
+            let message = format!(
+                "safety.trashRetention {:?} of ProxmoxCluster {} is no duration: write it as 168h",
+                safety.trash_retention.0,
+                cluster.name_any()
+            );
+            return self.say(&Verdict::new(ContainerReason::InvalidSpec, message)).await;
+        };
         let farewell = Farewell {
             identity: identity.clone(),
+            expiring: false,
+            requested_at: self.object.metadata.deletion_timestamp.as_ref().map_or(self.now, |time| time.0),
+            trash_retention,
+            backup_storage: safety.backup_storage.clone(),
             mode: if self.object.spec.mode.is_some() { Mode::Observe } else { cluster.spec.mode },
             policy: self.object.spec.deletion_policy,
-            final_backup: cluster.spec.safety.final_backup,
+            final_backup: safety.final_backup,
             destroys_left: match status.vmid.and_then(|vmid| Vmid::new(vmid.0).ok()) {
                 Some(vmid) => {
                     let counted = breaker::is_counted(vmid, born(self.object), &destroys);
@@ -104,10 +137,11 @@ impl Bye<'_> {
                 None => breaker::destroys_left(&cluster.spec.safety, &destroys, self.now),
             },
         };
-        let seen = Remains { now: self.now, guest, task, recorded: recorded(&status) };
+        let (replicated, backups) = proofs(pve, &farewell, &guest).await;
+        let seen = Remains { now: self.now, guest, task, recorded: recorded(&status), replicated, backups };
         let plan = match plan_delete(&farewell, &seen) {
             DeletionPlan::Done(what) => return self.let_go(&what).await,
-            DeletionPlan::Pending(plan) => guard_delete(plan, &farewell, &seen.guest),
+            DeletionPlan::Pending(plan) => guard_delete(plan, &farewell, &seen),
         };
         let journal = StatusJournal::new(self.context, Arc::clone(self.object), self.now);
         if !matches!(seen.task, TaskFact::None | TaskFact::Running(_)) {
@@ -118,7 +152,7 @@ impl Bye<'_> {
             journal.ended();
         }
         let actor = Actor { cluster: pve, identity: &identity, journal: &journal, fresh };
-        let done = match counted(&plan, &journal).await {
+        let done = match counted(&plan, farewell.policy, &journal).await {
             Ok(()) => act(&actor, &plan).await,
             Err(error) => Done::Failed(Failure::Replan(error.to_string())),
         };
@@ -132,8 +166,8 @@ impl Bye<'_> {
         };
         let (stored, working) = journal.working();
         report(self.context, &stored, &working, &status, &Saying::only(&verdict), self.now).await?;
-        if plan.steps.iter().any(|step| matches!(step, Step::Mark(_))) && matches!(done, Done::Changed(_)) {
-            return self.let_go("the guest is retained").await;
+        if let (Some(what), Done::Changed(_)) = (kept(&plan, &seen.now, &farewell), &done) {
+            return self.let_go(&what).await;
         }
         if verdict.reason == ContainerReason::DeletionBreaker {
             return Ok(Action::requeue(self.until_next_destroy(&destroys)));

@@ -1,6 +1,7 @@
 //! The journal in a status: intents are stored before the call, the rest goes with the report.
 
 use super::deletion::born;
+use crate::cluster::destroys;
 use crate::context::Context;
 use crate::runtime::status::{Precondition, Written};
 use async_trait::async_trait;
@@ -8,11 +9,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, ResourceExt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use zentoria_api::cluster::Destroy;
+use zentoria_api::ZentoriaContainer;
 use zentoria_api::common::VmidField;
 use zentoria_api::container::{Created, Origin, Replacing, TaskAction, TaskStatus, ZentoriaContainerStatus};
-use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
-use zentoria_core::cluster::breaker;
 use zentoria_ops::journal::{Intent, Journal, JournalError};
 use zentoria_types::names::NodeName;
 use zentoria_types::upid::Upid;
@@ -125,26 +124,7 @@ impl Journal for StatusJournal<'_> {
             self.store().await?;
         }
         let name = self.lock().object.spec.cluster_ref.name.clone();
-        let cluster = self.context.cluster(&name).ok_or_else(|| JournalError("the ProxmoxCluster is gone".into()))?;
-        let mut status = cluster.status.clone().unwrap_or_default();
-        status.destroys = breaker::recent_destroys(&status.destroys, self.now);
-        if breaker::is_counted(vmid, born(&self.lock().object), &status.destroys) {
-            return Ok(());
-        }
-        if breaker::destroys_left(&cluster.spec.safety, &status.destroys, self.now) == 0 {
-            return Err(JournalError("safety.maxDestroysPerHour is used up meanwhile".into()));
-        }
-        status.destroys.push(Destroy { vmid: VmidField(vmid.get()), at: Time(self.now) });
-        let api: Api<ProxmoxCluster> = Api::all(self.context.client.clone());
-        // Unchanged: two deletions at once must not count as one.
-        let written = self.context.status.patch_if_changed(&api, &*cluster, &status, Precondition::Unchanged).await;
-        match written {
-            Ok(Written::Patched(object)) => {
-                self.context.clusters.latest.wrote(*object);
-                Ok(())
-            }
-            Ok(Written::Unchanged | Written::Gone) => Err(JournalError("the destruction could not be counted".into())),
-            Err(error) => Err(JournalError(error.to_string())),
-        }
+        let born = born(&self.lock().object);
+        destroys::count(self.context, &name, vmid, born, self.now).await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::conditions::{Conditions, Truth};
 use jiff::Timestamp;
-use zentoria_api::cluster::{Breaker, ClusterIdentity, GuestCounts, NodeStatus, ProxmoxClusterStatus};
+use zentoria_api::cluster::{Breaker, ClusterIdentity, GuestCounts, NodeStatus, ProxmoxClusterStatus, Trashed};
 use zentoria_api::conditions::{AUTHORIZED, ClusterReason, Phase, REACHABLE};
 
 /// What is to be said.
@@ -33,6 +33,8 @@ pub struct Sight {
     pub copies: Vec<String>,
     /// Privileges that are missing.
     pub missing_permissions: Vec<String>,
+    /// Guests in the trash.
+    pub trash: Vec<Trashed>,
 }
 
 /// The verdict on a cluster that answers, the worst first.
@@ -106,7 +108,7 @@ fn contact(conditions: &mut Conditions<'_>, sight: Option<&Sight>, verdict: &Ver
 }
 
 fn seen(next: &mut ProxmoxClusterStatus, sight: &Sight, breaker: Option<&Breaker>) {
-    let Sight { version, identity, quorate, nodes, guests, foreign_control_planes, copies, missing_permissions } =
+    let Sight { version, identity, quorate, nodes, guests, foreign_control_planes, copies, missing_permissions, trash } =
         sight.clone();
     let online = nodes.iter().filter(|node| node.online).count();
     next.version = Some(version);
@@ -116,6 +118,7 @@ fn seen(next: &mut ProxmoxClusterStatus, sight: &Sight, breaker: Option<&Breaker
     next.foreign_control_planes = foreign_control_planes;
     next.copies = copies;
     next.missing_permissions = missing_permissions;
+    next.trash = trash;
     next.quorum = Some(match quorate {
         Some(true) => "Yes".to_owned(),
         Some(false) => "No".to_owned(),

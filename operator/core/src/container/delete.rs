@@ -1,12 +1,19 @@
-//! What happens to a guest whose object is deleted.
+//! What happens to a guest whose object is deleted, or whose time in the trash is over.
+
+pub mod final_backup;
+mod holds;
+pub mod trash;
+
+pub(crate) use holds::hanging;
 
 use super::options::describe;
 use super::ownership::{Ownership, ownership};
-use super::seen::{Guest, GuestFact, Recorded, TaskFact};
+use super::seen::{Backup, Guest, GuestFact, Recorded, TaskFact};
 use super::step::{MarkGuest, MarkPurpose, Plan, Step, Target, Verdict};
 use super::want::Identity;
 use crate::Fact;
-use jiff::Timestamp;
+use final_backup::Proof;
+use jiff::{SignedDuration, Timestamp};
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
@@ -20,10 +27,18 @@ pub struct Farewell {
     pub identity: Identity,
     /// Observe writes nothing.
     pub mode: Mode,
-    /// Retain or Delete.
+    /// Retain, Trash or Delete.
     pub policy: DeletionPolicy,
+    /// The guest has no object any more, and its time in the trash is over: only while its mark says so, too.
+    pub expiring: bool,
+    /// When the object was deleted, or the time in the trash was over: what its final backup is known by.
+    pub requested_at: Timestamp,
+    /// `safety.trashRetention`.
+    pub trash_retention: SignedDuration,
     /// `safety.finalBackup`.
     pub final_backup: FinalBackup,
+    /// `safety.backupStorage`.
+    pub backup_storage: Option<String>,
     /// Destructions that the breaker still allows now.
     pub destroys_left: u32,
 }
@@ -39,6 +54,10 @@ pub struct Remains {
     pub task: TaskFact,
     /// What status remembers.
     pub recorded: Recorded,
+    /// Whether it has replication jobs.
+    pub replicated: Fact<bool>,
+    /// Its backups on the storage for backups; asked only where a final backup is needed.
+    pub backups: Option<Fact<Vec<Backup>>>,
 }
 
 /// What to do before the object may go.
@@ -98,9 +117,16 @@ fn present(bye: &Farewell, seen: &Remains, guest: &Guest) -> DeletionPlan {
             return DeletionPlan::Done(format!("guest {} does not carry our mark: it is left as it is", guest.vmid));
         }
     };
+    if bye.expiring {
+        return match trash::until(&mark) {
+            Some(Ok(until)) if until <= seen.now => delete(bye, seen, guest),
+            Some(Ok(_) | Err(_)) | None => DeletionPlan::Done(format!("guest {} was taken back", guest.vmid)),
+        };
+    }
     match bye.policy {
         DeletionPolicy::Retain => retain(seen, guest, &mark),
-        DeletionPolicy::Trash | DeletionPolicy::Delete => delete(bye, guest),
+        DeletionPolicy::Trash => trash::trash(bye, seen, guest, &mark),
+        DeletionPolicy::Delete => delete(bye, seen, guest),
     }
 }
 
@@ -128,56 +154,28 @@ fn retain(seen: &Remains, guest: &Guest, mark: &Mark) -> DeletionPlan {
     steps(guest, Step::Mark(mark), Verdict::new(ContainerReason::Deleting, "the guest is retained"))
 }
 
-/// Everything that keeps a guest from being destroyed is asked before it is even stopped.
-fn delete(bye: &Farewell, guest: &Guest) -> DeletionPlan {
-    let vmid = guest.vmid;
-    let hold = |reason, message: String| say(Verdict::new(reason, message));
-    if bye.final_backup != FinalBackup::None {
-        return hold(
-            ContainerReason::FinalBackupNotAvailable,
-            format!(
-                "guest {vmid} is kept: safety.finalBackup of the ProxmoxCluster asks for a final backup, which this \
-                 version cannot make. Set it to None to destroy without one, or deletionPolicy to Retain"
-            ),
-        );
+fn delete(bye: &Farewell, seen: &Remains, guest: &Guest) -> DeletionPlan {
+    let proof = final_backup::proof(bye, seen, guest);
+    if let Some(verdict) = holds::held(bye, seen, guest).or_else(|| final_backup::held(&proof, seen, guest)) {
+        return say(verdict);
     }
-    if guest.config.current.get("protection").is_some_and(|value| value == "1") {
-        return hold(
-            ContainerReason::Protected,
-            format!("guest {vmid} is protected: run `pct set {vmid} --protection 0` on its node first"),
-        );
-    }
-    if guest.ha {
-        return hold(
-            ContainerReason::ManagedByHA,
-            format!("guest {vmid} is under PVE's HA: remove it there first (ha-manager remove ct:{vmid})"),
-        );
-    }
-    let hanging = guest.config.hanging_volumes();
-    if !hanging.is_empty() {
-        return hold(
-            ContainerReason::RetainedVolumes,
-            format!(
-                "guest {vmid} still has {}, which Proxmox VE would destroy with it: move them away or remove them first",
-                hanging.join(", ")
-            ),
-        );
-    }
-    if bye.destroys_left == 0 {
-        return hold(
-            ContainerReason::DeletionBreaker,
-            format!("guest {vmid} waits: safety.maxDestroysPerHour of the ProxmoxCluster is used up for this hour"),
-        );
-    }
-    match &guest.running {
-        Fact::Known(true) => {
-            steps(guest, Step::Shutdown, Verdict::new(ContainerReason::Deleting, "is shut down to be destroyed"))
+    let deleting = |message: &str| Verdict::new(ContainerReason::Deleting, message);
+    match (&guest.running, &proof) {
+        (Fact::Unknown(why), _) => say(Verdict::new(ContainerReason::PveError, why.clone())),
+        (Fact::Known(true), _) => steps(guest, Step::Shutdown, deleting("is shut down to be destroyed")),
+        (Fact::Known(false), Proof::ToMake(storage)) => {
+            steps(guest, final_backup::step(bye, storage), deleting("is backed up before it is destroyed"))
         }
-        Fact::Known(false) => steps(
-            guest,
-            Step::Destroy { replacing: None },
-            Verdict::new(ContainerReason::Deleting, "is being destroyed"),
-        ),
-        Fact::Unknown(why) => hold(ContainerReason::PveError, why.clone()),
+        (Fact::Known(false), Proof::NotNeeded | Proof::Listed(_)) => {
+            steps(guest, Step::Destroy { replacing: None }, deleting("is being destroyed"))
+        }
+        (Fact::Known(false), Proof::Impossible | Proof::Unknown(_)) => say(deleting("waits for its final backup")),
     }
+}
+
+/// Whether the backups of the guest have to be read for this deletion.
+#[must_use]
+pub fn needs_backups(bye: &Farewell) -> bool {
+    let destroys = bye.policy == DeletionPolicy::Delete || bye.expiring;
+    destroys && bye.final_backup != FinalBackup::None && bye.backup_storage.is_some()
 }

@@ -1,6 +1,7 @@
 //! The guard: a second reader of a plan, which knows nothing of how it was made. It refuses what must never happen.
 
-use super::delete::Farewell;
+use super::delete::final_backup::notes;
+use super::delete::{Farewell, Remains, hanging};
 use super::options::same_text;
 use super::ownership::{Ownership, ownership};
 use super::seen::{Guest, GuestFact, Seen, is_numbered};
@@ -27,6 +28,10 @@ struct Scene<'a> {
     origin_is_ours: bool,
     /// Destruction is what the deletion of the object asks for, and everything allows it.
     may_destroy: bool,
+    /// The guest is to be stopped for it.
+    may_stop: bool,
+    /// What its destruction lacks.
+    last_words: Option<String>,
     deleting: bool,
 }
 
@@ -41,6 +46,8 @@ pub fn guard(plan: Plan, want: &Want, seen: &Seen) -> Plan {
         guest: &seen.guest,
         origin_is_ours: seen.clone_origin.as_ref().is_some_and(|origin| origin.ours),
         may_destroy: false,
+        may_stop: false,
+        last_words: None,
         deleting: false,
     };
     judge(plan, &scene)
@@ -48,20 +55,57 @@ pub fn guard(plan: Plan, want: &Want, seen: &Seen) -> Plan {
 
 /// As [`guard`], for the plan of a deletion.
 #[must_use]
-pub fn guard_delete(plan: Plan, bye: &Farewell, guest: &GuestFact) -> Plan {
-    let may_destroy =
-        bye.policy == DeletionPolicy::Delete && bye.final_backup == FinalBackup::None && bye.destroys_left > 0;
+pub fn guard_delete(plan: Plan, bye: &Farewell, seen: &Remains) -> Plan {
+    let asked = (bye.policy == DeletionPolicy::Delete || has_expired(bye, seen)) && bye.destroys_left > 0;
+    let may_destroy = asked && seen.replicated == Fact::Known(false);
+    // A guest is stopped for the trash, too.
+    let may_stop = may_destroy || bye.policy == DeletionPolicy::Trash && !bye.expiring;
     let scene = Scene {
         identity: &bye.identity,
         mode: bye.mode,
         adoption: Adoption::Never,
         takeover: None,
-        guest,
+        guest: &seen.guest,
         origin_is_ours: false,
         may_destroy,
+        may_stop,
+        // Volumes that nobody gave up, and a backup that is not listed, hold it.
+        last_words: match &seen.guest {
+            GuestFact::Present(guest) => unproved(bye, seen, guest),
+            GuestFact::NoVmid | GuestFact::Absent | GuestFact::OtherKind | GuestFact::Unknown { .. } => None,
+        },
         deleting: true,
     };
     judge(plan, &scene)
+}
+
+/// The mark itself says that the time in the trash is over.
+fn has_expired(bye: &Farewell, seen: &Remains) -> bool {
+    let GuestFact::Present(guest) = &seen.guest else { return false };
+    let mark = Description::parse(guest.config.description()).ok().and_then(|description| description.mark);
+    let until = mark.and_then(|mark| mark.trash_until?.parse::<jiff::Timestamp>().ok());
+    bye.expiring && until.is_some_and(|until| until <= seen.now)
+}
+
+/// Why the destruction of this guest is not covered.
+fn unproved(bye: &Farewell, seen: &Remains, guest: &Guest) -> Option<String> {
+    let volumes = hanging(seen, guest);
+    if !volumes.is_empty() {
+        return Some(format!("{} would be destroyed with the guest", volumes.join(", ")));
+    }
+    let listed = || match &seen.backups {
+        Some(Fact::Known(list)) => list.iter().any(|backup| {
+            let ours = backup.notes.trim_end() == notes(bye);
+            backup.vmid == guest.vmid && backup.size > 0 && ours
+        }),
+        Some(Fact::Unknown(_)) | None => false,
+    };
+    let covered = match bye.final_backup {
+        FinalBackup::None => true,
+        FinalBackup::IfPossible => bye.backup_storage.is_none() || listed(),
+        FinalBackup::Required => listed(),
+    };
+    (!covered).then(|| "a guest would be destroyed without its final backup".to_owned())
 }
 
 fn judge(plan: Plan, scene: &Scene<'_>) -> Plan {
@@ -184,7 +228,8 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
     if scene.deleting {
         let allowed = match step {
             Step::Mark(mark) => matches!(mark.purpose, MarkPurpose::Retain | MarkPurpose::Trash),
-            Step::Shutdown | Step::Backup(_) | Step::Destroy { replacing: None } => scene.may_destroy,
+            Step::Shutdown => scene.may_stop,
+            Step::Backup(_) | Step::Destroy { replacing: None } => scene.may_destroy,
             Step::Create(_)
             | Step::Clone(_)
             | Step::Restore(_)
@@ -277,17 +322,23 @@ fn destroying(scene: &Scene<'_>, guest: &Guest) -> Option<String> {
         "a protected guest would be destroyed"
     } else if guest.ha {
         "a guest under HA would be destroyed"
-    } else if !guest.config.hanging_volumes().is_empty() {
-        "volumes would be destroyed with the guest"
     } else {
-        return None;
+        return scene.last_words.clone();
     };
     Some(why.to_owned())
 }
 
 /// Writing a mark changes the mark alone: the user's text stays, and of the tags at most our own comes on top.
 fn marking(scene: &Scene<'_>, mark: &MarkGuest, guest: &Guest) -> Option<String> {
-    let MarkGuest { purpose, description, tags, on_boot: _ } = mark;
+    let MarkGuest { purpose, description, tags, on_boot } = mark;
+    let may_boot = match purpose {
+        MarkPurpose::Trash => on_boot.is_none_or(|on| !on),
+        MarkPurpose::TakeBack => on_boot.is_none_or(|on| on),
+        MarkPurpose::Adopt | MarkPurpose::Rebind | MarkPurpose::Retain => on_boot.is_none(),
+    };
+    if !may_boot {
+        return Some("a mark would change whether the guest starts at boot".to_owned());
+    }
     let mut allowed = Tags::parse(guest.config.effective("tags").unwrap_or(""));
     allowed.insert(GUEST_TAG);
     if tags.as_ref().is_some_and(|tags| Tags::parse(tags) != allowed) {
@@ -305,14 +356,18 @@ fn marking(scene: &Scene<'_>, mark: &MarkGuest, guest: &Guest) -> Option<String>
     if !same {
         return Some("a mark would change the text above it".to_owned());
     }
-    let retained = match ownership(scene.identity, guest.vmid, description) {
-        Ownership::Ours(mark) => mark.retained.is_some(),
+    let (retained, trashed) = match ownership(scene.identity, guest.vmid, description) {
+        Ownership::Ours(mark) => (mark.retained.is_some(), mark.trash_until.is_some()),
         Ownership::OtherControlPlane(_)
         | Ownership::CopyOf(_)
         | Ownership::Foreign(_)
         | Ownership::Unmarked
         | Ownership::Unreadable(_) => return Some("a mark that is not ours would be written".to_owned()),
     };
-    let wanted = *purpose == MarkPurpose::Retain;
-    (retained != wanted || wanted != scene.deleting).then(|| "a tombstone where none belongs, or none".to_owned())
+    let wanted = (*purpose == MarkPurpose::Retain, *purpose == MarkPurpose::Trash);
+    if (retained, trashed) != wanted || (wanted.0 || wanted.1) != scene.deleting {
+        return Some("a tombstone where none belongs, or none".to_owned());
+    }
+    let stopped = guest.running == Fact::Known(false);
+    (wanted.1 && !stopped).then(|| "a running guest would be put into the trash".to_owned())
 }

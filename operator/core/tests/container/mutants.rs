@@ -1,11 +1,13 @@
 //! Mutants: what the tests would say if a safeguard were gone. Each is the real code over facts that hide what the
 //! safeguard looks at.
 
+use crate::deletion::deletion_guard_protects;
 use crate::fixture::{CP, OLD_CP, VMID, Whose, guest_mut, guest_of};
-use crate::protection::{deletion_guard_protects, guard_protects, planner_protects};
+use crate::protection::{guard_protects, planner_protects};
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::container::{Adoption, DeletionPolicy};
-use zentoria_core::container::delete::Farewell;
+use zentoria_core::Fact;
+use zentoria_core::container::delete::{Farewell, Remains};
 use zentoria_core::container::guard::{guard, guard_delete};
 use zentoria_core::container::plan::plan;
 use zentoria_core::container::seen::{GuestFact, Seen};
@@ -50,11 +52,11 @@ fn is_found(outcome: Result<(), String>, harm: &str) {
     assert!(found.starts_with(harm), "found {found:?}, and not {harm:?}");
 }
 
-fn deletion_over(change: impl Fn(&mut Farewell, &mut GuestFact)) -> impl Fn(Plan, &Farewell, &GuestFact) -> Plan {
-    move |plan, bye, guest| {
-        let (mut bye, mut guest) = (bye.clone(), guest.clone());
-        change(&mut bye, &mut guest);
-        guard_delete(plan, &bye, &guest)
+fn deletion_over(change: impl Fn(&mut Farewell, &mut Remains)) -> impl Fn(Plan, &Farewell, &Remains) -> Plan {
+    move |plan, bye, seen| {
+        let (mut bye, mut seen) = (bye.clone(), seen.clone());
+        change(&mut bye, &mut seen);
+        guard_delete(plan, &bye, &seen)
     }
 }
 
@@ -143,19 +145,56 @@ fn a_guard_that_always_allows_to_destroy_is_found() {
 #[test]
 fn a_guard_of_deletions_that_does_not_look_at_volumes_protection_or_power_is_found() {
     for keys in [&["mp0", "unused0"][..], &["protection"]] {
-        let mutant = deletion_over(move |_, guest| {
-            if let GuestFact::Present(guest) = guest {
+        let mutant = deletion_over(move |_, seen| {
+            if let GuestFact::Present(guest) = &mut seen.guest {
                 keys.iter().for_each(|key| drop(guest.config.current.remove(*key)));
             }
         });
         is_found(deletion_guard_protects(&mutant), "destroyed what must be kept");
     }
-    let running = deletion_over(|_, guest| {
-        if let GuestFact::Present(guest) = guest {
-            guest.running = zentoria_core::Fact::Known(false);
+    let running = deletion_over(|_, seen| {
+        if let GuestFact::Present(guest) = &mut seen.guest {
+            guest.running = Fact::Known(false);
         }
     });
-    is_found(deletion_guard_protects(&running), "destroyed what must be kept");
+    assert!(deletion_guard_protects(&running).is_err());
+}
+
+#[test]
+fn a_guard_of_deletions_that_does_not_look_at_replication_or_the_breaker_is_found() {
+    let replication = deletion_over(|_, seen| seen.replicated = Fact::Known(false));
+    assert!(deletion_guard_protects(&replication).is_err());
+    let breaker = deletion_over(|bye, _| bye.destroys_left = 1);
+    assert!(deletion_guard_protects(&breaker).is_err());
+}
+
+#[test]
+fn a_guard_that_takes_any_backup_for_the_final_one_is_found() {
+    let notes = deletion_over(|bye, seen| {
+        let right = crate::deletion::proof(bye, VMID);
+        if let Some(Fact::Known(list)) = &mut seen.backups {
+            list.iter_mut().for_each(|backup| backup.notes.clone_from(&right.notes));
+        }
+    });
+    is_found(deletion_guard_protects(&notes), "destroyed without its final backup");
+    let size = deletion_over(|_, seen| {
+        if let Some(Fact::Known(list)) = &mut seen.backups {
+            list.iter_mut().for_each(|backup| backup.size = 1);
+        }
+    });
+    is_found(deletion_guard_protects(&size), "destroyed without its final backup");
+    let none = deletion_over(|bye, _| bye.final_backup = FinalBackup::None);
+    is_found(deletion_guard_protects(&none), "destroyed without its final backup");
+}
+
+#[test]
+fn a_guard_that_believes_an_expiry_without_the_mark_is_found() {
+    let mutant = deletion_over(|bye, _| {
+        if bye.expiring {
+            (bye.policy, bye.expiring) = (DeletionPolicy::Delete, false);
+        }
+    });
+    assert!(deletion_guard_protects(&mutant).is_err());
 }
 
 #[test]

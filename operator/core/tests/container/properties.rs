@@ -1,6 +1,7 @@
 //! What holds for every spec and every guest.
 
-use crate::fixture::{CP, OLD_CP, Whose, guest_mut, guest_of, identity, spec};
+use crate::deletion::remains;
+use crate::fixture::{CP, OLD_CP, Whose, guest_mut, guest_of, spec};
 use crate::model::{World, digest_of};
 use crate::strategies::{guests, open_worlds, specs, worlds};
 use crate::wish::unmet;
@@ -11,7 +12,7 @@ use zentoria_api::common::Mode;
 use zentoria_api::conditions::{ContainerReason, Phase};
 use zentoria_api::container::{Adoption, ChangeClass, DeletionPolicy, Origin, RebootPolicy};
 use zentoria_core::Fact;
-use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
+use zentoria_core::container::delete::{DeletionPlan, Farewell, plan_delete};
 use zentoria_core::container::guard::{guard, guard_delete};
 use zentoria_core::container::plan::plan;
 use zentoria_core::container::seen::GuestFact;
@@ -37,12 +38,7 @@ fn settle(world: &mut World) -> Plan {
 }
 
 fn farewell(policy: DeletionPolicy, final_backup: FinalBackup, destroys_left: u32) -> Farewell {
-    Farewell { identity: identity(), mode: Mode::Enforce, policy, final_backup, destroys_left }
-}
-
-fn remains(world: &World) -> Remains {
-    let seen = world.seen.clone();
-    Remains { now: seen.now, guest: seen.guest, task: seen.task, recorded: seen.recorded }
+    Farewell { final_backup, destroys_left, ..crate::deletion::farewell(policy) }
 }
 
 fn steps_of(plan: &DeletionPlan) -> &[Step] {
@@ -195,7 +191,7 @@ proptest! {
         let backup = if backup { FinalBackup::Required } else { FinalBackup::None };
         let bye = farewell(policy, backup, left);
         if let DeletionPlan::Pending(made) = plan_delete(&bye, &remains(&world)) {
-            prop_assert_eq!(guard_delete(made.clone(), &bye, &world.seen.guest), made);
+            prop_assert_eq!(guard_delete(made.clone(), &bye, &remains(&world)), made);
         }
     }
 
@@ -220,7 +216,8 @@ proptest! {
             return Ok(());
         }
         let guest = guest_of(&world.seen).unwrap();
-        let has = |key: &str| guest.config.current.contains_key(key);
+        // A directory of the node is no volume.
+        let has = |key: &str| guest.config.current.get(key).is_some_and(|value| !value.starts_with('/'));
         prop_assert!(whose.unwrap().is_ours() && left > 0 && !guest.ha);
         prop_assert!(!has("lock") && !has("mp0") && !has("unused0"));
         prop_assert!(guest.config.current.get("protection").is_none_or(|value| value == "0"));

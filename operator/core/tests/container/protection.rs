@@ -1,17 +1,15 @@
 //! What must never pass, stated over a guard (or a planner) that is given: the real one holds, mutants must not.
 
-use crate::fixture::{CP, VMID, Whose, guest_of, identity, vmid};
+use crate::fixture::{CP, VMID, Whose, guest_of, vmid};
 use crate::model::World;
-use crate::strategies::{any_option, plain_guests, plain_worlds, text, worlds};
+use crate::strategies::{any_option, plain_worlds, text, worlds};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as Settings, RngAlgorithm, TestError, TestRng, TestRunner};
-use zentoria_api::cluster::FinalBackup;
 use zentoria_api::common::Mode;
-use zentoria_api::container::{Adoption, DeletionPolicy, RecordedDefaults};
+use zentoria_api::container::{Adoption, RecordedDefaults};
 use zentoria_core::Fact;
-use zentoria_core::container::delete::Farewell;
-use zentoria_core::container::seen::{Guest, GuestFact, Seen};
+use zentoria_core::container::seen::{Guest, Seen};
 use zentoria_core::container::step::{CloneGuest, Configure, Create, MarkGuest, MarkPurpose, Plan, Step, Target};
 use zentoria_core::container::want::Want;
 use zentoria_types::size::Bytes;
@@ -19,18 +17,17 @@ use zentoria_types::size::Bytes;
 /// A guard.
 pub type Guard<'a> = &'a dyn Fn(Plan, &Want, &Seen) -> Plan;
 /// A guard of deletions.
-pub type DeletionGuard<'a> = &'a dyn Fn(Plan, &Farewell, &GuestFact) -> Plan;
 /// A planner.
 pub type Planner<'a> = &'a dyn Fn(&Want, &Seen) -> Plan;
 
 /// A runner that always takes the same way, so that a mutant is found today and tomorrow.
-fn runner(cases: u32) -> TestRunner {
+pub fn runner(cases: u32) -> TestRunner {
     let settings = Settings { cases, failure_persistence: None, max_shrink_iters: 0, ..Settings::default() };
     TestRunner::new_with_rng(settings, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
 /// The first line of a counterexample, where there is one.
-fn outcome<T: std::fmt::Debug>(result: Result<(), TestError<T>>) -> Result<(), String> {
+pub fn outcome<T: std::fmt::Debug>(result: Result<(), TestError<T>>) -> Result<(), String> {
     result.map_err(|error| match error {
         TestError::Fail(reason, _) => reason.message().to_owned(),
         TestError::Abort(reason) => panic!("the test itself gave up: {reason}"),
@@ -52,7 +49,7 @@ fn descriptions() -> impl Strategy<Value = Option<String>> {
 const SAME: &str = "@the same text@";
 
 /// The plan with the guest's own text where it stands for it.
-fn over(plan: Plan, description: &str) -> Plan {
+pub fn over(plan: Plan, description: &str) -> Plan {
     let lines: Vec<&str> = description.lines().filter(|line| !line.starts_with("<!-- zentoria.ai/")).collect();
     let text = lines.join("\n");
     let fill = |description: &mut String| {
@@ -89,7 +86,13 @@ fn over(plan: Plan, description: &str) -> Plan {
 }
 
 fn steps() -> impl Strategy<Value = Step> {
-    let purpose = select(vec![MarkPurpose::Adopt, MarkPurpose::TakeBack, MarkPurpose::Rebind, MarkPurpose::Retain]);
+    let purpose = select(vec![
+        MarkPurpose::Adopt,
+        MarkPurpose::TakeBack,
+        MarkPurpose::Rebind,
+        MarkPurpose::Retain,
+        MarkPurpose::Trash,
+    ]);
     let mark = (purpose, descriptions(), option_of(vec!["zentoria", "web;zentoria"])).prop_map(
         |(purpose, description, tags)| {
             let tags = tags.map(str::to_owned);
@@ -146,7 +149,7 @@ fn option_of(list: Vec<&'static str>) -> impl Strategy<Value = Option<&'static s
 }
 
 /// Plans that no planner made: any steps, mostly aimed at the guest, sometimes at another.
-fn plans() -> impl Strategy<Value = Plan> {
+pub fn plans() -> impl Strategy<Value = Plan> {
     let target = prop_oneof![
         8 => Just(Some((VMID, "pve1"))),
         1 => Just(Some((405, "pve1"))),
@@ -172,7 +175,7 @@ fn plans() -> impl Strategy<Value = Plan> {
 }
 
 /// The mark of ours on a description, as bytes.
-fn has_our_mark(description: &str) -> bool {
+pub fn has_our_mark(description: &str) -> bool {
     let wanted = [format!("cp={CP}"), "estate=home".into(), "name=zentoria-db".into(), format!("vmid={VMID}")];
     let marks: Vec<&str> = description.lines().filter(|line| line.starts_with("<!-- zentoria.ai/")).collect();
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -180,7 +183,7 @@ fn has_our_mark(description: &str) -> bool {
 }
 
 /// The steps that reach Proxmox VE.
-fn written(plan: &Plan) -> Vec<&Step> {
+pub fn written(plan: &Plan) -> Vec<&Step> {
     plan.steps.iter().filter(|step| step.writes()).collect()
 }
 
@@ -285,55 +288,4 @@ pub fn planner_protects(plan: Planner<'_>, guard: Guard<'_>) -> Result<(), Strin
             Some(harm) => Err(TestCaseError::fail(harm)),
         }
     }))
-}
-
-fn farewells() -> impl Strategy<Value = Farewell> {
-    let policy = select(vec![DeletionPolicy::Retain, DeletionPolicy::Delete, DeletionPolicy::Delete]);
-    let backup = select(vec![FinalBackup::Required, FinalBackup::None, FinalBackup::None]);
-    (policy, backup, 0u32..3).prop_map(|(policy, final_backup, destroys_left)| Farewell {
-        identity: identity(),
-        mode: Mode::Enforce,
-        policy,
-        final_backup,
-        destroys_left,
-    })
-}
-
-/// A deletion destroys or stops only what it may, and otherwise writes a tombstone at most.
-pub fn deletion_guard_protects(guard: DeletionGuard<'_>) -> Result<(), String> {
-    outcome(runner(6_000).run(&(farewells(), plain_guests(), plans()), |(bye, (whose, guest), plan)| {
-        let plan = over(plan, guest.config.description());
-        let fact = GuestFact::Present(Box::new(guest.clone()));
-        let passed = guard(plan, &bye, &fact);
-        match harm_of_deletion(whose, &bye, &guest, &passed) {
-            None => Ok(()),
-            Some(harm) => Err(TestCaseError::fail(harm)),
-        }
-    }))
-}
-
-fn harm_of_deletion(whose: Whose, bye: &Farewell, guest: &Guest, plan: &Plan) -> Option<String> {
-    let written = written(plan);
-    if written.is_empty() {
-        return None;
-    }
-    if !whose.is_ours() || guest.config.lock().is_some() {
-        return Some(format!("let go a guest that is locked or not ours ({whose:?})"));
-    }
-    let may = bye.policy == DeletionPolicy::Delete && bye.final_backup == FinalBackup::None && bye.destroys_left > 0;
-    let has = |key: &str| guest.config.current.contains_key(key);
-    let protected = guest.config.current.get("protection").is_some_and(|value| value == "1");
-    match written.as_slice() {
-        [Step::Mark(mark)] => {
-            let text = mark.description.as_deref().unwrap_or("");
-            (!(text.contains(" retained=") && has_our_mark(text))).then(|| "a tombstone that is none".to_owned())
-        }
-        [Step::Shutdown] => (!may || guest.ha).then(|| "stopped what nobody wanted destroyed".to_owned()),
-        [Step::Destroy { .. }] => {
-            let stopped = guest.running == Fact::Known(false);
-            let bare = !has("mp0") && !has("unused0") && !protected && !guest.ha;
-            (!(may && stopped && bare)).then(|| "destroyed what must be kept".to_owned())
-        }
-        other => Some(format!("did something else while deleting: {}", other.len())),
-    }
 }

@@ -158,6 +158,12 @@ impl Cluster {
         self.lock().ended.get(upid).cloned()
     }
 
+    /// The end of a task, taken up by that.
+    #[must_use]
+    pub fn take_end(&self, upid: &Upid) -> Option<TaskEnd> {
+        self.lock().ended.remove(upid)
+    }
+
     /// The end was taken up; it need not be remembered.
     pub fn forget_task(&self, upid: &Upid) {
         self.lock().ended.remove(upid);

@@ -13,7 +13,7 @@ use zentoria_core::container::ownership::{Ownership, ownership};
 use zentoria_core::container::seen::Config;
 use zentoria_core::container::want::{Identity, Key};
 use zentoria_pve::{Guest, GuestKind, Inventory, PveError, RunState};
-use zentoria_types::mark::{ControlPlaneId, Description, EstateId};
+use zentoria_types::mark::{ControlPlaneId, Description, EstateId, Mark};
 use zentoria_types::size::Bytes;
 use zentoria_types::tags::Tags;
 use zentoria_types::vmid::Vmid;
@@ -269,8 +269,11 @@ impl Cluster {
         for guest in inventory.guests() {
             let config = state.configs.get(&guest.vmid).map(|known| &known.config);
             match config.map(|config| kind(guest.vmid, config, estate, control_plane)) {
-                Some(Kind::Ours { retained: false }) => census.ours += 1,
-                Some(Kind::Ours { retained: true }) => census.retained += 1,
+                Some(Kind::Ours(mark)) if mark.trash_until.is_some() => {
+                    census.trash.insert(guest.vmid, mark);
+                }
+                Some(Kind::Ours(mark)) if mark.retained.is_some() => census.retained += 1,
+                Some(Kind::Ours(_)) => census.ours += 1,
                 Some(Kind::OtherControlPlane(cp)) => {
                     census.foreign += 1;
                     census.control_planes.insert(cp);
@@ -283,6 +286,40 @@ impl Cluster {
             }
         }
         census
+    }
+}
+
+/// Whether a guest that carries an object's mark is there, whatever its VMID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Marked {
+    /// This one.
+    Found(Vmid),
+    /// None.
+    Nowhere,
+    /// So many guests were not read yet.
+    NotReadYet(usize),
+}
+
+impl Cluster {
+    /// Looks for the guest of an object that has no VMID: retained or in the trash, it is taken back before another one is
+    /// made. Guests that other containers `claimed` are theirs.
+    pub(crate) fn marked(&self, identity: &Identity, claimed: &BTreeSet<Vmid>) -> Marked {
+        let Some(inventory) = self.inventory() else { return Marked::NotReadYet(1) };
+        let state = self.lock();
+        let mut unread = 0;
+        let containers = inventory.guests().filter(|guest| guest.kind == GuestKind::Lxc);
+        for guest in containers.filter(|guest| !claimed.contains(&guest.vmid)) {
+            match state.configs.get(&guest.vmid) {
+                Some(known) => match ownership(identity, guest.vmid, known.config.description()) {
+                    Ownership::Ours(_) | Ownership::OtherControlPlane(_) => return Marked::Found(guest.vmid),
+                    Ownership::CopyOf(_) | Ownership::Foreign(_) | Ownership::Unmarked | Ownership::Unreadable(_) => {}
+                },
+                None if guest.lock.as_deref() == Some("create") || state.is_busy(guest.vmid) => {}
+                None if inventory.node(&guest.node).is_none_or(|node| !node.online) => {}
+                None => unread += 1,
+            }
+        }
+        if unread == 0 { Marked::Nowhere } else { Marked::NotReadYet(unread) }
     }
 }
 
@@ -303,6 +340,8 @@ pub struct Census {
     pub ours: u32,
     /// With our mark and a tombstone.
     pub retained: u32,
+    /// In the trash, with their marks.
+    pub trash: BTreeMap<Vmid, Mark>,
     /// With the mark of another estate or control plane.
     pub foreign: u32,
     /// Without a mark, or not read yet.
@@ -314,7 +353,7 @@ pub struct Census {
 }
 
 enum Kind {
-    Ours { retained: bool },
+    Ours(Mark),
     OtherControlPlane(ControlPlaneId),
     Foreign,
     Copy(Vmid),
@@ -328,7 +367,7 @@ fn kind(vmid: Vmid, config: &Config, estate: &EstateId, control_plane: &ControlP
     let key = Key { namespace: mark.namespace.clone(), name: mark.name.clone() };
     let identity = Identity { estate: estate.clone(), key, control_plane: control_plane.clone() };
     match ownership(&identity, vmid, config.description()) {
-        Ownership::Ours(mark) => Kind::Ours { retained: mark.retained.is_some() },
+        Ownership::Ours(mark) => Kind::Ours(mark),
         Ownership::OtherControlPlane(cp) => Kind::OtherControlPlane(cp),
         Ownership::CopyOf(of) => Kind::Copy(of),
         Ownership::Foreign(_) => Kind::Foreign,

@@ -10,7 +10,7 @@ mod task;
 pub use backups::backups;
 
 use super::history;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Marked};
 use guest::{guest, last_seen};
 use jiff::Timestamp;
 use offers::facts;
@@ -18,11 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use task::task;
 use zentoria_api::cluster::FinalBackup;
-use zentoria_api::container::ZentoriaContainerStatus;
+use zentoria_api::container::{DeletionPolicy, ZentoriaContainerStatus};
 use zentoria_core::Fact;
+use zentoria_core::container::delete::{Farewell, needs_backups};
 use zentoria_core::container::power::needs_cause;
 use zentoria_core::container::seen::{
-    DependencyState, GuestFact, PullFact, Recorded, Seen, StopCause, TaskFact, Window,
+    Backup, DependencyState, GuestFact, PullFact, Recorded, Seen, StopCause, TaskFact, Window,
 };
 use zentoria_core::container::want::{Key, Want};
 use zentoria_types::mark::ControlPlaneId;
@@ -91,12 +92,23 @@ pub async fn observe(
 ) -> Observed {
     let key = &want.identity.key;
     let recorded = recorded(status);
-    let vmid = recorded.vmid.or(want.vmid);
+    let named = recorded.vmid.or(want.vmid);
+    let marked = match named {
+        None if recorded.created.is_none() => cluster.marked(&want.identity, &known.claimed),
+        Some(_) | None => Marked::Nowhere,
+    };
+    let vmid = match marked {
+        Marked::Found(vmid) => Some(vmid),
+        Marked::Nowhere | Marked::NotReadYet(_) => named,
+    };
     let task = task(cluster, key, vmid, status.node.as_deref(), status.task.as_ref()).await;
     let (guest, fresh) = match (&task, vmid) {
         // Whatever the task is doing, it is not over: the guest is looked at when it is.
         (TaskFact::Running(_), _) => (last_seen(vmid), false),
-        (_, None) => (GuestFact::NoVmid, false),
+        (_, None) => match marked {
+            Marked::NotReadYet(count) => (not_read_yet(count), false),
+            Marked::Found(_) | Marked::Nowhere => (GuestFact::NoVmid, false),
+        },
         (_, Some(vmid)) => guest(cluster, vmid, &recorded, status.node.as_deref()).await,
     };
     let facts = facts(cluster, want, &known, &guest, key).await;
@@ -139,6 +151,36 @@ pub async fn remains(
         (_, Some(vmid)) => guest(cluster, vmid, &recorded, status.node.as_deref()).await,
     };
     (guest, task, fresh)
+}
+
+/// One of them may be the guest of this object.
+fn not_read_yet(count: usize) -> GuestFact {
+    let why = format!("{count} guests of the cluster were not read yet, and one of them may carry its mark");
+    GuestFact::Unknown { why, offline: None }
+}
+
+/// A guest that no object remembers.
+pub async fn look_at(cluster: &Cluster, vmid: Vmid) -> (GuestFact, bool) {
+    guest(cluster, vmid, &Recorded::default(), None).await
+}
+
+/// What a destruction has to know, read now: whether the guest is replicated, and its backups where one is needed. What
+/// does not destroy asks nobody.
+pub async fn proofs(cluster: &Cluster, bye: &Farewell, guest: &GuestFact) -> (Fact<bool>, Option<Fact<Vec<Backup>>>) {
+    let destroys = bye.policy == DeletionPolicy::Delete || bye.expiring;
+    let GuestFact::Present(guest) = guest else { return (Fact::Known(false), None) };
+    if !destroys {
+        return (Fact::Known(false), None);
+    }
+    let replicated = match cluster.read_replicated().await {
+        Ok(guests) => Fact::Known(guests.contains(&guest.vmid)),
+        Err(error) => Fact::Unknown(format!("the replication jobs of the cluster: {error}")),
+    };
+    let kept = match &bye.backup_storage {
+        Some(storage) if needs_backups(bye) => Some(backups(cluster, guest.vmid, &guest.node, storage).await),
+        Some(_) | None => None,
+    };
+    (replicated, kept)
 }
 
 /// Why the guest is stopped, asked only where the plan needs it.

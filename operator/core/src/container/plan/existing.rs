@@ -1,6 +1,7 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
 use super::target_of;
+use crate::container::delete::trash::cleaned;
 use crate::container::options::{Difference, as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
@@ -163,9 +164,15 @@ fn take_back(want: &Want, guest: &Guest, mark_found: &Mark) -> Plan {
     if let Some(plan) = forbidden(want, guest) {
         return plan;
     }
-    let clean = Mark { retained: None, trash_until: None, ..mark_found.clone() };
+    let (clean, on_boot) = cleaned(mark_found);
     let description = (clean != *mark_found).then(|| describe(&text_of(guest), Some(&clean)));
-    mark(guest, MarkPurpose::TakeBack, description, None, "is taken back")
+    let mut plan = mark(guest, MarkPurpose::TakeBack, description, None, "is taken back");
+    for step in &mut plan.steps {
+        if let Step::Mark(mark) = step {
+            mark.on_boot = on_boot;
+        }
+    }
+    plan
 }
 
 fn rebind(want: &Want, guest: &Guest) -> Plan {

@@ -1,7 +1,8 @@
 //! Deletion: every policy with every hold.
 
 use super::{compare, page_of, words};
-use crate::fixture::{Whose, identity, spec};
+use crate::deletion::{backed, expiry, farewell, proof, remains};
+use crate::fixture::{Whose, spec};
 use crate::model::{World, with_guest};
 use std::fmt::Write;
 use zentoria_api::cluster::FinalBackup;
@@ -10,21 +11,26 @@ use zentoria_api::container::{DeletionPolicy, TaskAction};
 use zentoria_core::Fact;
 use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
 use zentoria_core::container::guard::guard_delete;
-use zentoria_core::container::seen::{GuestFact, TaskFact};
+use zentoria_core::container::seen::{Backup, GuestFact, TaskFact};
 
 struct Page(String);
 
 impl Page {
     fn case(&mut self, title: &str, bye: &Farewell, world: &World) {
-        let seen = world.seen.clone();
-        let remains = Remains { now: seen.now, guest: seen.guest, task: seen.task, recorded: seen.recorded };
-        let Farewell { identity: _, mode, policy, final_backup, destroys_left } = bye;
-        let wish = format!("{policy:?}, finalBackup {final_backup:?}, {destroys_left} destructions left, {mode:?}");
+        self.over(title, bye, world, &remains(world));
+    }
+
+    fn over(&mut self, title: &str, bye: &Farewell, world: &World, remains: &Remains) {
+        let Farewell { mode, policy, final_backup, destroys_left, backup_storage, expiring, .. } = bye;
+        let storage = backup_storage.as_deref().map(|name| format!(" on {name}")).unwrap_or_default();
+        let what = if *expiring { "expiry of the trash".to_owned() } else { format!("{policy:?}") };
+        let wish =
+            format!("{what}, finalBackup {final_backup:?}{storage}, {destroys_left} destructions left, {mode:?}");
         writeln!(self.0, "# {title}\nwish: {wish}\nseen: {}", words::seen(world)).unwrap();
-        match plan_delete(bye, &remains) {
+        match plan_delete(bye, remains) {
             DeletionPlan::Done(why) => writeln!(self.0, "done: {why}\n").unwrap(),
             DeletionPlan::Pending(plan) => {
-                assert_eq!(guard_delete(plan.clone(), bye, &world.seen.guest), plan, "{title}");
+                assert_eq!(guard_delete(plan.clone(), bye, remains), plan, "{title}");
                 writeln!(self.0, "{}", page_of(&plan)).unwrap();
             }
         }
@@ -37,14 +43,8 @@ fn world(whose: Whose, options: &[(&str, &str)], running: bool) -> World {
 
 #[test]
 fn deletion() {
-    let retain = Farewell {
-        identity: identity(),
-        mode: Mode::Enforce,
-        policy: DeletionPolicy::Retain,
-        final_backup: FinalBackup::Required,
-        destroys_left: 2,
-    };
-    let delete = Farewell { policy: DeletionPolicy::Delete, final_backup: FinalBackup::None, ..retain.clone() };
+    let retain = farewell(DeletionPolicy::Retain);
+    let delete = farewell(DeletionPolicy::Delete);
     let observe = Farewell { mode: Mode::Observe, ..delete.clone() };
     let unbacked = Farewell { final_backup: FinalBackup::Required, ..delete.clone() };
     let rationed = Farewell { destroys_left: 0, ..delete.clone() };
@@ -92,5 +92,66 @@ fn deletion() {
     page.case("a task runs", &delete, &busy);
     busy.seen.task = TaskFact::Failed { action: TaskAction::Destroy, message: "dataset is busy".into() };
     page.case("a destruction failed", &delete, &busy);
+    final_backups(&mut page, &delete);
+    trash(&mut page);
     compare("deletion", &page.0);
+}
+
+fn final_backups(page: &mut Page, delete: &Farewell) {
+    let (stopped, running) = (world(Whose::Ours, &[], false), world(Whose::Ours, &[], true));
+    let asked = backed(delete);
+    let with = |world: &World, backup: Option<Backup>| Remains {
+        backups: Some(Fact::Known(backup.into_iter().collect())),
+        ..remains(world)
+    };
+    page.over("stopped before its final backup", &asked, &running, &with(&running, None));
+    page.over("backed up before it is destroyed", &asked, &stopped, &with(&stopped, None));
+    page.over("destroyed once its backup is listed", &asked, &stopped, &with(&stopped, Some(proof(&asked, 404))));
+    let empty = Backup { size: 0, ..proof(&asked, 404) };
+    page.over("an empty backup does not count", &asked, &stopped, &with(&stopped, Some(empty)));
+    let nightly = Backup { notes: "nightly".into(), ..proof(&asked, 404) };
+    page.over("somebody else's backup does not count", &asked, &stopped, &with(&stopped, Some(nightly)));
+    let mut said_ok = with(&stopped, None);
+    said_ok.task = TaskFact::Done(TaskAction::Backup);
+    page.over("a task that says OK does not count", &asked, &stopped, &said_ok);
+    let unread = Remains { backups: Some(Fact::Unknown("403 Forbidden".into())), ..remains(&stopped) };
+    page.over("its backups cannot be read", &asked, &stopped, &unread);
+    let poor = Farewell { final_backup: FinalBackup::IfPossible, ..delete.clone() };
+    page.case("destroyed without one where none is possible", &poor, &stopped);
+    let replicated = Remains { replicated: Fact::Known(true), ..remains(&running) };
+    page.over("held for its replication", delete, &running, &replicated);
+    let unknown = Remains { replicated: Fact::Unknown("403 Forbidden".into()), ..remains(&running) };
+    page.over("held while nobody knows of its replication", delete, &running, &unknown);
+    let mut mounted = world(Whose::Ours, &[("mp0", "tank:subvol-404-disk-1,mp=/data"), ("mp1", "/srv,mp=/srv")], false);
+    page.case("a directory of the node is no volume, a mount is", delete, &mounted);
+    mounted.seen.recorded.mounts = vec![zentoria_api::container::MountStatus {
+        name: "data".into(),
+        slot: "mp0".into(),
+        volume: "tank:subvol-404-disk-1".into(),
+        reclaim_policy: zentoria_api::container::ReclaimPolicy::Delete,
+    }];
+    page.case("a mount that is given up goes with the guest", delete, &mounted);
+}
+
+fn trash(page: &mut Page) {
+    let bye = farewell(DeletionPolicy::Trash);
+    page.case("shut down for the trash", &bye, &world(Whose::Ours, &[], true));
+    page.case("put into the trash", &bye, &world(Whose::Ours, &[("onboot", "1")], false));
+    page.case("one that did not start at boot", &bye, &world(Whose::Ours, &[], false));
+    page.case("protected, and still put into the trash", &bye, &world(Whose::Ours, &[("protection", "1")], false));
+    let mut ha = world(Whose::Ours, &[], true);
+    crate::fixture::guest_mut(&mut ha.seen).unwrap().ha = true;
+    page.case("not while HA decides over its power", &bye, &ha);
+    let trashed = |until: &str| {
+        let mark = Whose::Ours.line().unwrap().replace(" vmid=", &format!(" trashUntil={until} vmid="));
+        with_guest(spec("vmid: 404"), &format!("Notes\n{mark}"), &[], false)
+    };
+    page.case("in the trash already", &bye, &trashed("2026-06-08T12:00:00Z"));
+    page.case("its time is over", &expiry(), &trashed("2026-06-01T11:59:59Z"));
+    page.case("its time is not over", &expiry(), &trashed("2026-06-01T12:00:01Z"));
+    page.case("its time cannot be read", &expiry(), &trashed("soon"));
+    page.case("it was taken back meanwhile", &expiry(), &world(Whose::Ours, &[], false));
+    page.case("expiry asks for a final backup, too", &backed(&expiry()), &trashed("2026-06-01T11:59:59Z"));
+    let rationed = Farewell { destroys_left: 0, ..expiry() };
+    page.case("expiry is rationed", &rationed, &trashed("2026-06-01T11:59:59Z"));
 }

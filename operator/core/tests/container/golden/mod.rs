@@ -126,7 +126,6 @@ fn every_reason_of_the_core_has_a_golden_case() {
         R::ApprovalRequired,
         R::NotSupported,
         R::SourceUnusable,
-        R::Replicated,
         R::Template,
     ];
     let files =
