@@ -1,5 +1,6 @@
 //! The plan of one container: sync, total, deterministic.
 
+mod allowed;
 mod creation;
 mod existing;
 

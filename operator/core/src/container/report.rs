@@ -129,6 +129,7 @@ fn up_to_date(
         (None, _, true) => UpToDateReason::Changing,
         (None, _, false) => UpToDateReason::NoDifference,
         (Some(_), Some(Mode::Observe), _) => UpToDateReason::DriftObserved,
+        (Some(_), _, _) if facts.verdict.parked.is_some() => facts.verdict.parked?,
         (Some(ChangeClass::Create | ChangeClass::Hot), _, _) => UpToDateReason::Changing,
         (Some(ChangeClass::Reboot), _, _) => UpToDateReason::RebootRequired,
         (Some(ChangeClass::Replace), _, _) => UpToDateReason::ReplaceRequired,

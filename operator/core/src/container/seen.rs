@@ -323,7 +323,7 @@ pub enum PullFact {
 }
 
 /// Maintenance windows, as they are now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Window {
     /// There are none.
     #[default]
@@ -332,4 +332,6 @@ pub enum Window {
     Open,
     /// None is open; the next one opens then.
     Closed(Option<Timestamp>),
+    /// They cannot be read: which one, what is wrong with it, what to do.
+    Unusable(String),
 }

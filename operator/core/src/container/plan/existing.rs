@@ -1,5 +1,6 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
+use super::allowed::{Permission, explain, may_reboot, may_reboot_unasked, of_class};
 use super::target_of;
 use crate::container::options::{Difference, as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
@@ -10,7 +11,7 @@ use crate::container::want::Want;
 use crate::digest::of_parts;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{Adoption, ChangeClass, Created, Origin, PendingChange, RebootPolicy};
+use zentoria_api::container::{Adoption, ChangeClass, Created, Origin, PendingChange};
 use zentoria_api::wire::GUEST_TAG;
 use zentoria_types::mark::{Description, Mark};
 use zentoria_types::property::PropertyString;
@@ -217,25 +218,25 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         steps.push(Step::Finish);
     }
     let (step, verdict) = power(want, seen, guest);
-    let reboot = want.reboot_policy == RebootPolicy::Automatic
+    let stores = steps.iter().any(needs_reboot);
+    let allowed =
+        if stores { may_reboot_unasked(want, seen) } else { may_reboot(want, seen, &pending) == Permission::Allowed };
+    let reboot = allowed
         && step.is_none()
         && guest.running.known() == Some(&true)
-        && !guest.ha
-        && (reboot_waits(&pending) || steps.iter().any(needs_reboot));
+        && (stores || of_class(&pending, ChangeClass::Reboot).next().is_some());
+    let parked = if reboot { None } else { explain(want, seen, guest, &mut pending) };
     let verdict = match (&step, steps.is_empty(), reboot) {
         (None, _, true) => Verdict::new(ContainerReason::Rebooting, "reboots for a change that needs it"),
         (Some(_), _, _) | (None, true, false) => verdict,
         (None, false, false) => verdict,
-    };
+    }
+    .parked(parked);
     steps.extend(step);
     if reboot {
         steps.push(Step::Reboot);
     }
     Plan { target: Some(target_of(guest)), steps, pending, verdict, notes }
-}
-
-fn reboot_waits(pending: &[PendingChange]) -> bool {
-    pending.iter().any(|change| change.class == ChangeClass::Reboot)
 }
 
 /// Whether a PUT stores what a running guest takes up at its next reboot only.
