@@ -1,5 +1,7 @@
 //! The guard: a second reader of a plan, which knows nothing of how it was made. It refuses what must never happen.
 
+mod dangerous;
+
 use super::delete::Farewell;
 use super::options::same_text;
 use super::ownership::{Ownership, ownership};
@@ -28,6 +30,8 @@ struct Scene<'a> {
     /// Destruction is what the deletion of the object asks for, and everything allows it.
     may_destroy: bool,
     deleting: bool,
+    /// What the object asks for and what was seen; `None` for one that is deleted.
+    living: Option<(&'a Want, &'a Seen)>,
 }
 
 /// The plan, or, where a step must never happen, a plan without steps that says so.
@@ -42,6 +46,7 @@ pub fn guard(plan: Plan, want: &Want, seen: &Seen) -> Plan {
         origin_is_ours: seen.clone_origin.as_ref().is_some_and(|origin| origin.ours),
         may_destroy: false,
         deleting: false,
+        living: Some((want, seen)),
     };
     judge(plan, &scene)
 }
@@ -60,6 +65,7 @@ pub fn guard_delete(plan: Plan, bye: &Farewell, guest: &GuestFact) -> Plan {
         origin_is_ours: false,
         may_destroy,
         deleting: true,
+        living: None,
     };
     judge(plan, &scene)
 }
@@ -211,9 +217,27 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
     match step {
         Step::Mark(mark) => marking(scene, mark, guest),
         Step::Configure(configure) => configuring(scene, configure, guest),
-        Step::Destroy { .. } => destroying(scene, guest),
+        Step::Destroy { replacing: None } if !scene.may_destroy => {
+            Some("a destruction that nothing asks for".to_owned())
+        }
+        Step::Destroy { replacing: None } => destroying(guest),
+        Step::Destroy { replacing: Some(replacing) } => match scene.living {
+            Some((want, seen)) => destroying(guest).or_else(|| dangerous::replacing(want, seen, guest, replacing)),
+            None => Some("a guest would be made anew for an object that is deleted".to_owned()),
+        },
         Step::Shutdown | Step::Reboot | Step::Start | Step::Migrate { .. } if guest.ha => {
             Some("the power of a guest under HA".to_owned())
+        }
+        Step::Reboot | Step::Migrate { restart: true, .. } => {
+            let (want, seen) = scene.living?;
+            dangerous::rebooting(want, seen, plan)
+        }
+        Step::DeleteSnapshot { name, .. } if !dangerous::is_our_snapshot(name) => {
+            Some(format!("the removal of snapshot {name}, which is not ours"))
+        }
+        Step::DeleteBackup { volume } => {
+            let backups = scene.living.and_then(|(_, seen)| seen.backups.as_ref());
+            dangerous::removing_backup(scene.identity, guest, backups, volume)
         }
         Step::MoveVolume { .. } | Step::ConvertToTemplate if guest.running != Fact::Known(false) => {
             Some(format!("{step} on a running guest"))
@@ -230,11 +254,9 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
         | Step::Snapshot(_)
         | Step::DeleteSnapshot { .. }
         | Step::Backup(_)
-        | Step::DeleteBackup { .. }
         | Step::ConvertToTemplate
         | Step::Start
         | Step::Shutdown
-        | Step::Reboot
         | Step::ForgetVmid => None,
     }
 }
@@ -268,10 +290,8 @@ fn configuring(scene: &Scene<'_>, configure: &Configure, guest: &Guest) -> Optio
     touched.into_iter().find(holds_data).map(|key| format!("a change of {key}"))
 }
 
-fn destroying(scene: &Scene<'_>, guest: &Guest) -> Option<String> {
-    let why = if !scene.may_destroy {
-        "a destruction that nothing asks for"
-    } else if guest.running != Fact::Known(false) {
+fn destroying(guest: &Guest) -> Option<String> {
+    let why = if guest.running != Fact::Known(false) {
         "a running guest would be destroyed"
     } else if guest.config.current.get("protection").is_some_and(|value| value == "1") {
         "a protected guest would be destroyed"

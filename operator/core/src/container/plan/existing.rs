@@ -1,6 +1,7 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
 use super::allowed::{Permission, explain, may_reboot, may_reboot_unasked, of_class};
+use super::replace::replace;
 use super::target_of;
 use crate::container::options::{Difference, as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
@@ -92,7 +93,8 @@ fn is_being_made(seen: &Seen) -> bool {
 /// A guest at our VMID that is not ours.
 fn stranger(want: &Want, seen: &Seen, guest: &Guest, unmarked: bool, what: &str) -> Plan {
     let vmid = guest.vmid;
-    if want.vmid.is_none() && is_being_made(seen) {
+    // A guest that is made anew keeps its VMID.
+    if want.vmid.is_none() && is_being_made(seen) && seen.recorded.replacing.is_none() {
         return Plan {
             target: Some(target_of(guest)),
             steps: vec![Step::ForgetVmid],
@@ -197,6 +199,9 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     pending.extend(unchangeable(want, seen, guest));
     let mut notes = Vec::new();
 
+    if let Some((step, verdict)) = replace(want, seen, guest, &mut pending) {
+        return Plan { target: Some(target_of(guest)), steps: vec![step], pending, verdict, notes };
+    }
     if let Some(configure) = found.configure {
         if configure.as_root && !seen.cluster.root_credential {
             return Plan::say(Verdict::new(
@@ -214,7 +219,8 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     if is_being_made(seen) {
         steps.push(Step::ClearFirewall);
     }
-    if seen.recorded.is_in_making() {
+    // Of a replacement that is not wished any more nothing may be left that takes a loss for one.
+    if seen.recorded.is_in_making() || seen.recorded.replacing.is_some() {
         steps.push(Step::Finish);
     }
     let (step, verdict) = power(want, seen, guest);
@@ -239,13 +245,18 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     Plan { target: Some(target_of(guest)), steps, pending, verdict, notes }
 }
 
+/// Whether a running guest takes the option up at its next reboot only.
+pub(super) fn is_at_reboot(key: &str) -> bool {
+    const AT_REBOOT: [&str; 4] = ["nameserver", "searchdomain", "timezone", "features"];
+    AT_REBOOT.contains(&key)
+}
+
 /// Whether a PUT stores what a running guest takes up at its next reboot only.
 fn needs_reboot(step: &Step) -> bool {
-    const AT_REBOOT: [&str; 4] = ["nameserver", "searchdomain", "timezone", "features"];
     match step {
         Step::Configure(configure) => {
             let touched = configure.set.keys().chain(&configure.delete);
-            touched.into_iter().any(|key| AT_REBOOT.contains(&key.as_str()))
+            touched.into_iter().any(|key| is_at_reboot(key))
         }
         Step::Create(_)
         | Step::Clone(_)
@@ -344,7 +355,7 @@ fn unchangeable(want: &Want, seen: &Seen, guest: &Guest) -> Vec<PendingChange> {
             "unprivileged",
             unprivileged.to_string(),
             want.unprivileged.to_string(),
-            "Proxmox VE cannot change it in place; take a backup and restore it with the other setting",
+            "Proxmox VE cannot change it in place",
         );
     }
     let volume = guest.config.current.get("rootfs").and_then(|rootfs| rootfs.split(':').next());
