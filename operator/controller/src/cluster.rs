@@ -5,6 +5,8 @@ mod poller;
 mod reconcile;
 pub mod registry;
 mod secrets;
+mod windows;
 
 pub use reconcile::reconcile;
 pub use secrets::refers_to;
+pub use windows::MaintenanceWindows;

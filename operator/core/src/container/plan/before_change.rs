@@ -181,7 +181,14 @@ fn kept(want: &Want, seen: &Seen, guest: &Guest, act: &Act) -> Kept {
         }
     }
     let Some(before) = asked(want, act) else { return Kept::Enough };
-    let keepsakes = Keepsakes { want, seen, guest, digest: &act.digest, before: Some(before) };
+    let keepsakes = Keepsakes {
+        want,
+        seen,
+        guest,
+        digest: &act.digest,
+        before: Some(before),
+        own: act.class == GuardedClass::Replace,
+    };
     match how(want, seen, guest, act) {
         Ok(Some(How::Snapshot)) => snapshot(&keepsakes, act),
         Ok(Some(How::Backup)) => backup(&keepsakes),
@@ -208,7 +215,7 @@ fn final_backup_kept(want: &Want, seen: &Seen, guest: &Guest, act: &Act) -> Kept
     if let Some(KeepFailed { message, .. }) = seen.keep_failed.as_ref().filter(|f| f.action == TaskAction::Backup) {
         return Kept::Never(format!("its final backup failed in Proxmox VE: {message}"), None);
     }
-    backup(&Keepsakes { want, seen, guest, digest: &act.digest, before: None })
+    backup(&Keepsakes { want, seen, guest, digest: &act.digest, before: None, own: true })
 }
 
 fn snapshot(keepsakes: &Keepsakes<'_>, act: &Act) -> Kept {

@@ -37,6 +37,8 @@ pub(super) struct Keepsakes<'a> {
     pub(super) digest: &'a str,
     /// `None` for a final backup.
     pub(super) before: Option<&'a BeforeChange>,
+    /// What was kept before other changes does not serve: a guest that is destroyed is backed up for just that.
+    pub(super) own: bool,
 }
 
 impl Keepsakes<'_> {
@@ -113,7 +115,7 @@ impl Keepsakes<'_> {
     }
 
     fn max_age(&self) -> Option<SignedDuration> {
-        let age = span::parse(self.before?.max_age.as_ref()?)?;
+        let age = span::parse(self.before.filter(|_| !self.own)?.max_age.as_ref()?)?;
         SignedDuration::try_from(age).ok()
     }
 
