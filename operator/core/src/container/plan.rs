@@ -7,7 +7,7 @@ mod creation;
 mod existing;
 mod replace;
 
-pub use before_change::{needs_backups, needs_snapshot_feature};
+pub use before_change::{needs_backups, needs_replication, needs_snapshot_feature};
 
 use super::seen::{GuestFact, Seen, TaskFact};
 use super::step::{MarkPurpose, Plan, Step, Target, Verdict};
@@ -33,7 +33,9 @@ pub fn plan(want: &Want, seen: &Seen) -> Plan {
         }
     };
     let plan = match &seen.guest {
-        GuestFact::NoVmid | GuestFact::Absent | GuestFact::OtherKind => approval::gate(want, seen, plan),
+        GuestFact::NoVmid | GuestFact::Absent | GuestFact::OtherKind => {
+            approval::gate(want, seen, replace::with_macs(seen, plan))
+        }
         GuestFact::Present(_) | GuestFact::Unknown { .. } => plan,
     };
     match want.mode {

@@ -21,7 +21,7 @@ use task::task;
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::container::ZentoriaContainerStatus;
 use zentoria_core::Fact;
-use zentoria_core::container::plan::{needs_backups, needs_snapshot_feature};
+use zentoria_core::container::plan::{needs_backups, needs_replication, needs_snapshot_feature};
 use zentoria_core::container::power::needs_cause;
 use zentoria_core::container::seen::{
     DependencyState, GuestFact, PullFact, Recorded, Seen, StopCause, TaskFact, Window,
@@ -151,6 +151,16 @@ async fn kept(cluster: &Cluster, want: &Want, seen: &mut Seen) {
     let GuestFact::Present(guest) = &seen.guest else { return };
     let (vmid, node) = (guest.vmid, guest.node.clone());
     seen.keep_failed = cluster.keep_failed(vmid, &seen.task);
+    if needs_replication(want, seen) {
+        match cluster.read_replicated().await {
+            Ok(replicated) => seen.cluster.replicated = replicated,
+            Err(error) => {
+                // Nothing is destroyed that may have a replica.
+                tracing::warn!(%vmid, %error, "the replication jobs cannot be read");
+                seen.cluster.replicated.insert(vmid);
+            }
+        }
+    }
     if needs_snapshot_feature(want, seen) {
         seen.snapshot_feature = Some(backups::snapshot_feature(cluster, vmid, &node).await);
     }

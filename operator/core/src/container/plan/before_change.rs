@@ -107,6 +107,12 @@ pub fn needs_snapshot_feature(want: &Want, seen: &Seen) -> bool {
     act.class != GuardedClass::Replace && !act.moves && asked(want, &act).is_some_and(asks)
 }
 
+/// Whether the guest is to be made anew, so that its replication jobs have to be known as they are now.
+#[must_use]
+pub fn needs_replication(want: &Want, seen: &Seen) -> bool {
+    act(want, seen).is_some_and(|(_, act)| act.class == GuardedClass::Replace)
+}
+
 /// What the plan would do if nothing had to be kept.
 fn act<'a>(want: &Want, seen: &'a Seen) -> Option<(&'a Guest, Act)> {
     let GuestFact::Present(guest) = &seen.guest else { return None };

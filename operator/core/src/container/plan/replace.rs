@@ -42,8 +42,8 @@ pub(super) fn replace(
                 ReplacePolicy::Recreate => "approval is Required",
                 ReplacePolicy::Never => "replacePolicy is Never",
             };
-            let what = "which destroys its disk and makes it anew from its source";
-            Some(format!("{policy}; {}, {what}", how_to_approve(want, &digests)))
+            let what = "that destroys its disk and makes it anew from its source";
+            Some(format!("{policy}; {}; {what}", how_to_approve(want, &digests)))
         }
     };
     if let Some(why) = held {
@@ -89,6 +89,26 @@ fn macs(guest: &Guest) -> BTreeMap<String, String> {
     let interfaces = guest.config.current.iter().filter(|(key, _)| is_numbered(key, "net"));
     let mac = |net: &String| PropertyString::parse(net).ok()?.get("hwaddr").map(str::to_owned);
     interfaces.filter_map(|(key, net)| Some((key.clone(), mac(net)?))).collect()
+}
+
+/// The plan that makes a guest again, with the MAC addresses of the one before; one that the spec names stays.
+pub(super) fn with_macs(seen: &Seen, mut plan: Plan) -> Plan {
+    let Some(replacing) = &seen.recorded.replacing else { return plan };
+    for step in &mut plan.steps {
+        let options = match step {
+            Step::Create(create) => &mut create.options,
+            Step::Restore(restore) => &mut restore.options,
+            _ => continue,
+        };
+        for (interface, mac) in &replacing.macs {
+            let Some(option) = options.get_mut(interface) else { continue };
+            if let Some(mut net) = PropertyString::parse(option).ok().filter(|net| net.get("hwaddr").is_none()) {
+                net.set("hwaddr", mac);
+                *option = net.to_string();
+            }
+        }
+    }
+    plan
 }
 
 /// Why the guest must not be destroyed to be made anew, and what to do about it.
