@@ -47,7 +47,9 @@ pub fn needed(spec: &ProxmoxClusterSpec) -> BTreeSet<(String, String)> {
     }
     if let Some(storage) = &spec.safety.backup_storage {
         all.insert(pair("/vms", "VM.Backup"));
-        all.extend(["Datastore.Audit", "Datastore.AllocateSpace"].map(|right| pair(&format!("/storage/{storage}"), right)));
+        all.extend(
+            ["Datastore.Audit", "Datastore.AllocateSpace"].map(|right| pair(&format!("/storage/{storage}"), right)),
+        );
     }
     if let Some(storage) = &spec.defaults.storage {
         all.insert(pair(&format!("/storage/{storage}"), "Datastore.AllocateSpace"));

@@ -195,7 +195,9 @@ fn approvals() {
         "approvals",
         vec![
             bare("a creation waits for its approval", NEW, |_| {}),
-            bare("an approval of something else", NEW, |world| world.seen.approved = ["0123456789ab".to_owned()].into()),
+            bare("an approval of something else", NEW, |world| {
+                world.seen.approved = ["0123456789ab".to_owned()].into()
+            }),
             bare("it is shown while something else is missing", "approval: Required", |world| {
                 world.seen.cluster.missing_permissions = vec!["/vms: VM.Allocate".into()];
             }),
