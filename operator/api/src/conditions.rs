@@ -213,6 +213,8 @@ reasons! {
     UpToDateReason {
         /// Nothing differs.
         NoDifference => Settled,
+        /// The guest is not made yet: that waits for an approval.
+        ApprovalRequired => Settled,
         /// A change waits for a reboot.
         RebootRequired => Settled,
         /// A change waits for the next maintenance window.

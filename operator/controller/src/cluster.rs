@@ -7,6 +7,8 @@ mod reconcile;
 pub mod registry;
 mod secrets;
 mod trash;
+mod windows;
 
 pub use reconcile::reconcile;
 pub use secrets::refers_to;
+pub use windows::MaintenanceWindows;

@@ -1,5 +1,6 @@
 //! What every reconcile shares.
 
+use crate::cluster::MaintenanceWindows;
 use crate::cluster::registry::Registry;
 use crate::container::PublicKeys;
 use crate::runtime::backoff::Backoff;
@@ -66,6 +67,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Public SSH keys of the namespaces.
     pub public_keys: PublicKeys,
+    /// Maintenance windows.
+    pub windows: MaintenanceWindows,
     /// How PVE is reached, and whether it may be written to.
     pub outside: Outside,
     /// Its gates are the caches: nothing may be concluded from what one lacks before it is filled.

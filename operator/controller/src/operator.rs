@@ -1,5 +1,6 @@
 //! Wiring: caches, controllers, leader election, health, in the order in which they start and stop.
 
+use crate::cluster::MaintenanceWindows;
 use crate::cluster::{self, refers_to, registry::Registry};
 use crate::container::{self, PublicKeys};
 use crate::context::{Context, Kind};
@@ -187,6 +188,7 @@ async fn work(
         events: sink,
         metrics: metrics.clone(),
         public_keys: PublicKeys::default(),
+        windows: MaintenanceWindows::default(),
         outside: outside(dialer, fence, metrics.clone()),
         health: health.clone(),
         client,

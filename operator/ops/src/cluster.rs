@@ -13,6 +13,7 @@ pub(crate) use poll::Marked;
 pub use poll::{Census, Glance, Look, PollError, Polled};
 
 use crate::Waker;
+use crate::container::observe::KeepFailures;
 use crate::slots::{SlotLimits, Slots};
 use catalog::Catalog;
 use duties::Duties;
@@ -48,7 +49,7 @@ pub(crate) struct Live {
 }
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     configs: HashMap<Vmid, Known>,
     live: HashMap<Vmid, Live>,
     /// Tasks that are followed, and the ends of those that nobody has asked about yet.
@@ -57,6 +58,7 @@ struct State {
     reserved: BTreeMap<Vmid, Key>,
     held: Option<Permissions>,
     duties: Duties,
+    pub(crate) keep_failures: KeepFailures,
     missing_permissions: Vec<String>,
 }
 
@@ -204,7 +206,7 @@ impl Cluster {
         self.lock().live.insert(vmid, live);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

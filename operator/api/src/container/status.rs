@@ -53,6 +53,10 @@ pub struct ZentoriaContainerStatus {
     /// What differs from the wish and was not done, with the reason by class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending_changes: Vec<PendingChange>,
+    /// Approvals (`zentoria.ai/approve`) whose change is not pending any more: it was made, or is not wished any longer.
+    /// Each holds for one time; to approve the same again, take its digest out of the annotation first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent_approvals: Vec<String>,
     /// The pending changes in a word: `2 (reboot)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_summary: Option<String>,

@@ -1,7 +1,7 @@
 //! One reconcile of one ProxmoxCluster: connect, and report what the poller sees.
 
 use super::poller::poll_forever;
-use super::secrets;
+use super::{secrets, windows};
 use crate::context::{Context, is_paused, reference};
 use crate::runtime::events::{Event, EventType};
 use crate::runtime::finalizer::Finalized;
@@ -58,6 +58,11 @@ pub async fn reconcile(object: Arc<ProxmoxCluster>, context: Arc<Context>) -> Re
         (None, None) => {
             Verdict { reason: ClusterReason::Connecting, message: "asks Proxmox VE for the first time".into() }
         }
+    };
+    // The rest of the cluster goes on: only who waits for a window has none.
+    let verdict = match (verdict.reason, windows::problem(&object)) {
+        (ClusterReason::Ready, Some(message)) => Verdict { reason: ClusterReason::InvalidSpec, message },
+        _ => verdict,
     };
     let sight = view.sight.as_ref().filter(|_| view.problem.is_none());
     write(&context, &api, &object, sight, view.breaker.as_ref(), &verdict).await?;

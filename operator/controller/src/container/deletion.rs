@@ -16,18 +16,17 @@ use std::time::Duration;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::DeletionPolicy;
+use zentoria_api::container::ZentoriaContainerStatus;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::{breaker, span};
 use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
 use zentoria_core::container::guard::guard_delete;
-use zentoria_core::container::seen::TaskFact;
 use zentoria_core::container::step::{MarkPurpose, Plan, Step, Verdict};
 use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
 use zentoria_ops::container::observe::{proofs, recorded, remains};
 use zentoria_ops::failure::Failure;
 use zentoria_ops::journal::{Journal, JournalError};
-use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
 
 /// Lets the guest go, then the object.
@@ -89,9 +88,12 @@ async fn counted(plan: &Plan, policy: DeletionPolicy, journal: &StatusJournal<'_
     }
 }
 
-/// When the object was made: a destruction before that was of another guest with its VMID.
-pub(super) fn born(object: &ZentoriaContainer) -> Timestamp {
-    object.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0)
+/// When the object was made, or its guest, whatever is later: a destruction before that was of another guest with its
+/// VMID.
+pub(super) fn born(object: &ZentoriaContainer, status: &ZentoriaContainerStatus) -> Timestamp {
+    let object = object.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
+    let finished = status.created.as_ref().and_then(|created| created.finished_at.as_ref());
+    finished.map_or(object, |finished| finished.0.max(object))
 }
 
 struct Bye<'a> {
@@ -131,7 +133,7 @@ impl Bye<'_> {
             final_backup: safety.final_backup,
             destroys_left: match status.vmid.and_then(|vmid| Vmid::new(vmid.0).ok()) {
                 Some(vmid) => {
-                    let counted = breaker::is_counted(vmid, born(self.object), &destroys);
+                    let counted = breaker::is_counted(vmid, born(self.object, &status), &destroys);
                     breaker::destroys_left(&cluster.spec.safety, &destroys, self.now).max(u32::from(counted))
                 }
                 None => breaker::destroys_left(&cluster.spec.safety, &destroys, self.now),
@@ -144,13 +146,7 @@ impl Bye<'_> {
             DeletionPlan::Pending(plan) => guard_delete(plan, &farewell, &seen),
         };
         let journal = StatusJournal::new(self.context, Arc::clone(self.object), self.now);
-        if !matches!(seen.task, TaskFact::None | TaskFact::Running(_)) {
-            let upid = status.task.as_ref().and_then(|task| task.upid.as_ref());
-            if let Some(upid) = upid.and_then(|upid| upid.parse::<Upid>().ok()) {
-                pve.forget_task(&upid);
-            }
-            journal.ended();
-        }
+        journal.take_up(pve, &seen.task);
         let actor = Actor { cluster: pve, identity: &identity, journal: &journal, fresh };
         let done = match counted(&plan, farewell.policy, &journal).await {
             Ok(()) => act(&actor, &plan).await,

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::common::VmidField;
 use zentoria_api::container::{Created, Origin, Replacing, TaskAction, TaskStatus, ZentoriaContainerStatus};
+use zentoria_core::container::seen::TaskFact;
+use zentoria_ops::cluster::Cluster;
 use zentoria_ops::journal::{Intent, Journal, JournalError};
 use zentoria_types::names::NodeName;
 use zentoria_types::upid::Upid;
@@ -47,8 +49,33 @@ impl<'a> StatusJournal<'a> {
         (Arc::clone(&working.object), working.status.clone())
     }
 
+    /// The end of a task is taken up: status names it no longer. A task that was found by its intent gets its name.
+    pub fn take_up(&self, pve: &Cluster, task: &TaskFact) {
+        let named = self.lock().status.task.clone();
+        match (task, named) {
+            (TaskFact::None, _) | (_, None) => {}
+            (TaskFact::Running(upid), Some(named)) => {
+                if named.upid.is_none() {
+                    self.started(named.action, upid);
+                }
+            }
+            (TaskFact::NotStarted | TaskFact::Done(_) | TaskFact::Failed { .. }, Some(named)) => {
+                if let Some(upid) = named.upid.and_then(|upid| upid.parse::<Upid>().ok()) {
+                    pve.forget_task(&upid);
+                }
+                self.ended();
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Working> {
         self.working.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when a destruction of the guest's VMID is one of this guest.
+    fn born(&self) -> Timestamp {
+        let working = self.lock();
+        born(&working.object, &working.status)
     }
 
     /// Stores the status on the very version that was planned from: whoever planned from another one loses.
@@ -115,7 +142,11 @@ impl Journal for StatusJournal<'_> {
     fn forget(&self) {
         let mut working = self.lock();
         let status = &mut working.status;
-        (status.vmid, status.node, status.created, status.defaults, status.task) = (None, None, None, None, None);
+        (status.created, status.task) = (None, None);
+        // A guest that is made anew keeps its VMID.
+        if status.replacing.is_none() {
+            (status.vmid, status.node, status.defaults) = (None, None, None);
+        }
     }
 
     async fn destroying(&self, vmid: Vmid, replacing: Option<&Replacing>) -> Result<(), JournalError> {
@@ -124,7 +155,6 @@ impl Journal for StatusJournal<'_> {
             self.store().await?;
         }
         let name = self.lock().object.spec.cluster_ref.name.clone();
-        let born = born(&self.lock().object);
-        destroys::count(self.context, &name, vmid, born, self.now).await
+        destroys::count(self.context, &name, vmid, self.born(), self.now).await
     }
 }

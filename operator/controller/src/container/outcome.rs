@@ -12,7 +12,7 @@ use zentoria_ops::failure::Failure;
 /// Waiting is ended by an event; this is the backstop.
 const WAIT: Duration = Duration::from_secs(300);
 /// A person must change something, which is an event, too.
-const STALL: Duration = Duration::from_secs(1800);
+pub(super) const STALL: Duration = Duration::from_secs(1800);
 /// So many changes in a row are looked at again without a pause: taking over and correcting are two.
 const AT_ONCE: u32 = 3;
 /// A task's end wakes; this is the backstop.
@@ -51,6 +51,16 @@ pub fn next(
         Phase::Stalled if is_mended_outside(reason) => Action::requeue(MENDED),
         Phase::Stalled => Action::requeue(STALL),
     }
+}
+
+/// The longest that is waited at once: the clock of the machine may be set, and a pause of weeks helps nobody.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// The same, but no later than in this time.
+pub(super) fn not_later(next: Action, wait: Option<Duration>) -> Action {
+    let Some(wait) = wait.map(|wait| wait.min(LONGEST)) else { return next };
+    let at = Action::requeue(wait);
+    if next == Action::await_change() { at } else { next }
 }
 
 /// Between two looks for what a person mends in Proxmox VE, where no event of Kubernetes tells it.

@@ -13,16 +13,18 @@ use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{debug, info, warn};
-use zentoria_api::conditions::{ContainerReason, STALLED};
-use zentoria_api::container::{Adoption, OnMissing, ZentoriaContainerStatus};
+use zentoria_api::cluster::{Destroy, Safety};
+use zentoria_api::conditions::{ContainerReason, STALLED, UpToDateReason};
+use zentoria_api::container::{Adoption, ChangeClass, OnMissing, ZentoriaContainerStatus};
 use zentoria_api::wire::{APPROVE_ANNOTATION, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::plan;
-use zentoria_core::container::seen::{GuestFact, Seen, TaskFact};
-use zentoria_core::container::step::{Step, Verdict};
+use zentoria_core::container::seen::{GuestFact, Seen, TaskFact, Window};
+use zentoria_core::container::step::{Plan, Step, Verdict};
 use zentoria_core::container::validate::{AsIf, Input, validate};
 use zentoria_core::container::want::Want;
 use zentoria_ops::cluster::Cluster;
@@ -30,7 +32,7 @@ use zentoria_ops::container::act::{Actor, Done, act};
 use zentoria_ops::container::observe::{Known, Observed, observe};
 use zentoria_ops::failure::Failure;
 use zentoria_types::mark::ControlPlaneId;
-use zentoria_types::upid::Upid;
+use zentoria_types::vmid::Vmid;
 
 /// One look at a container, and what follows from it.
 ///
@@ -139,7 +141,7 @@ impl Pass<'_> {
     async fn first_sight(&self) -> Result<Action, WriteError> {
         let message = "is looked at, or waits for a task slot (spec.limits of the ProxmoxCluster)";
         self.say(&Verdict::new(ContainerReason::Pending, message)).await?;
-        Ok(Action::requeue(std::time::Duration::ZERO))
+        Ok(Action::requeue(Duration::ZERO))
     }
 
     /// The wish and what is seen. What is seen may tell how the guest will come to be ours, and with it what is wished.
@@ -184,7 +186,7 @@ impl Pass<'_> {
             info!(container = %want.identity.key, note, "note");
         }
         let journal = StatusJournal::new(self.context, Arc::clone(self.object), self.now);
-        self.take_up(pve, &status, &seen.task, &journal);
+        journal.take_up(pve, &seen.task);
         let actor = Actor { cluster: pve, identity: &want.identity, journal: &journal, fresh };
         let done = act(&actor, &plan).await;
         let (verdict, changes) = spoken(&plan.verdict, &done);
@@ -201,6 +203,7 @@ impl Pass<'_> {
             info!(container = %want.identity.key, why, "planning anew");
         }
         let looked = !matches!(seen.task, TaskFact::Running(_));
+        let compared = looked && is_compared(&plan, &seen);
         // While a task runs the guest is between two states: what is known of it stays as it is.
         let guest = match &seen.guest {
             GuestFact::Unknown { .. } if !looked => None,
@@ -210,11 +213,28 @@ impl Pass<'_> {
             verdict: &verdict,
             mode: Some(want.mode),
             guest,
-            pending: looked.then_some(plan.pending.as_slice()),
+            pending: compared.then_some(plan.pending.as_slice()),
             changes: &changes,
         };
         report(self.context, &stored, &working, &status, &saying, self.now).await?;
-        Ok(self.next(&plan.steps, verdict.reason, &done))
+        let next = self.next(&plan.steps, verdict.reason, &done);
+        Ok(outcome::not_later(next, self.wake_at(&verdict, &plan, &seen, cluster)))
+    }
+
+    /// When what is parked can go on: the next window opens, a destruction is allowed again, or what could not be kept is
+    /// worth another try.
+    fn wake_at(&self, verdict: &Verdict, plan: &Plan, seen: &Seen, cluster: &ProxmoxCluster) -> Option<Duration> {
+        let opens = match (verdict.parked, &seen.window) {
+            (Some(UpToDateReason::WaitingForWindow), Window::Closed(next)) => *next,
+            _ => None,
+        };
+        let replaces = plan.pending.iter().any(|change| change.class == ChangeClass::Replace);
+        let destroys = cluster.status.as_ref().map(|status| status.destroys.as_slice()).unwrap_or_default();
+        let rationed =
+            (replaces && seen.cluster.destroys_left == 0).then(|| breaker::next_destroy_at(destroys, self.now));
+        let again = (verdict.parked == Some(UpToDateReason::BeforeChangeImpossible)).then_some(outcome::STALL);
+        let until = |at: Timestamp| Duration::try_from(at.duration_since(self.now)).unwrap_or_default();
+        opens.into_iter().chain(rationed.flatten()).map(until).chain(again).min()
     }
 
     /// After the last write to a guest it is looked at once more; a plan that only noted something needs no second look.
@@ -225,30 +245,9 @@ impl Pass<'_> {
             other => other,
         };
         if *done == Done::Nothing && !steps.is_empty() {
-            return Action::requeue(std::time::Duration::ZERO);
+            return Action::requeue(Duration::ZERO);
         }
         outcome::next(self.context, &object, reason, Some(done))
-    }
-
-    /// The end of a task is taken up: status names it no longer.
-    fn take_up(&self, pve: &Cluster, status: &ZentoriaContainerStatus, task: &TaskFact, journal: &StatusJournal<'_>) {
-        use zentoria_ops::journal::Journal;
-        match task {
-            TaskFact::None | TaskFact::Running(_) => {
-                if let (TaskFact::Running(upid), Some(named)) = (task, &status.task)
-                    && named.upid.is_none()
-                {
-                    journal.started(named.action, upid);
-                }
-            }
-            TaskFact::NotStarted | TaskFact::Done(_) | TaskFact::Failed { .. } => {
-                let upid = status.task.as_ref().and_then(|task| task.upid.as_ref());
-                if let Some(upid) = upid.and_then(|upid| upid.parse::<Upid>().ok()) {
-                    pve.forget_task(&upid);
-                }
-                journal.ended();
-            }
-        }
     }
 
     /// What Kubernetes knows.
@@ -267,13 +266,19 @@ impl Pass<'_> {
         let base = Known {
             takeover,
             ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
-            approved: approved(self.object),
+            approved: approved(self.object)
+                .into_iter()
+                .filter(|digest| !status.spent_approvals.contains(digest))
+                .collect(),
+            window: self.context.windows.at(cluster, self.now),
             backup_storage: safety.backup_storage.clone(),
             final_backup: safety.final_backup,
-            destroys_left: breaker::destroys_left(safety, &destroys, self.now),
+            destroys_left: self.destroys_left(safety, &destroys, status),
             ..Known::default()
         };
-        if finished && seen_before {
+        let anew = status.replacing.is_some()
+            || status.pending_changes.iter().any(|change| change.class == ChangeClass::Replace);
+        if finished && seen_before && !anew {
             // The rest does not matter to a guest that is made, but for one that is gone and to be made again.
             return Ok(base);
         }
@@ -289,6 +294,14 @@ impl Pass<'_> {
         })
     }
 
+    /// Destructions that are still allowed: the one of this guest, where it is counted already.
+    fn destroys_left(&self, safety: &Safety, destroys: &[Destroy], status: &ZentoriaContainerStatus) -> u32 {
+        let vmid = status.vmid.and_then(|vmid| Vmid::new(vmid.0).ok());
+        let since = deletion::born(self.object, status);
+        let counted = vmid.is_some_and(|vmid| breaker::is_counted(vmid, since, destroys));
+        breaker::destroys_left(safety, destroys, self.now).max(u32::from(counted))
+    }
+
     /// Says one thing about a container that was not looked at.
     async fn say(&self, verdict: &Verdict) -> Result<Action, WriteError> {
         let status = self.object.status.clone().unwrap_or_default();
@@ -298,15 +311,29 @@ impl Pass<'_> {
 }
 
 /// The digests of `zentoria.ai/approve`.
-fn approved(object: &ZentoriaContainer) -> BTreeSet<String> {
+pub(super) fn approved(object: &ZentoriaContainer) -> BTreeSet<String> {
     let text = object.annotations().get(APPROVE_ANNOTATION).map_or("", String::as_str);
     text.split(',').map(str::trim).filter(|digest| !digest.is_empty()).map(str::to_owned).collect()
+}
+
+/// Whether the plan says what differs. One that only says why nothing is done to a guest knows nothing of it.
+fn is_compared(plan: &Plan, seen: &Seen) -> bool {
+    match &seen.guest {
+        GuestFact::Present(_) => plan.target.is_some() || !plan.pending.is_empty(),
+        GuestFact::Unknown { .. } => false,
+        GuestFact::NoVmid | GuestFact::Absent | GuestFact::OtherKind => true,
+    }
 }
 
 /// How the guest will come to be ours, where the status does not say it.
 fn as_if(want: &Want, seen: &Seen) -> AsIf {
     match &seen.guest {
-        GuestFact::Absent if seen.recorded.is_finished() && want.on_missing == OnMissing::Recreate => AsIf::New,
+        GuestFact::Absent
+            if seen.recorded.is_finished()
+                && (want.on_missing == OnMissing::Recreate || seen.recorded.replacing.is_some()) =>
+        {
+            AsIf::New
+        }
         GuestFact::Present(_) if seen.recorded.created.is_none() && want.adoption == Adoption::IfExists => {
             AsIf::Adopted
         }

@@ -1,5 +1,6 @@
 //! Report: one status write, only if something changed, and the events that tell it.
 
+use super::reconcile::approved;
 use crate::context::Context;
 use crate::estate;
 use crate::runtime::events::{Event, EventType};
@@ -52,6 +53,7 @@ pub async fn report(
         guest: saying.guest,
         pending: saying.pending,
         changing: !saying.changes.is_empty(),
+        approved: &approved(stored),
         verdict: saying.verdict,
     };
     let next = status(working, &facts);

@@ -45,6 +45,12 @@ pub fn needed(spec: &ProxmoxClusterSpec) -> BTreeSet<(String, String)> {
             all.insert(pair("/", "Sys.Modify"));
         }
     }
+    if let Some(storage) = &spec.safety.backup_storage {
+        all.insert(pair("/vms", "VM.Backup"));
+        all.extend(
+            ["Datastore.Audit", "Datastore.AllocateSpace"].map(|right| pair(&format!("/storage/{storage}"), right)),
+        );
+    }
     if let Some(storage) = &spec.defaults.storage {
         all.insert(pair(&format!("/storage/{storage}"), "Datastore.AllocateSpace"));
     }

@@ -1,14 +1,16 @@
 //! The guard: a second reader of a plan, which knows nothing of how it was made. It refuses what must never happen.
 
-use super::delete::final_backup::notes;
-use super::delete::{Farewell, Remains, hanging};
+mod dangerous;
+mod deletion;
+
+use super::delete::{Farewell, Remains};
 use super::options::same_text;
 use super::ownership::{Ownership, ownership};
 use super::seen::{Guest, GuestFact, Seen, is_numbered};
 use super::step::{Configure, Create, MarkGuest, MarkPurpose, Plan, Step, TakeSnapshot, Verdict};
 use super::want::{Identity, Want};
 use crate::Fact;
-use zentoria_api::cluster::FinalBackup;
+use deletion::{has_expired, unproved};
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Adoption, DeletionPolicy};
@@ -33,6 +35,8 @@ struct Scene<'a> {
     /// What its destruction lacks.
     last_words: Option<String>,
     deleting: bool,
+    /// What the object asks for and what was seen; `None` for one that is deleted.
+    living: Option<(&'a Want, &'a Seen)>,
 }
 
 /// The plan, or, where a step must never happen, a plan without steps that says so.
@@ -49,6 +53,7 @@ pub fn guard(plan: Plan, want: &Want, seen: &Seen) -> Plan {
         may_stop: false,
         last_words: None,
         deleting: false,
+        living: Some((want, seen)),
     };
     judge(plan, &scene)
 }
@@ -75,37 +80,9 @@ pub fn guard_delete(plan: Plan, bye: &Farewell, seen: &Remains) -> Plan {
             GuestFact::NoVmid | GuestFact::Absent | GuestFact::OtherKind | GuestFact::Unknown { .. } => None,
         },
         deleting: true,
+        living: None,
     };
     judge(plan, &scene)
-}
-
-/// The mark itself says that the time in the trash is over.
-fn has_expired(bye: &Farewell, seen: &Remains) -> bool {
-    let GuestFact::Present(guest) = &seen.guest else { return false };
-    let mark = Description::parse(guest.config.description()).ok().and_then(|description| description.mark);
-    let until = mark.and_then(|mark| mark.trash_until?.parse::<jiff::Timestamp>().ok());
-    bye.expiring && until.is_some_and(|until| until <= seen.now)
-}
-
-/// Why the destruction of this guest is not covered.
-fn unproved(bye: &Farewell, seen: &Remains, guest: &Guest) -> Option<String> {
-    let volumes = hanging(seen, guest);
-    if !volumes.is_empty() {
-        return Some(format!("{} would be destroyed with the guest", volumes.join(", ")));
-    }
-    let listed = || match &seen.backups {
-        Some(Fact::Known(list)) => list.iter().any(|backup| {
-            let ours = backup.notes.trim_end() == notes(bye);
-            backup.vmid == guest.vmid && backup.size > 0 && ours
-        }),
-        Some(Fact::Unknown(_)) | None => false,
-    };
-    let covered = match bye.final_backup {
-        FinalBackup::None => true,
-        FinalBackup::IfPossible => bye.backup_storage.is_none() || listed(),
-        FinalBackup::Required => listed(),
-    };
-    (!covered).then(|| "a guest would be destroyed without its final backup".to_owned())
 }
 
 fn judge(plan: Plan, scene: &Scene<'_>) -> Plan {
@@ -256,9 +233,29 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
     match step {
         Step::Mark(mark) => marking(scene, mark, guest),
         Step::Configure(configure) => configuring(scene, configure, guest),
-        Step::Destroy { .. } => destroying(scene, guest),
+        Step::Destroy { replacing: None } if !scene.may_destroy => {
+            Some("a destruction that nothing asks for".to_owned())
+        }
+        Step::Destroy { replacing: None } => destroying(scene, guest),
+        Step::Destroy { replacing: Some(replacing) } => match scene.living {
+            Some((want, seen)) => {
+                destroying(scene, guest).or_else(|| dangerous::replacing(want, seen, guest, replacing))
+            }
+            None => Some("a guest would be made anew for an object that is deleted".to_owned()),
+        },
         Step::Shutdown | Step::Reboot | Step::Start | Step::Migrate { .. } if guest.ha => {
             Some("the power of a guest under HA".to_owned())
+        }
+        Step::Reboot | Step::Migrate { restart: true, .. } => {
+            let (want, seen) = scene.living?;
+            dangerous::rebooting(want, seen, plan)
+        }
+        Step::DeleteSnapshot { name, .. } if !dangerous::is_our_snapshot(name) => {
+            Some(format!("the removal of snapshot {name}, which is not ours"))
+        }
+        Step::DeleteBackup { volume } => {
+            let backups = scene.living.and_then(|(_, seen)| seen.backups.as_ref());
+            dangerous::removing_backup(scene.identity, guest, backups, volume)
         }
         Step::MoveVolume { .. } | Step::ConvertToTemplate if guest.running != Fact::Known(false) => {
             Some(format!("{step} on a running guest"))
@@ -275,11 +272,9 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
         | Step::Snapshot(_)
         | Step::DeleteSnapshot { .. }
         | Step::Backup(_)
-        | Step::DeleteBackup { .. }
         | Step::ConvertToTemplate
         | Step::Start
         | Step::Shutdown
-        | Step::Reboot
         | Step::ForgetVmid => None,
     }
 }
@@ -314,16 +309,18 @@ fn configuring(scene: &Scene<'_>, configure: &Configure, guest: &Guest) -> Optio
 }
 
 fn destroying(scene: &Scene<'_>, guest: &Guest) -> Option<String> {
-    let why = if !scene.may_destroy {
-        "a destruction that nothing asks for"
-    } else if guest.running != Fact::Known(false) {
+    let why = if guest.running != Fact::Known(false) {
         "a running guest would be destroyed"
     } else if guest.config.current.get("protection").is_some_and(|value| value == "1") {
         "a protected guest would be destroyed"
     } else if guest.ha {
         "a guest under HA would be destroyed"
-    } else {
+    } else if scene.deleting {
         return scene.last_words.clone();
+    } else if !guest.config.hanging_volumes().is_empty() {
+        "volumes would be destroyed with the guest"
+    } else {
+        return None;
     };
     Some(why.to_owned())
 }

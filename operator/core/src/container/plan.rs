@@ -1,7 +1,13 @@
 //! The plan of one container: sync, total, deterministic.
 
+mod allowed;
+mod approval;
+mod before_change;
 mod creation;
 mod existing;
+mod replace;
+
+pub use before_change::{needs_backups, needs_replication, needs_snapshot_feature};
 
 use super::seen::{GuestFact, Seen, TaskFact};
 use super::step::{MarkPurpose, Plan, Step, Target, Verdict};
@@ -9,20 +15,28 @@ use super::want::Want;
 use crate::digest::of_parts;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{ChangeClass, OnMissing, PendingChange};
+use zentoria_api::container::{ChangeClass, OnMissing, PendingChange, TaskAction};
 
 /// What is to be done about one container.
 #[must_use]
 pub fn plan(want: &Want, seen: &Seen) -> Plan {
-    if let Some(verdict) = hindrance(seen) {
-        return Plan::say(verdict);
-    }
+    let plan = match (hindrance(seen), &seen.guest) {
+        (Some(verdict), _) => Plan::say(verdict),
+        (None, GuestFact::NoVmid) => creation::create(want, seen),
+        (None, GuestFact::Absent) => absent(want, seen),
+        (None, GuestFact::Present(guest)) => {
+            before_change::secure(want, seen, guest, existing::existing(want, seen, guest))
+        }
+        (None, GuestFact::OtherKind) => Plan::say(other_kind(want, seen)),
+        (None, GuestFact::Unknown { why, offline }) => {
+            Plan::say(unknown(why, offline.as_ref().map(ToString::to_string)))
+        }
+    };
     let plan = match &seen.guest {
-        GuestFact::NoVmid => creation::create(want, seen),
-        GuestFact::Absent => absent(want, seen),
-        GuestFact::Present(guest) => existing::existing(want, seen, guest),
-        GuestFact::OtherKind => Plan::say(other_kind(want, seen)),
-        GuestFact::Unknown { why, offline } => Plan::say(unknown(why, offline.as_ref().map(ToString::to_string))),
+        GuestFact::NoVmid | GuestFact::Absent | GuestFact::OtherKind => {
+            approval::gate(want, seen, replace::with_macs(seen, plan))
+        }
+        GuestFact::Present(_) | GuestFact::Unknown { .. } => plan,
     };
     match want.mode {
         Mode::Enforce => plan,
@@ -37,6 +51,8 @@ fn hindrance(seen: &Seen) -> Option<Verdict> {
             let action = upid.task_type().to_owned();
             return Some(Verdict::new(progress_of(&action), format!("Proxmox VE runs {action} ({upid})")));
         }
+        // What cannot be kept is told with the change that it was for.
+        TaskFact::Failed { action, .. } if is_told_elsewhere(seen, *action) => {}
         TaskFact::Failed { action, message } => {
             return Some(Verdict::about(
                 ContainerReason::TaskFailed,
@@ -49,6 +65,11 @@ fn hindrance(seen: &Seen) -> Option<Verdict> {
     seen.conflict
         .as_ref()
         .map(|conflict| Verdict::new(ContainerReason::Conflict, format!("{conflict}; change one of the two")))
+}
+
+fn is_told_elsewhere(seen: &Seen, action: TaskAction) -> bool {
+    let ours = matches!(seen.guest, GuestFact::Present(_)) && seen.recorded.is_finished();
+    ours && seen.keep_failed.as_ref().is_some_and(|failed| failed.action == action)
 }
 
 fn progress_of(task_type: &str) -> ContainerReason {
@@ -64,7 +85,8 @@ fn progress_of(task_type: &str) -> ContainerReason {
 }
 
 fn absent(want: &Want, seen: &Seen) -> Plan {
-    if !seen.recorded.is_finished() {
+    // We destroyed it to make it anew: that it is missing is no surprise.
+    if !seen.recorded.is_finished() || seen.recorded.replacing.is_some() {
         return creation::create(want, seen);
     }
     match want.on_missing {
@@ -152,20 +174,21 @@ fn observe_only(plan: Plan) -> Plan {
 }
 
 fn shown(step: &Step) -> Vec<PendingChange> {
-    let (field, to) = match step {
+    use ChangeClass::{Create, Hot, Reboot, Replace};
+    let (field, to, class) = match step {
         Step::Create(_) | Step::Clone(_) | Step::Restore(_) => {
-            ("source", step.to_string().lines().next().unwrap_or("").to_owned())
+            ("source", step.to_string().lines().next().unwrap_or("").to_owned(), Create)
         }
-        Step::Mark(_) => ("adoption", "marked as ours".to_owned()),
-        Step::Resize { disk, to } if disk == "rootfs" => ("rootDisk.size", to.to_string()),
-        Step::Resize { disk, to } => ("mounts", format!("{disk} of {to}")),
-        Step::MoveVolume { disk, storage } => ("storage", format!("{disk} on {storage}")),
-        Step::Migrate { to, .. } => ("placement", to.to_string()),
-        Step::ConvertToTemplate => ("template", "true".to_owned()),
-        Step::Start => ("power.state", "Running".to_owned()),
-        Step::Shutdown => ("power.state", "Stopped".to_owned()),
-        Step::Reboot => ("rebootPolicy", "rebooted".to_owned()),
-        Step::Destroy { .. } => ("deletionPolicy", "destroyed".to_owned()),
+        Step::Mark(_) => ("adoption", "marked as ours".to_owned(), Hot),
+        Step::Resize { disk, to } if disk == "rootfs" => ("rootDisk.size", to.to_string(), Hot),
+        Step::Resize { disk, to } => ("mounts", format!("{disk} of {to}"), Hot),
+        Step::MoveVolume { disk, storage } => ("storage", format!("{disk} on {storage}"), Reboot),
+        Step::Migrate { to, .. } => ("placement", to.to_string(), Reboot),
+        Step::ConvertToTemplate => ("template", "true".to_owned(), Hot),
+        Step::Start => ("power.state", "Running".to_owned(), Hot),
+        Step::Shutdown => ("power.state", "Stopped".to_owned(), Hot),
+        Step::Reboot => ("rebootPolicy", "rebooted".to_owned(), Reboot),
+        Step::Destroy { .. } => ("deletionPolicy", "destroyed".to_owned(), Replace),
         Step::ClearFirewall
         | Step::Finish
         | Step::ForgetVmid
@@ -181,7 +204,7 @@ fn shown(step: &Step) -> Vec<PendingChange> {
         from: String::new(),
         digest: of_parts([field, &to]),
         to,
-        class: ChangeClass::Hot,
+        class,
         message: "not done, because the mode is Observe".to_owned(),
     }]
 }

@@ -5,6 +5,7 @@ use super::step::Verdict;
 use crate::Fact;
 use crate::conditions::{Conditions, Truth};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::{CREATED, ContainerReason, Phase, READY, RUNNING, UP_TO_DATE, UpToDateReason};
 use zentoria_api::container::{ChangeClass, PendingChange, PowerStatus, RunState, ZentoriaContainerStatus};
@@ -24,6 +25,8 @@ pub struct Facts<'a> {
     pub pending: Option<&'a [PendingChange]>,
     /// Whether changes were made just now.
     pub changing: bool,
+    /// The digests of `zentoria.ai/approve`, as they stand there.
+    pub approved: &'a BTreeSet<String>,
     /// What to say.
     pub verdict: &'a Verdict,
 }
@@ -44,6 +47,7 @@ pub fn status(working: &ZentoriaContainerStatus, facts: &Facts<'_>) -> ZentoriaC
     }
     created(&mut conditions, &next, facts);
     if let Some(pending) = facts.pending {
+        next.spent_approvals = spent(working, pending, facts.approved);
         next.pending_changes = pending.to_vec();
         next.pending_summary = summary_of(pending);
     }
@@ -129,18 +133,50 @@ fn up_to_date(
         (None, _, true) => UpToDateReason::Changing,
         (None, _, false) => UpToDateReason::NoDifference,
         (Some(_), Some(Mode::Observe), _) => UpToDateReason::DriftObserved,
-        (Some(ChangeClass::Create | ChangeClass::Hot), _, _) => UpToDateReason::Changing,
+        (Some(_), _, _) if facts.verdict.parked.is_some() => facts.verdict.parked?,
+        (Some(ChangeClass::Create), _, _) => UpToDateReason::ApprovalRequired,
+        (Some(ChangeClass::Hot), _, _) => UpToDateReason::Changing,
         (Some(ChangeClass::Reboot), _, _) => UpToDateReason::RebootRequired,
         (Some(ChangeClass::Replace), _, _) => UpToDateReason::ReplaceRequired,
         (Some(ChangeClass::Impossible), _, _) => UpToDateReason::ChangeImpossible,
     };
-    let lines: Vec<String> = pending
-        .iter()
-        .map(|change| format!("{} {} -> {}: {}", change.field, change.from, change.to, change.message))
-        .collect();
+    let lines =
+        pending.iter().map(|change| format!("{} {} -> {}: {}", change.field, change.from, change.to, change.message));
+    let lines: Vec<String> = lines.chain(stale(next, facts.approved)).collect();
     let truth = Truth::from(reason == UpToDateReason::NoDifference);
     conditions.set(UP_TO_DATE, truth, reason.as_str(), &lines.join("; "));
     Some(reason)
+}
+
+/// An approval holds for one time: once its change is not pending any more, it is spent, until a person takes it away.
+fn spent(before: &ZentoriaContainerStatus, pending: &[PendingChange], approved: &BTreeSet<String>) -> Vec<String> {
+    let is_pending = |digest: &String| pending.iter().any(|change| change.digest == *digest);
+    let was_pending = |digest: &String| before.pending_changes.iter().any(|change| change.digest == *digest);
+    let spent =
+        |digest: &&String| before.spent_approvals.contains(digest) || (was_pending(digest) && !is_pending(digest));
+    approved.iter().filter(spent).cloned().collect()
+}
+
+/// How the sentence begins that tells of approvals of something else.
+const STALE: &str = "zentoria.ai/approve names ";
+
+/// Says which approvals are of nothing that is pending: they do nothing.
+fn stale(next: &ZentoriaContainerStatus, approved: &BTreeSet<String>) -> Option<String> {
+    let pending: Vec<&str> = next.pending_changes.iter().map(|change| change.digest.as_str()).collect();
+    let unknown = |digest: &&String| !pending.contains(&digest.as_str()) && !next.spent_approvals.contains(digest);
+    let stale: Vec<&str> = approved.iter().filter(unknown).map(String::as_str).collect();
+    let there = match pending.as_slice() {
+        [] => "nothing is pending".to_owned(),
+        several => format!("pending: {}", several.join(", ")),
+    };
+    (!stale.is_empty())
+        .then(|| format!("{STALE}{}, which is no change that is pending, and does nothing ({there})", stale.join(", ")))
+}
+
+/// What the condition UpToDate says of approvals of something else.
+fn said_of_stale(status: &ZentoriaContainerStatus) -> Option<&str> {
+    let condition = status.conditions.iter().find(|condition| condition.type_ == UP_TO_DATE)?;
+    condition.message.find(STALE).and_then(|at| condition.message.get(at..))
 }
 
 /// `2 (reboot)`: how many, and the worst class.
@@ -161,7 +197,8 @@ fn summary(verdict: &Verdict, up_to_date: Option<UpToDateReason>) -> String {
     if verdict.reason.phase() == Phase::Settled {
         match up_to_date {
             Some(
-                reason @ (UpToDateReason::RebootRequired
+                reason @ (UpToDateReason::ApprovalRequired
+                | UpToDateReason::RebootRequired
                 | UpToDateReason::WaitingForWindow
                 | UpToDateReason::BeforeChangeImpossible
                 | UpToDateReason::ReplaceRequired
@@ -221,6 +258,9 @@ pub fn events(before: &ZentoriaContainerStatus, after: &ZentoriaContainerStatus,
     }) {
         let note = format!("{} {} -> {}: {}", change.field, change.from, change.to, change.message);
         say(change.class == ChangeClass::Impossible, "PendingChange", "Review", note);
+    }
+    if let Some(sentence) = said_of_stale(after).filter(|sentence| said_of_stale(before) != Some(sentence)) {
+        say(true, "ApprovalStale", "Approve", sentence.to_owned());
     }
     let ready = |status: &ZentoriaContainerStatus| {
         status.conditions.iter().find(|c| c.type_ == READY).map(|c| (c.reason.clone(), c.message.clone()))

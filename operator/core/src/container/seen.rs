@@ -302,12 +302,25 @@ pub struct Seen {
     pub over_quota: Option<String>,
     /// Backups of the guest on the storage for backups; asked only where the plan needs them.
     pub backups: Option<Fact<Vec<Backup>>>,
+    /// Whether the storages of the guest can take a snapshot; asked only where the plan needs it.
+    pub snapshot_feature: Option<Fact<bool>>,
+    /// A snapshot or backup of the guest that failed a short time ago, or the removal of one.
+    pub keep_failed: Option<KeepFailed>,
     /// The guest that a clone copies; asked only for a guest that is not made yet.
     pub clone_origin: Option<CloneOrigin>,
     /// Backups that a restore chooses from; asked only for a guest that is not made yet.
     pub restorable: Option<Fact<Vec<Backup>>>,
     /// A download of the template or image that somebody waits for, or that failed just now.
     pub pull: PullFact,
+}
+
+/// A snapshot or backup that failed, or the removal of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeepFailed {
+    /// What failed.
+    pub action: TaskAction,
+    /// Proxmox VE's words.
+    pub message: String,
 }
 
 /// A download of the template or image.
@@ -323,7 +336,7 @@ pub enum PullFact {
 }
 
 /// Maintenance windows, as they are now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Window {
     /// There are none.
     #[default]
@@ -332,4 +345,6 @@ pub enum Window {
     Open,
     /// None is open; the next one opens then.
     Closed(Option<Timestamp>),
+    /// They cannot be read: which one, what is wrong with it, what to do.
+    Unusable(String),
 }

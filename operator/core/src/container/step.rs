@@ -4,7 +4,7 @@ use super::options::needs_root;
 use super::want::Download;
 use std::collections::BTreeMap;
 use std::fmt;
-use zentoria_api::conditions::ContainerReason;
+use zentoria_api::conditions::{ContainerReason, UpToDateReason};
 use zentoria_api::container::{Origin, PendingChange, RecordedDefaults, Replacing, TaskAction};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::names::NodeName;
@@ -263,19 +263,27 @@ pub struct Verdict {
     pub subject: Option<String>,
     /// The whole message.
     pub message: String,
+    /// The reason of UpToDate, where what is pending does not say it by its class: what it is parked for.
+    pub parked: Option<UpToDateReason>,
 }
 
 impl Verdict {
     /// A verdict without subject.
     #[must_use]
     pub fn new(reason: ContainerReason, message: impl Into<String>) -> Self {
-        Self { reason, subject: None, message: message.into() }
+        Self { reason, subject: None, message: message.into(), parked: None }
     }
 
     /// A verdict about something.
     #[must_use]
     pub fn about(reason: ContainerReason, subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { reason, subject: Some(subject.into()), message: message.into() }
+        Self { subject: Some(subject.into()), ..Self::new(reason, message) }
+    }
+
+    /// The same, with what its pending changes are parked for.
+    #[must_use]
+    pub fn parked(self, parked: Option<UpToDateReason>) -> Self {
+        Self { parked, ..self }
     }
 }
 

@@ -120,6 +120,8 @@ pub fn seen() -> Seen {
         window: Window::None,
         over_quota: None,
         backups: None,
+        snapshot_feature: None,
+        keep_failed: None,
         clone_origin: None,
         restorable: None,
         pull: PullFact::None,

@@ -7,6 +7,7 @@ mod guest;
 mod offers;
 mod task;
 
+pub(crate) use backups::KeepFailures;
 pub use backups::backups;
 
 use super::history;
@@ -20,7 +21,8 @@ use task::task;
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::container::{DeletionPolicy, ZentoriaContainerStatus};
 use zentoria_core::Fact;
-use zentoria_core::container::delete::{Farewell, needs_backups};
+use zentoria_core::container::delete::{self, Farewell};
+use zentoria_core::container::plan::{needs_backups, needs_replication, needs_snapshot_feature};
 use zentoria_core::container::power::needs_cause;
 use zentoria_core::container::seen::{
     Backup, DependencyState, GuestFact, PullFact, Recorded, Seen, StopCause, TaskFact, Window,
@@ -127,11 +129,14 @@ pub async fn observe(
         window: known.window,
         over_quota: known.over_quota,
         backups: None,
+        snapshot_feature: None,
+        keep_failed: None,
         clone_origin: None,
         restorable: None,
         pull: PullFact::None,
     };
     seen.stop_cause = stop_cause(cluster, &seen).await;
+    kept(cluster, want, &mut seen).await;
     Observed { seen, fresh }
 }
 
@@ -177,10 +182,33 @@ pub async fn proofs(cluster: &Cluster, bye: &Farewell, guest: &GuestFact) -> (Fa
         Err(error) => Fact::Unknown(format!("the replication jobs of the cluster: {error}")),
     };
     let kept = match &bye.backup_storage {
-        Some(storage) if needs_backups(bye) => Some(backups(cluster, guest.vmid, &guest.node, storage).await),
+        Some(storage) if delete::needs_backups(bye) => Some(backups(cluster, guest.vmid, &guest.node, storage).await),
         Some(_) | None => None,
     };
     (replicated, kept)
+}
+
+/// What can be and is kept of the guest before a change, asked only where the plan needs it.
+async fn kept(cluster: &Cluster, want: &Want, seen: &mut Seen) {
+    let GuestFact::Present(guest) = &seen.guest else { return };
+    let (vmid, node) = (guest.vmid, guest.node.clone());
+    seen.keep_failed = cluster.keep_failed(vmid, &seen.task);
+    if needs_replication(want, seen) {
+        match cluster.read_replicated().await {
+            Ok(replicated) => seen.cluster.replicated = replicated,
+            Err(error) => {
+                // Nothing is destroyed that may have a replica.
+                tracing::warn!(%vmid, %error, "the replication jobs cannot be read");
+                seen.cluster.replicated.insert(vmid);
+            }
+        }
+    }
+    if needs_snapshot_feature(want, seen) {
+        seen.snapshot_feature = Some(backups::snapshot_feature(cluster, vmid, &node).await);
+    }
+    if let (true, Some(storage)) = (needs_backups(want, seen), seen.cluster.backup_storage.clone()) {
+        seen.backups = Some(backups(cluster, vmid, &node, &storage).await);
+    }
 }
 
 /// Why the guest is stopped, asked only where the plan needs it.

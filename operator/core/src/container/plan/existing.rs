@@ -1,5 +1,7 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
+use super::allowed::{Permission, explain, may_reboot, may_reboot_unasked, of_class};
+use super::replace::replace;
 use super::target_of;
 use crate::container::delete::trash::cleaned;
 use crate::container::options::{Difference, as_shown, describe, difference};
@@ -11,7 +13,7 @@ use crate::container::want::Want;
 use crate::digest::of_parts;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{Adoption, ChangeClass, Created, Origin, PendingChange, RebootPolicy};
+use zentoria_api::container::{Adoption, ChangeClass, Created, Origin, PendingChange};
 use zentoria_api::wire::GUEST_TAG;
 use zentoria_types::mark::{Description, Mark};
 use zentoria_types::property::PropertyString;
@@ -92,7 +94,8 @@ fn is_being_made(seen: &Seen) -> bool {
 /// A guest at our VMID that is not ours.
 fn stranger(want: &Want, seen: &Seen, guest: &Guest, unmarked: bool, what: &str) -> Plan {
     let vmid = guest.vmid;
-    if want.vmid.is_none() && is_being_made(seen) {
+    // A guest that is made anew keeps its VMID.
+    if want.vmid.is_none() && is_being_made(seen) && seen.recorded.replacing.is_none() {
         return Plan {
             target: Some(target_of(guest)),
             steps: vec![Step::ForgetVmid],
@@ -203,6 +206,9 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     pending.extend(unchangeable(want, seen, guest));
     let mut notes = Vec::new();
 
+    if let Some((step, verdict)) = replace(want, seen, guest, &mut pending) {
+        return Plan { target: Some(target_of(guest)), steps: vec![step], pending, verdict, notes };
+    }
     if let Some(configure) = found.configure {
         if configure.as_root && !seen.cluster.root_credential {
             return Plan::say(Verdict::new(
@@ -220,20 +226,25 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     if is_being_made(seen) {
         steps.push(Step::ClearFirewall);
     }
-    if seen.recorded.is_in_making() {
+    // Of a replacement that is not wished any more nothing may be left that takes a loss for one.
+    if seen.recorded.is_in_making() || seen.recorded.replacing.is_some() {
         steps.push(Step::Finish);
     }
     let (step, verdict) = power(want, seen, guest);
-    let reboot = want.reboot_policy == RebootPolicy::Automatic
+    let stores = steps.iter().any(needs_reboot);
+    let allowed =
+        if stores { may_reboot_unasked(want, seen) } else { may_reboot(want, seen, &pending) == Permission::Allowed };
+    let reboot = allowed
         && step.is_none()
         && guest.running.known() == Some(&true)
-        && !guest.ha
-        && (reboot_waits(&pending) || steps.iter().any(needs_reboot));
+        && (stores || of_class(&pending, ChangeClass::Reboot).next().is_some());
+    let parked = if reboot { None } else { explain(want, seen, guest, &mut pending) };
     let verdict = match (&step, steps.is_empty(), reboot) {
         (None, _, true) => Verdict::new(ContainerReason::Rebooting, "reboots for a change that needs it"),
         (Some(_), _, _) | (None, true, false) => verdict,
         (None, false, false) => verdict,
-    };
+    }
+    .parked(parked);
     steps.extend(step);
     if reboot {
         steps.push(Step::Reboot);
@@ -241,17 +252,18 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     Plan { target: Some(target_of(guest)), steps, pending, verdict, notes }
 }
 
-fn reboot_waits(pending: &[PendingChange]) -> bool {
-    pending.iter().any(|change| change.class == ChangeClass::Reboot)
+/// Whether a running guest takes the option up at its next reboot only.
+pub(super) fn is_at_reboot(key: &str) -> bool {
+    const AT_REBOOT: [&str; 4] = ["nameserver", "searchdomain", "timezone", "features"];
+    AT_REBOOT.contains(&key)
 }
 
 /// Whether a PUT stores what a running guest takes up at its next reboot only.
 fn needs_reboot(step: &Step) -> bool {
-    const AT_REBOOT: [&str; 4] = ["nameserver", "searchdomain", "timezone", "features"];
     match step {
         Step::Configure(configure) => {
             let touched = configure.set.keys().chain(&configure.delete);
-            touched.into_iter().any(|key| AT_REBOOT.contains(&key.as_str()))
+            touched.into_iter().any(|key| is_at_reboot(key))
         }
         Step::Create(_)
         | Step::Clone(_)
@@ -350,7 +362,7 @@ fn unchangeable(want: &Want, seen: &Seen, guest: &Guest) -> Vec<PendingChange> {
             "unprivileged",
             unprivileged.to_string(),
             want.unprivileged.to_string(),
-            "Proxmox VE cannot change it in place; take a backup and restore it with the other setting",
+            "Proxmox VE cannot change it in place",
         );
     }
     let volume = guest.config.current.get("rootfs").and_then(|rootfs| rootfs.split(':').next());

@@ -1,6 +1,7 @@
 //! Golden plans: for each case the wish, what was seen, and what comes of it, as text files under `tests/golden/plans`.
 //! `UPDATE_GOLDEN=1` writes them anew; the difference is to be read.
 
+mod changes;
 mod creation;
 mod deletion;
 mod drift;
@@ -117,13 +118,10 @@ fn every_reason_of_the_core_has_a_golden_case() {
         R::Bug,
         // Said by plans that have no golden case yet.
         R::Pulling,
-        R::Securing,
         R::MovingVolume,
         R::Migrating,
-        R::Replacing,
         R::NoCapacity,
         R::QuotaExceeded,
-        R::ApprovalRequired,
         R::NotSupported,
         R::SourceUnusable,
         R::Template,

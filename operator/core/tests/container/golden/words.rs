@@ -91,6 +91,9 @@ pub fn plan(plan: &Plan) -> String {
         write!(text, " {subject}").unwrap();
     }
     writeln!(text, ": {}", verdict.message).unwrap();
+    if let Some(parked) = verdict.parked {
+        writeln!(text, "UpToDate says: {parked}").unwrap();
+    }
     for change in pending {
         let (from, to) = (marks(&change.from), marks(&change.to));
         writeln!(text, "pending {:?}: {} {from} -> {to}: {}", change.class, change.field, change.message).unwrap();

@@ -12,11 +12,11 @@ use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Created, Origin, PowerStatus, RunState, ZentoriaContainerSpec, ZentoriaContainerStatus};
 use zentoria_core::Fact;
 use zentoria_core::container::guard::guard;
-use zentoria_core::container::plan::plan;
+use zentoria_core::container::plan::{needs_backups, needs_snapshot_feature, plan};
 use zentoria_core::container::power::needs_cause;
-use zentoria_core::container::seen::{ClusterFacts, Guest, GuestFact, Recorded, Seen, StopCause};
+use zentoria_core::container::seen::{Backup, ClusterFacts, Guest, GuestFact, Recorded, Seen, StopCause};
 use zentoria_core::container::step::{MarkPurpose, Plan, Step};
-use zentoria_core::container::validate::{Input, validate};
+use zentoria_core::container::validate::{AsIf, Input, validate};
 use zentoria_core::container::want::{Refusal, Want};
 use zentoria_types::vmid::Vmid;
 
@@ -34,6 +34,10 @@ pub struct World {
     pub firewall: bool,
     /// What a look for the reason of a stop finds.
     pub cause: StopCause,
+    /// Backups on the storage for backups.
+    pub backups: Vec<Backup>,
+    /// Whether the guest's storages can take snapshots.
+    pub can_snapshot: bool,
 }
 
 /// What differs from world to world: short enough to be read in a counterexample.
@@ -63,6 +67,8 @@ impl World {
             others: [template, sibling].into_iter().map(|guest| (guest.vmid, guest)).collect(),
             firewall: true,
             cause: StopCause::Crash,
+            backups: Vec::new(),
+            can_snapshot: true,
         }
     }
 
@@ -75,7 +81,10 @@ impl World {
             status: Some(&status),
             cluster: &self.cluster,
             namespace_labels: &labels(),
-            as_if: zentoria_core::container::validate::AsIf::Recorded,
+            as_if: match (&self.seen.guest, &self.seen.recorded.replacing) {
+                (GuestFact::Absent, Some(_)) if self.seen.recorded.is_finished() => AsIf::New,
+                _ => AsIf::Recorded,
+            },
         })
     }
 
@@ -83,6 +92,15 @@ impl World {
     pub fn look(&mut self) {
         let stopped = guest_of(&self.seen).is_some_and(|guest| guest.running == Fact::Known(false));
         self.seen.stop_cause = (stopped && needs_cause(&self.seen)).then(|| Fact::Known(self.cause.clone()));
+        (self.seen.snapshot_feature, self.seen.backups) = (None, None);
+        if let Ok(want) = self.want() {
+            if needs_snapshot_feature(&want, &self.seen) {
+                self.seen.snapshot_feature = Some(Fact::Known(self.can_snapshot));
+            }
+            if needs_backups(&want, &self.seen) {
+                self.seen.backups = Some(Fact::Known(self.backups.clone()));
+            }
+        }
     }
 
     /// What would be done now.
@@ -177,6 +195,7 @@ impl World {
                 let now = Time(self.seen.now);
                 let created = self.seen.recorded.created.as_mut().expect("finished what was never begun");
                 created.finished_at.get_or_insert(now);
+                self.seen.recorded.replacing = None;
             }
             Step::Resize { to, .. } => pve::resize(self.guest(), *to),
             Step::Start => {
@@ -191,18 +210,32 @@ impl World {
                 pve::stop(self.guest());
                 pve::start(self.guest());
             }
-            Step::Destroy { .. } => {
+            Step::Destroy { replacing } => {
+                self.seen.recorded.replacing.clone_from(replacing);
                 assert_eq!(self.guest().running, Fact::Known(false), "Proxmox VE destroys no running guest");
                 self.seen.guest = GuestFact::Absent;
+            }
+            Step::Snapshot(snapshot) => {
+                assert!(self.can_snapshot, "no storage for snapshots");
+                let now = self.seen.now;
+                pve::snapshot(self.guest(), &snapshot.name, &snapshot.description, now);
+            }
+            Step::DeleteSnapshot { name, .. } => pve::delete_snapshot(self.guest(), name),
+            Step::Backup(backup) => {
+                let volume = format!("{}:backup/vzdump-lxc-{VMID}-{}.tar.zst", backup.storage, self.backups.len());
+                assert!(!self.backups.iter().any(|backup| backup.volume == volume));
+                let (made_at, notes) = (self.seen.now, backup.notes.clone());
+                let vmid = self.guest().vmid;
+                self.backups.push(Backup { volume, vmid, made_at, size: 1 << 20, notes, protected: backup.protected });
+            }
+            Step::DeleteBackup { volume } => {
+                let at = self.backups.iter().position(|backup| backup.volume == *volume).expect("no such backup");
+                assert!(!self.backups.remove(at).protected, "Proxmox VE removes no protected backup");
             }
             Step::Restore(_)
             | Step::Pull(_)
             | Step::MoveVolume { .. }
             | Step::Migrate { .. }
-            | Step::Snapshot(_)
-            | Step::DeleteSnapshot { .. }
-            | Step::Backup(_)
-            | Step::DeleteBackup { .. }
             | Step::ConvertToTemplate => unreachable!("not in this model: {step}"),
             Step::ForgetVmid => {
                 self.seen.recorded = Recorded::default();
@@ -222,6 +255,7 @@ impl World {
             vmid: Some(guest.vmid),
             created: Some(Created { origin, intent_at: now, finished_at: None }),
             defaults: Some(defaults),
+            replacing: self.seen.recorded.replacing.take(),
             ..Recorded::default()
         };
         self.seen.guest = GuestFact::Present(Box::new(guest));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use zentoria_core::Fact;
 use zentoria_core::container::options::needs_root;
-use zentoria_core::container::seen::{Config, Guest};
+use zentoria_core::container::seen::{Config, Guest, Snapshot};
 use zentoria_core::container::step::{CloneGuest, Configure, Create};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::names::NodeName;
@@ -212,4 +212,24 @@ pub fn check_changed_features(configure: &Configure, guest: &Guest) {
     let changed = old.keys().chain(new.keys()).any(|key| key != "nesting" && old.get(key) != new.get(key));
     let privileged = guest.config.current.get("unprivileged").is_none_or(|value| value != "1");
     assert!(configure.as_root || !(changed || privileged), "403: {old:?} to {next} by a token");
+}
+
+/// `POST snapshot`: the configuration names the newest.
+pub fn snapshot(guest: &mut Guest, name: &str, description: &str, now: jiff::Timestamp) {
+    let Fact::Known(list) = &mut guest.snapshots else { panic!("unknown snapshots") };
+    assert!(list.iter().all(|snapshot| snapshot.name != name), "a snapshot of this name is there already");
+    list.push(Snapshot { name: name.to_owned(), taken_at: Some(now), description: description.to_owned() });
+    guest.config.current.insert("parent".into(), name.into());
+    guest.config.digest = digest_of(&guest.config);
+}
+
+pub fn delete_snapshot(guest: &mut Guest, name: &str) {
+    let Fact::Known(list) = &mut guest.snapshots else { panic!("unknown snapshots") };
+    let at = list.iter().position(|snapshot| snapshot.name == name).expect("no such snapshot");
+    list.remove(at);
+    match list.last().map(|snapshot| snapshot.name.clone()) {
+        Some(parent) => guest.config.current.insert("parent".into(), parent),
+        None => guest.config.current.remove("parent"),
+    };
+    guest.config.digest = digest_of(&guest.config);
 }

@@ -2,8 +2,12 @@
 
 use crate::cluster::Cluster;
 use jiff::Timestamp;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use zentoria_api::container::TaskAction;
 use zentoria_core::Fact;
-use zentoria_core::container::seen::{Backup, Config, Snapshot};
+use zentoria_core::container::seen::{Backup, Config, KeepFailed, Snapshot, TaskFact};
+use zentoria_pve::Feature;
 use zentoria_types::names::{NodeName, StorageName};
 use zentoria_types::vmid::Vmid;
 
@@ -30,6 +34,41 @@ pub(super) async fn snapshots(cluster: &Cluster, vmid: Vmid, node: &NodeName, co
             Fact::Known(list)
         }
         Err(error) => Fact::Unknown(format!("snapshots of guest {vmid} on node {node}: {error}")),
+    }
+}
+
+/// Whether every volume of the guest is on a storage that can take snapshots.
+pub(super) async fn snapshot_feature(cluster: &Cluster, vmid: Vmid, node: &NodeName) -> Fact<bool> {
+    match cluster.client().has_feature(node, vmid, Feature::Snapshot, None).await {
+        Ok(can) => Fact::Known(can),
+        Err(error) => Fact::Unknown(format!("whether guest {vmid} on node {node} can be snapshot: {error}")),
+    }
+}
+
+/// How long a snapshot or backup that failed is not tried again: what is wrong with it, a person has to mend.
+const FAILED_FOR: Duration = Duration::from_secs(1800);
+
+/// Snapshots and backups that failed, by guest.
+#[derive(Default)]
+pub(crate) struct KeepFailures(HashMap<Vmid, (Instant, KeepFailed)>);
+
+impl Cluster {
+    /// What failed a short time ago, or just now, of what is kept of the guest.
+    pub(super) fn keep_failed(&self, vmid: Vmid, task: &TaskFact) -> Option<KeepFailed> {
+        use TaskAction::{Backup, DeleteBackup, DeleteSnapshot, Snapshot};
+        let failures = &mut self.lock().keep_failures.0;
+        failures.retain(|_, (at, _)| at.elapsed() < FAILED_FOR);
+        if let TaskFact::Failed { action: action @ (Snapshot | Backup | DeleteSnapshot | DeleteBackup), message } = task
+        {
+            let failed = KeepFailed { action: *action, message: message.clone() };
+            failures.insert(vmid, (Instant::now(), failed));
+        }
+        failures.get(&vmid).map(|(_, failed)| failed.clone())
+    }
+
+    /// Lets a snapshot or backup that failed be tried at once: something has changed.
+    pub fn forget_keep_failure(&self, vmid: Vmid) {
+        self.lock().keep_failures.0.remove(&vmid);
     }
 }
 
