@@ -4,5 +4,6 @@ pub mod access;
 pub mod breaker;
 pub mod identity;
 pub mod permissions;
+pub mod quota;
 pub mod report;
 pub mod span;

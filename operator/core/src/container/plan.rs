@@ -2,6 +2,9 @@
 
 mod creation;
 mod existing;
+mod limits;
+mod moving;
+mod placing;
 
 use super::seen::{GuestFact, Seen, TaskFact};
 use super::step::{MarkPurpose, Plan, Step, Target, Verdict};
