@@ -5,23 +5,28 @@ mod catalog;
 mod connect;
 mod duties;
 mod follow;
+mod ledger;
 mod poll;
+mod room;
 
 pub use connect::{Access, ConnectError, Outside, connect, dialer};
 pub use follow::TaskEnd;
 pub use poll::{Census, Glance, Look, PollError, Polled};
+pub use room::Site;
 
 use crate::Waker;
 use crate::slots::{SlotLimits, Slots};
 use catalog::Catalog;
 use duties::Duties;
 use follow::Durations;
+use ledger::Ledger;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use zentoria_core::cluster::permissions::{self, Permissions};
 use zentoria_core::container::seen::{Config, Snapshot};
 use zentoria_core::container::want::Key;
+use zentoria_core::placement::Overcommit;
 use zentoria_pve::{Client, GuestConfig, Inventory};
 pub use zentoria_pve::{Dialer, Observer, RequestRecord};
 use zentoria_types::names::NodeName;
@@ -54,6 +59,7 @@ struct State {
     followed: HashSet<Upid>,
     ended: HashMap<Upid, TaskEnd>,
     reserved: BTreeMap<Vmid, Key>,
+    ledger: Ledger,
     held: Option<Permissions>,
     duties: Duties,
     missing_permissions: Vec<String>,
@@ -78,10 +84,18 @@ pub struct Cluster {
     slots: Slots,
     waker: Waker,
     full_resync: Duration,
+    overcommit: Overcommit,
 }
 
 impl Cluster {
-    fn new(name: String, client: Client, limits: SlotLimits, full_resync: Duration, waker: Waker) -> Self {
+    fn new(
+        name: String,
+        client: Client,
+        limits: SlotLimits,
+        full_resync: Duration,
+        overcommit: Overcommit,
+        waker: Waker,
+    ) -> Self {
         Self {
             name,
             client,
@@ -92,6 +106,7 @@ impl Cluster {
             slots: Slots::new(limits, Arc::clone(&waker)),
             waker,
             full_resync,
+            overcommit,
         }
     }
 
@@ -118,7 +133,9 @@ impl Cluster {
     /// Gives up what a container that is gone has waited for.
     pub fn forget(&self, key: &Key) {
         self.slots.leave(key);
-        self.lock().reserved.retain(|_, holder| holder != key);
+        let mut state = self.lock();
+        state.reserved.retain(|_, holder| holder != key);
+        state.ledger.release(key);
     }
 
     pub(crate) fn inventory(&self) -> Option<Arc<Inventory>> {
