@@ -24,7 +24,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use zentoria_core::cluster::permissions::{self, Permissions};
+use zentoria_core::cluster::quota::Usage;
 use zentoria_core::container::seen::{Config, Snapshot};
+use zentoria_core::container::usage::usage;
 use zentoria_core::container::want::Key;
 use zentoria_core::placement::Overcommit;
 use zentoria_pve::{Client, GuestConfig, Inventory};
@@ -60,6 +62,8 @@ struct State {
     ended: HashMap<Upid, TaskEnd>,
     reserved: BTreeMap<Vmid, Key>,
     ledger: Ledger,
+    /// What guests had when their configuration was read last; it outlives what is to be read anew.
+    usages: HashMap<Vmid, Usage>,
     held: Option<Permissions>,
     duties: Duties,
     missing_permissions: Vec<String>,
@@ -197,6 +201,10 @@ impl Cluster {
             Some(before) if before.config.digest == config.digest => before.snapshots,
             Some(_) | None => None,
         };
+        // While it is made it has nothing but the lock.
+        if config.lock() != Some("create") {
+            state.usages.insert(vmid, usage(&config));
+        }
         let known = Known { node: node.clone(), config: config.clone(), snapshots, read_at: Instant::now() };
         state.configs.insert(vmid, known);
         config

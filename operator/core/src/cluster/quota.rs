@@ -111,14 +111,19 @@ impl Member {
         }
     }
 
-    /// What it takes of the quota now.
-    fn holding(&self, resource: Resource) -> u64 {
-        if self.holds { self.has.unwrap_or_else(|| self.wanted()).of(resource) } else { 0 }
+    /// What it takes of the quota now. Of a guest that was not read yet the others think that it has what it asks for,
+    /// and it itself that it has nothing: neither can then take what is not there.
+    fn holding(&self, resource: Resource, is_mine: bool) -> u64 {
+        match (self.holds, self.has, is_mine) {
+            (true, Some(has), _) => has.of(resource),
+            (true, None, false) => self.wanted().of(resource),
+            (true, None, true) | (false, _, _) => 0,
+        }
     }
 
     /// What it asks for on top of that.
-    fn claim(&self, resource: Resource) -> u64 {
-        self.wanted().of(resource).saturating_sub(self.holding(resource))
+    fn claim(&self, resource: Resource, is_mine: bool) -> u64 {
+        self.wanted().of(resource).saturating_sub(self.holding(resource, is_mine))
     }
 }
 
@@ -167,11 +172,15 @@ pub fn over_quota(quotas: &[Quota], namespace: &str, mine: &str, members: &[Memb
         .collect();
     let mut used: Vec<u64> = limits
         .iter()
-        .map(|(resource, _)| members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.holding(*resource))))
+        .map(|(resource, _)| {
+            let holdings = members.iter().map(|member| member.holding(*resource, member.name == mine));
+            holdings.fold(0, u64::saturating_add)
+        })
         .collect();
     let mut claims: Vec<&Member> = members.iter().collect();
     claims.sort_by_key(|member| (!member.holds, &member.age));
     for member in claims {
+        let is_mine = member.name == mine;
         let excesses: Vec<Excess> = limits
             .iter()
             .zip(&used)
@@ -179,12 +188,12 @@ pub fn over_quota(quotas: &[Quota], namespace: &str, mine: &str, members: &[Memb
                 resource,
                 used,
                 limit,
-                asks: member.claim(resource),
+                asks: member.claim(resource, is_mine),
                 grows: member.holds,
             })
             .filter(|excess| excess.asks > 0 && excess.used.saturating_add(excess.asks) > excess.limit)
             .collect();
-        if member.name == mine {
+        if is_mine {
             let namespace = namespace.to_owned();
             return (!excesses.is_empty()).then_some(OverQuota { namespace, excesses });
         }
@@ -192,7 +201,7 @@ pub fn over_quota(quotas: &[Quota], namespace: &str, mine: &str, members: &[Memb
         let refused = |resource| excesses.iter().any(|excess| !member.holds || excess.resource == resource);
         for ((resource, _), used) in limits.iter().zip(&mut used) {
             if !refused(*resource) {
-                *used = used.saturating_add(member.claim(*resource));
+                *used = used.saturating_add(member.claim(*resource, is_mine));
             }
         }
     }

@@ -61,18 +61,25 @@ pub struct Member<'a> {
     pub terms: &'a [Term],
 }
 
-/// The terms of `mine`, and what the required terms of others say of it: who may not be with me, I may not be with.
+/// The terms of `mine`, and what the required terms of others say of it: who may not be with me, I may not be with. Each
+/// container is in one required term at most, so that it counts once.
 #[must_use]
 pub fn apart<'a>(mine: Member<'_>, others: impl Iterator<Item = Member<'a>> + Clone) -> Vec<Apart> {
     let others = others.filter(|other| other.name != mine.name);
-    let own = mine.terms.iter().map(|term| Apart {
-        names: others.clone().filter(|o| selects(&term.selector, o.labels)).map(|o| o.name.to_owned()).collect(),
-        required: term.required,
-    });
+    let selected = |term: &Term| -> BTreeSet<String> {
+        others
+            .clone()
+            .filter(|other| selects(&term.selector, other.labels))
+            .map(|other| other.name.to_owned())
+            .collect()
+    };
     let refuses_me =
         |other: &Member<'_>| other.terms.iter().any(|term| term.required && selects(&term.selector, mine.labels));
-    let names = others.clone().filter(refuses_me).map(|other| other.name.to_owned()).collect();
-    let all = own.chain([Apart { names, required: true }]);
+    let mut never: BTreeSet<String> = others.clone().filter(refuses_me).map(|other| other.name.to_owned()).collect();
+    never.extend(mine.terms.iter().filter(|term| term.required).flat_map(selected));
+    let avoided = mine.terms.iter().filter(|term| !term.required);
+    let avoided = avoided.map(|term| Apart { names: selected(term), required: false });
+    let all = [Apart { names: never, required: true }].into_iter().chain(avoided);
     all.filter(|term| !term.names.is_empty()).collect()
 }
 

@@ -122,10 +122,10 @@ impl Cluster {
         }
     }
 
-    /// What a guest has, as far as its configuration was read.
+    /// What a guest has, as far as its configuration was ever read.
     #[must_use]
     pub fn usage_of(&self, vmid: Vmid) -> Option<Usage> {
-        self.lock().configs.get(&vmid).filter(|known| !is_being_made(known)).map(|known| usage(&known.config))
+        self.lock().usages.get(&vmid).copied()
     }
 
     /// The room of the whole cluster, as its status shows it.
@@ -160,10 +160,12 @@ fn is_being_made(known: &super::Known) -> bool {
 /// The room; what `mine` has booked is not taken for itself.
 fn room(state: &mut State, inventory: &Inventory, mine: Option<&Key>) -> Room {
     let State { ledger, configs, .. } = state;
-    let counted = |booking: &Booking| {
-        configs.get(&booking.vmid).is_some_and(|known| known.node == booking.node && !is_being_made(known))
-    };
     let listed = |booking: &Booking| inventory.guest(booking.vmid).is_some_and(|row| row.node == booking.node);
+    // The list knows of it, and what it has was read: from here on it is counted like any other.
+    let counted = |booking: &Booking| {
+        let read = |known: &super::Known| known.node == booking.node && !is_being_made(known);
+        listed(booking) && configs.get(&booking.vmid).is_some_and(read)
+    };
     ledger.settle(counted, listed);
 
     let mut room = capacities(inventory);
