@@ -68,7 +68,7 @@ def plant(double, data):
     names = data.get('nodes', ['pve1'])
     sizes = data.get('node', {})
     per_node = names if isinstance(names, dict) else {name: {} for name in names}
-    double.nodes = {name: dict({'online': True}, **sizes, **own) for name, own in per_node.items()}
+    double.nodes = {name: {'online': True, **sizes, **own} for name, own in per_node.items()}
     double.bridges = list(data.get('bridges', double.bridges))
     double.cluster_name = data.get('cluster_name', 'zentoria' if len(double.nodes) > 1 else None)
     storages = data.get('storages', double.storages)

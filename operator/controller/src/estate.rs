@@ -1,4 +1,8 @@
-//! What the containers of an estate mean to each other: claims, dependencies, who has to be woken for whom.
+//! What the containers of an estate mean to each other: claims, dependencies, quota, who may share a node, who has to be
+//! woken for whom.
+
+pub mod quota;
+pub mod siting;
 
 use crate::context::{Context, is_paused, key_of, reference};
 use kube::ResourceExt;
@@ -129,8 +133,8 @@ pub fn ready_reason(container: &ZentoriaContainer) -> Option<ContainerReason> {
     ContainerReason::ALL.iter().find(|known| known.as_str() == reason).copied()
 }
 
-/// Wakes the containers that something about this one may free: those that depend on it or clone it, and those that
-/// a claim held back.
+/// Wakes the containers that something about this one may free: those that depend on it or clone it, those that a
+/// claim held back, and those for which it left too little room.
 pub fn wake_related(context: &Context, container: &ZentoriaContainer) {
     let key = key_of(container);
     for other in context.containers_on(&container.spec.cluster_ref.name) {
@@ -141,7 +145,11 @@ pub fn wake_related(context: &Context, container: &ZentoriaContainer) {
         let related = match ready_reason(&other) {
             Some(ContainerReason::Conflict | ContainerReason::NoFreeVmid | ContainerReason::VmidTaken) => true,
             Some(
-                ContainerReason::WaitingFor | ContainerReason::DependencyMissing | ContainerReason::DependencyCycle,
+                ContainerReason::WaitingFor
+                | ContainerReason::DependencyMissing
+                | ContainerReason::DependencyCycle
+                | ContainerReason::QuotaExceeded
+                | ContainerReason::NoCapacity,
             ) => other_key.namespace == key.namespace,
             Some(_) => false,
             None => false,

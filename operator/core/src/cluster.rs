@@ -4,6 +4,7 @@ pub mod access;
 pub mod breaker;
 pub mod identity;
 pub mod permissions;
+pub mod quota;
 pub mod report;
 pub mod span;
 pub mod trash;

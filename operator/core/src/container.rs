@@ -1,5 +1,5 @@
 //! Decisions about one container, by step: `want` (what the spec asks for), `seen` (what was observed), `ownership`
-//! (whose guest it is), `options` (what differs), `plan` and `delete` (what to do), `guard` (what must never be done),
+//! (whose guest it is), `siting` (on which node it belongs), `options` (what differs), `plan` and `delete` (what to do), `guard` (what must never be done),
 //! `report` (what the status says).
 
 pub mod claims;
@@ -12,7 +12,9 @@ pub mod plan;
 pub mod power;
 pub mod report;
 pub mod seen;
+pub mod siting;
 pub mod step;
+pub mod usage;
 pub mod validate;
 pub mod vmid;
 pub mod want;

@@ -5,12 +5,15 @@ mod catalog;
 mod connect;
 mod duties;
 mod follow;
+mod ledger;
 mod poll;
+mod room;
 
 pub use connect::{Access, ConnectError, Outside, connect, dialer};
 pub use follow::TaskEnd;
 pub(crate) use poll::Marked;
 pub use poll::{Census, Glance, Look, PollError, Polled};
+pub use room::Site;
 
 use crate::Waker;
 use crate::container::observe::KeepFailures;
@@ -18,12 +21,16 @@ use crate::slots::{SlotLimits, Slots};
 use catalog::Catalog;
 use duties::Duties;
 use follow::Durations;
+use ledger::Ledger;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use zentoria_core::cluster::permissions::{self, Permissions};
+use zentoria_core::cluster::quota::Usage;
 use zentoria_core::container::seen::{Config, Snapshot};
+use zentoria_core::container::usage::usage;
 use zentoria_core::container::want::Key;
+use zentoria_core::placement::Overcommit;
 use zentoria_pve::{Client, GuestConfig, Inventory};
 pub use zentoria_pve::{Dialer, Observer, RequestRecord};
 use zentoria_types::names::NodeName;
@@ -56,6 +63,9 @@ pub(crate) struct State {
     followed: HashSet<Upid>,
     ended: HashMap<Upid, TaskEnd>,
     reserved: BTreeMap<Vmid, Key>,
+    ledger: Ledger,
+    /// What guests had when their configuration was read last; it outlives what is to be read anew.
+    usages: HashMap<Vmid, Usage>,
     held: Option<Permissions>,
     duties: Duties,
     pub(crate) keep_failures: KeepFailures,
@@ -81,10 +91,18 @@ pub struct Cluster {
     slots: Slots,
     waker: Waker,
     full_resync: Duration,
+    overcommit: Overcommit,
 }
 
 impl Cluster {
-    fn new(name: String, client: Client, limits: SlotLimits, full_resync: Duration, waker: Waker) -> Self {
+    fn new(
+        name: String,
+        client: Client,
+        limits: SlotLimits,
+        full_resync: Duration,
+        overcommit: Overcommit,
+        waker: Waker,
+    ) -> Self {
         Self {
             name,
             client,
@@ -95,6 +113,7 @@ impl Cluster {
             slots: Slots::new(limits, Arc::clone(&waker)),
             waker,
             full_resync,
+            overcommit,
         }
     }
 
@@ -121,7 +140,9 @@ impl Cluster {
     /// Gives up what a container that is gone has waited for.
     pub fn forget(&self, key: &Key) {
         self.slots.leave(key);
-        self.lock().reserved.retain(|_, holder| holder != key);
+        let mut state = self.lock();
+        state.reserved.retain(|_, holder| holder != key);
+        state.ledger.release(key);
     }
 
     pub(crate) fn inventory(&self) -> Option<Arc<Inventory>> {
@@ -183,6 +204,10 @@ impl Cluster {
             Some(before) if before.config.digest == config.digest => before.snapshots,
             Some(_) | None => None,
         };
+        // While it is made it has nothing but the lock.
+        if config.lock() != Some("create") {
+            state.usages.insert(vmid, usage(&config));
+        }
         let known = Known { node: node.clone(), config: config.clone(), snapshots, read_at: Instant::now() };
         state.configs.insert(vmid, known);
         config

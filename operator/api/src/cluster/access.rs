@@ -27,8 +27,10 @@ pub struct Access {
     pub allow: Allow,
 }
 
-/// What the containers of one namespace may have in all. What is not named is not limited; a container that names no
-/// cores or memory counts with what Proxmox VE gives it.
+/// What the containers of one namespace may have in all on this cluster. What is not named is not limited. Guests that
+/// are there count with what they have, also where the spec does not name it; a new one that names no cores counts as 1,
+/// and one that names no memory as 512Mi. Who holds a guest comes first, then the older container. A container that does
+/// not fit is not created, a guest does not grow beyond the quota, and everything else goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Quota {

@@ -122,7 +122,7 @@ pub struct Credentials {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Defaults {
-    /// Node to create containers on. Without it and without `spec.placement.node` a cluster of one node needs none.
+    /// Node to create containers on. Without it, and where `spec.placement` names none, every node may be chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// Volume of the template, such as `local:vztmpl/ubuntu-24.04-standard_24.04-2_amd64.tar.zst`.

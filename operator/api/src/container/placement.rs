@@ -24,8 +24,10 @@ pub struct Placement {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub anti_affinity: Vec<AntiAffinity>,
-    /// True: a guest that is on none of the nodes named here is moved back. Containers cannot be migrated live, so this
-    /// is a change that needs a reboot, and waits for `rebootPolicy` or an approval.
+    /// True: a guest that is on none of the nodes named here, or with a container that `antiAffinity` keeps it from, is
+    /// moved. Containers cannot be migrated live, so this is a change that needs a reboot, and waits for `rebootPolicy`
+    /// or an approval; a stopped guest is moved at once. Refused for guests under PVE's HA, with replication jobs, or
+    /// with directories or devices of the node. Needs `VM.Migrate` on `/vms`.
     #[serde(default)]
     pub enforce: bool,
 }
@@ -46,7 +48,7 @@ pub enum Strategy {
 pub struct AntiAffinity {
     /// Labels of the ZentoriaContainers.
     pub selector: LabelSelector,
-    /// True: a node with one of them is never chosen. False: it is avoided.
+    /// True: a node with one of them is never chosen, neither for this container nor for them. False: it is avoided.
     #[serde(default)]
     pub required: bool,
 }

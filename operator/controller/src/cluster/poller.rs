@@ -4,6 +4,7 @@ use super::registry::{Gate, View};
 use super::secrets;
 use super::trash::Trash;
 use crate::context::{Context, key_of, reference};
+use crate::estate::ready_reason;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 use zentoria_api::ProxmoxCluster;
 use zentoria_api::cluster::{Breaker, GuestCounts};
+use zentoria_api::conditions::ContainerReason;
 use zentoria_api::wire::ACKNOWLEDGE_ANNOTATION;
 use zentoria_core::cluster::report::Sight;
 use zentoria_core::cluster::{breaker, identity, permissions, span};
@@ -128,7 +130,8 @@ impl Poller {
         let gate = self.gate(view);
         let opened = self.context.registry.set_gate(&self.name, &self.cluster, gate.clone());
         let away = self.offline_nodes();
-        let mut concerned = self.cluster.publish(look).changed;
+        let polled = self.cluster.publish(look);
+        let mut concerned = polled.changed;
         let is_back = !away.is_subset(&self.offline_nodes());
         if gate == Gate::Open {
             concerned.extend(self.cluster.resync(interval).await);
@@ -145,7 +148,7 @@ impl Poller {
         if opened || regained || is_back {
             self.context.wake_containers_on(&self.name);
         } else {
-            self.wake(&concerned);
+            self.wake(&concerned, polled.roomier);
         }
     }
 
@@ -242,13 +245,15 @@ impl Poller {
         }
     }
 
-    fn wake(&self, concerned: &BTreeSet<Vmid>) {
-        if concerned.is_empty() {
+    /// Wakes the containers of these guests and, where there is more room than before, those that wait for some.
+    fn wake(&self, concerned: &BTreeSet<Vmid>, roomier: bool) {
+        if concerned.is_empty() && !roomier {
             return;
         }
         for container in self.context.containers_on(&self.name) {
             let vmid = container.status.as_ref().and_then(|status| status.vmid).or(container.spec.vmid);
-            if vmid.and_then(|vmid| Vmid::new(vmid.0).ok()).is_some_and(|vmid| concerned.contains(&vmid)) {
+            let waits = roomier && ready_reason(&container) == Some(ContainerReason::NoCapacity);
+            if waits || vmid.and_then(|vmid| Vmid::new(vmid.0).ok()).is_some_and(|vmid| concerned.contains(&vmid)) {
                 self.context.containers.wake.wake(reference(&key_of(&container)));
             }
         }

@@ -5,7 +5,7 @@ use super::report::{Saying, report};
 use super::{deletion, keys, outcome};
 use crate::cluster::registry::Gate;
 use crate::context::{Context, is_paused, key_of, reference};
-use crate::estate;
+use crate::estate::{self, quota, siting};
 use crate::runtime::finalizer::Finalized;
 use crate::runtime::write::WriteError;
 use jiff::Timestamp;
@@ -77,6 +77,11 @@ async fn is_gone(context: &Context, name: &str) -> bool {
     let api: Api<ProxmoxCluster> = Api::all(context.client.clone());
     context.selector.is_none() && matches!(api.get_metadata_opt(name).await, Ok(None))
 }
+
+/// How often a plan is made anew at once, because the node that it chose was given away meanwhile.
+const PLANS: usize = 4;
+/// And when it is tried again after that.
+const CROWDED: std::time::Duration = std::time::Duration::from_secs(1);
 
 struct Pass<'a> {
     context: &'a Context,
@@ -154,7 +159,7 @@ impl Pass<'_> {
     ) -> Result<(Want, Observed), Verdict> {
         loop {
             let want = validate(input).map_err(|refusal| Verdict::new(refusal.reason, refusal.message))?;
-            let known = self.known(&want, cluster, status).await?;
+            let known = self.known(&want, cluster, pve, status).await?;
             let observed = observe(pve, &want, status, known, self.now).await;
             let as_if = as_if(&want, &observed.seen);
             if input.as_if != AsIf::Recorded || as_if == AsIf::Recorded {
@@ -162,6 +167,25 @@ impl Pass<'_> {
             }
             input.as_if = as_if;
         }
+    }
+
+    /// The plan, with its node booked: where others have booked since its facts were seen, it is made anew. None where
+    /// that does not end.
+    async fn planned(
+        &self,
+        input: &mut Input<'_>,
+        cluster: &ProxmoxCluster,
+        pve: &Arc<Cluster>,
+        status: &ZentoriaContainerStatus,
+    ) -> Result<Option<(Want, Seen, bool, Plan)>, Verdict> {
+        for _ in 0..PLANS {
+            let (want, Observed { seen, fresh, site }) = self.look(input, cluster, pve, status).await?;
+            let plan = guard(plan(&want, &seen), &want, &seen);
+            if pve.book(&want, &seen, site.as_ref(), &plan) {
+                return Ok(Some((want, seen, fresh, plan)));
+            }
+        }
+        Ok(None)
     }
 
     async fn enforce(
@@ -175,12 +199,12 @@ impl Pass<'_> {
             // Who watches sees that somebody is at it before anything outside is asked.
             return self.first_sight().await;
         }
-        let (want, Observed { seen, fresh }) = match self.look(input, cluster, pve, &status).await {
-            Ok(looked) => looked,
+        let (want, seen, fresh, plan) = match self.planned(input, cluster, pve, &status).await {
+            Ok(Some(planned)) => planned,
+            Ok(None) => return Ok(Action::requeue(CROWDED)),
             Err(verdict) => return self.say(&verdict).await,
         };
         let want = &want;
-        let plan = guard(plan(want, &seen), want, &seen);
         debug!(container = %want.identity.key, verdict = ?plan.verdict, steps = plan.steps.len(), "planned");
         for note in &plan.notes {
             info!(container = %want.identity.key, note, "note");
@@ -255,6 +279,7 @@ impl Pass<'_> {
         &self,
         want: &Want,
         cluster: &ProxmoxCluster,
+        pve: &Cluster,
         status: &ZentoriaContainerStatus,
     ) -> Result<Known, Verdict> {
         let finished = status.created.as_ref().is_some_and(|created| created.finished_at.is_some());
@@ -278,11 +303,20 @@ impl Pass<'_> {
         };
         let anew = status.replacing.is_some()
             || status.pending_changes.iter().any(|change| change.class == ChangeClass::Replace);
-        if finished && seen_before && !anew {
+        let limited = !want.grant.quotas.is_empty();
+        if finished && seen_before && !anew && !limited && !want.placement.enforce {
             // The rest does not matter to a guest that is made, but for one that is gone and to be made again.
             return Ok(base);
         }
         let all = self.context.containers_on(&self.object.spec.cluster_ref.name);
+        let base = Known {
+            neighbours: siting::neighbours(self.object, &all),
+            over_quota: limited.then(|| quota::over_quota(self.object, &want.grant.quotas, &all, pve)).flatten(),
+            ..base
+        };
+        if finished && seen_before {
+            return Ok(base);
+        }
         let (dependencies, cycle) = estate::dependencies(want, &all);
         Ok(Known {
             dependencies,

@@ -67,7 +67,8 @@ pub async fn report(
     if let Written::Patched(object) = written {
         let object = context.containers.latest.wrote(*object);
         let ready = |status: &ZentoriaContainerStatus| (status.summary.clone(), status.vmid, status.created.clone());
-        if ready(before) != ready(&next) {
+        // A changed spec may ask for less.
+        if ready(before) != ready(&next) || before.observed_generation != next.observed_generation {
             estate::wake_related(context, &object);
         }
     }

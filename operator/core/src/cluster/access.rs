@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::BTreeMap;
 use zentoria_api::cluster::{Access, ProxmoxClusterSpec};
 use zentoria_api::conditions::ContainerReason;
+use zentoria_types::size::Bytes;
 use zentoria_types::vmid::Vmid;
 
 /// What a namespace with these labels may do: all entries that select it, together.
@@ -56,6 +57,9 @@ fn add(grant: &mut Grant, access: &Access) -> Result<(), Refusal> {
     grant.bind_paths.extend(allow.bind_paths.iter().cloned());
     grant.devices.extend(allow.devices.iter().cloned());
     grant.hookscripts.extend(allow.hookscripts.iter().cloned());
+    for size in quota.iter().flat_map(|quota| quota.memory.iter().chain(&quota.disk)) {
+        Bytes::parse_quantity(&size.0).map_err(|error| invalid("quota", &size.0, &error))?;
+    }
     grant.quotas.extend(quota.clone());
     Ok(())
 }

@@ -5,6 +5,9 @@ mod approval;
 mod before_change;
 mod creation;
 mod existing;
+mod limits;
+mod moving;
+mod placing;
 mod replace;
 
 pub use before_change::{needs_backups, needs_replication, needs_snapshot_feature};

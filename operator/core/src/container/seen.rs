@@ -1,6 +1,8 @@
 //! What was observed: facts, each with its proof, or why there is none.
 
+use super::siting::Siting;
 use crate::Fact;
+use crate::cluster::quota::OverQuota;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::FinalBackup;
@@ -298,8 +300,10 @@ pub struct Seen {
     pub approved: BTreeSet<String>,
     /// Whether a maintenance window is open, or when the next one opens.
     pub window: Window,
-    /// What of the namespace's quota the spec exceeds, in words.
-    pub over_quota: Option<String>,
+    /// What of the namespace's quota the spec exceeds.
+    pub over_quota: Option<OverQuota>,
+    /// What the choice of a node rests on; known where a guest is to be made, or may have to move.
+    pub siting: Option<Siting>,
     /// Backups of the guest on the storage for backups; asked only where the plan needs them.
     pub backups: Option<Fact<Vec<Backup>>>,
     /// Whether the storages of the guest can take a snapshot; asked only where the plan needs it.

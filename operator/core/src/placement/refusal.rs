@@ -288,7 +288,7 @@ fn rounded_up(bytes: u64) -> String {
     rounded(bytes, u128::div_ceil)
 }
 
-fn rounded_down(bytes: u64) -> String {
+pub(super) fn rounded_down(bytes: u64) -> String {
     rounded(bytes, |a, b| a / b)
 }
 

@@ -1,5 +1,6 @@
 //! The room that a cluster has: what its nodes and storages offer, and what is promised of it.
 
+use super::refusal::rounded_down;
 use super::{Demand, Overcommit};
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_types::size::Bytes;
@@ -90,6 +91,19 @@ impl Room {
 }
 
 impl NodeRoom {
+    /// What is left for new guests, for people: `cores 12.0, memory 48.0Gi`. None where the node's size is not known.
+    #[must_use]
+    pub fn free(&self, overcommit: &Overcommit) -> Option<String> {
+        let left = |factor: Option<f64>, capacity: u64, allocated: u64| {
+            factor.map(|factor| limit(capacity, factor).saturating_sub(allocated))
+        };
+        let cores = left(overcommit.cpu, u64::from(self.cores?), u64::from(self.allocated_cores));
+        let memory = left(overcommit.memory, self.memory?.0, self.allocated_memory.0);
+        let cores = cores.map_or_else(|| "not limited".to_owned(), |cores| format!("{cores}.0"));
+        let memory = memory.map_or_else(|| "not limited".to_owned(), rounded_down);
+        Some(format!("cores {cores}, memory {memory}"))
+    }
+
     /// The share of the memory that may be promised that is free once `needs` is taken of it too: 1 is all, below 0 it
     /// is over capacity. A node whose memory is not known comes last.
     pub(super) fn free_memory_share(&self, needs: Bytes, overcommit: &Overcommit) -> f64 {

@@ -119,6 +119,7 @@ pub fn seen() -> Seen {
         approved: BTreeSet::new(),
         window: Window::None,
         over_quota: None,
+        siting: None,
         backups: None,
         snapshot_feature: None,
         keep_failed: None,

@@ -6,6 +6,7 @@ use crate::slots::SlotLimits;
 use std::sync::Arc;
 use zentoria_api::cluster::{ProxmoxClusterSpec, Tls};
 use zentoria_core::cluster::span;
+use zentoria_core::container::siting::overcommit;
 use zentoria_pve::{ApiToken, Client, ClientConfig, Dialer, Endpoint, Fence, Limits, Observer, Trust};
 use zentoria_types::secret::Secret;
 
@@ -93,7 +94,7 @@ pub fn connect(
         node: spec.limits.tasks_per_node as usize,
         storage: spec.limits.tasks_per_storage as usize,
     };
-    Ok(Cluster::new(name.to_owned(), client, limits, full_resync, waker))
+    Ok(Cluster::new(name.to_owned(), client, limits, full_resync, overcommit(&spec.overcommit), waker))
 }
 
 /// The way to all PVE clusters: direct, or by a dial map (`IP:PORT=127.0.0.1:PORT`), beside which nothing is contacted.

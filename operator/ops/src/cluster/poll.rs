@@ -1,6 +1,7 @@
 //! The poll: one `/cluster/resources` serves every container. What it shows is compared with what is known; only a
 //! difference makes somebody look closer.
 
+use super::room::is_roomier;
 use super::{Cluster, Live};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -23,6 +24,8 @@ use zentoria_types::vmid::Vmid;
 pub struct Polled {
     /// Guests that differ from what is known of them, appeared or went away.
     pub changed: BTreeSet<Vmid>,
+    /// Some node or storage has more room than before.
+    pub roomier: bool,
 }
 
 /// What one poll showed, before anybody acts on it.
@@ -142,7 +145,8 @@ impl Cluster {
             }
         }
         changed.extend(previous.iter().flat_map(|previous| self.contradicted(previous, next)));
-        Polled { changed }
+        let roomier = previous.as_ref().is_some_and(|previous| is_roomier(previous, next));
+        Polled { changed, roomier }
     }
 
     /// Guests whose power is, by two polls in a row, not what their own status said before both. A guest that ends right
@@ -241,6 +245,7 @@ impl Cluster {
     #[must_use]
     pub fn node_statuses(&self) -> Vec<NodeStatus> {
         let Some(inventory) = self.inventory() else { return Vec::new() };
+        let room = self.room(&inventory);
         inventory
             .nodes()
             .map(|node| {
@@ -254,7 +259,7 @@ impl Cluster {
                     memory: node.maxmem.map(|bytes| Size(Bytes(bytes).to_string())),
                     allocated_cores: cores.ceil() as u32,
                     allocated_memory: Some(Size(Bytes(memory).to_string())),
-                    free: None,
+                    free: room.nodes.get(&node.node).and_then(|room| room.free(&self.overcommit)),
                 }
             })
             .collect()

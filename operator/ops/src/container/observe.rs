@@ -11,7 +11,7 @@ pub(crate) use backups::KeepFailures;
 pub use backups::backups;
 
 use super::history;
-use crate::cluster::{Cluster, Marked};
+use crate::cluster::{Cluster, Marked, Site};
 use guest::{guest, last_seen};
 use jiff::Timestamp;
 use offers::facts;
@@ -21,12 +21,14 @@ use task::task;
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::container::{DeletionPolicy, ZentoriaContainerStatus};
 use zentoria_core::Fact;
+use zentoria_core::cluster::quota::OverQuota;
 use zentoria_core::container::delete::{self, Farewell};
 use zentoria_core::container::plan::{needs_backups, needs_replication, needs_snapshot_feature};
 use zentoria_core::container::power::needs_cause;
 use zentoria_core::container::seen::{
     Backup, DependencyState, GuestFact, PullFact, Recorded, Seen, StopCause, TaskFact, Window,
 };
+use zentoria_core::container::siting::Neighbours;
 use zentoria_core::container::want::{Key, Want};
 use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::vmid::Vmid;
@@ -53,7 +55,9 @@ pub struct Known {
     /// Maintenance windows.
     pub window: Window,
     /// What of the namespace's quota the spec exceeds.
-    pub over_quota: Option<String>,
+    pub over_quota: Option<OverQuota>,
+    /// The containers around it; needed where its guest is to be given a node.
+    pub neighbours: Neighbours,
     /// `safety.backupStorage`.
     pub backup_storage: Option<String>,
     /// `safety.finalBackup`.
@@ -69,6 +73,8 @@ pub struct Observed {
     pub seen: Seen,
     /// The configuration was read in this very act; else it has to be read again before it is changed.
     pub fresh: bool,
+    /// Where a guest is to be given a node: who is to be asked again before it is.
+    pub site: Option<Site>,
 }
 
 /// What status remembers, as facts.
@@ -113,7 +119,10 @@ pub async fn observe(
         },
         (_, Some(vmid)) => guest(cluster, vmid, &recorded, status.node.as_deref()).await,
     };
-    let facts = facts(cluster, want, &known, &guest, key).await;
+    cluster.rebook(want, &recorded, status.node.as_deref());
+    let site = site(want, &known, &guest, &recorded, status);
+    let siting = site.as_ref().and_then(|site| cluster.siting(site));
+    let facts = facts(cluster, want, &known, &guest, siting.as_ref(), key).await;
     let mut seen = Seen {
         now,
         guest,
@@ -128,6 +137,7 @@ pub async fn observe(
         approved: known.approved,
         window: known.window,
         over_quota: known.over_quota,
+        siting,
         backups: None,
         snapshot_feature: None,
         keep_failed: None,
@@ -137,7 +147,23 @@ pub async fn observe(
     };
     seen.stop_cause = stop_cause(cluster, &seen).await;
     kept(cluster, want, &mut seen).await;
-    Observed { seen, fresh }
+    Observed { seen, fresh, site }
+}
+
+/// A guest that is to be made gets a node; one that is there may have to leave its own.
+fn site(
+    want: &Want,
+    known: &Known,
+    guest: &GuestFact,
+    recorded: &Recorded,
+    status: &ZentoriaContainerStatus,
+) -> Option<Site> {
+    let made = match guest {
+        GuestFact::NoVmid | GuestFact::Absent => want.source.is_some().then_some(false),
+        GuestFact::Present(_) => (want.placement.enforce && recorded.is_finished()).then_some(true),
+        GuestFact::OtherKind | GuestFact::Unknown { .. } => None,
+    }?;
+    Some(Site::new(&want.identity.key, known.neighbours.clone(), status, made))
 }
 
 /// The guest alone, for a deletion.

@@ -1,5 +1,6 @@
 //! Making a guest: the checks before, and the call.
 
+use super::placing;
 use crate::container::dependencies::blocker;
 use crate::container::options::{describe, for_creation};
 use crate::container::seen::Seen;
@@ -32,6 +33,9 @@ fn prepare(want: &Want, seen: &Seen) -> Result<(Target, Step), Verdict> {
             "there is no guest to adopt, and no source to make one from: set spec.source, or create the guest",
         ));
     };
+    if let Some(over) = &seen.over_quota {
+        return Err(Verdict::new(ContainerReason::QuotaExceeded, over.to_string()));
+    }
     let vmid = vmid(want, seen)?;
     if let Some(verdict) = blocker(&want.depends_on, &seen.dependencies, seen.cycle.as_deref()) {
         return Err(verdict);
@@ -87,21 +91,16 @@ fn permissions(seen: &Seen) -> Result<(), Verdict> {
 }
 
 fn from_template(want: &Want, seen: &Seen, vmid: Vmid, volume: &str) -> Result<(Target, Step), Verdict> {
-    let node = node(want, seen)?;
+    let node = placing::node(want, seen)?;
     let (Some(storage), Some(disk)) = (&want.storage, want.disk) else {
         return Err(Verdict::new(
             ContainerReason::InvalidSpec,
             "a new guest needs rootDisk.size, and rootDisk.storage or defaults.storage of the ProxmoxCluster",
         ));
     };
-    let facts = &seen.cluster.nodes[&node];
-    if !facts.rootdir_storages.contains(storage.as_str()) {
-        return Err(not_found(format!(
-            "storage {storage} does not exist on node {node}, or does not take root disks (content rootdir)"
-        )));
-    }
     bridge_exists(want, seen, &node)?;
-    if facts.templates.as_ref().is_some_and(|known| !known.contains(volume)) {
+    let templates = seen.cluster.nodes.get(&node).and_then(|facts| facts.templates.as_ref());
+    if templates.is_some_and(|known| !known.contains(volume)) {
         return Err(not_found(format!(
             "template {volume} does not exist on node {node}: download it there (pveam download), or correct the name"
         )));
@@ -120,34 +119,6 @@ fn from_template(want: &Want, seen: &Seen, vmid: Vmid, volume: &str) -> Result<(
         origin: Origin::Template,
     });
     Ok((Target { vmid, node, digest: None }, step))
-}
-
-/// The node for a new guest: named, or the only one.
-fn node(want: &Want, seen: &Seen) -> Result<NodeName, Verdict> {
-    let nodes = &seen.cluster.nodes;
-    let chosen = match (want.placement.nodes.first(), nodes.len()) {
-        (Some(node), _) => node.clone(),
-        (None, 1) => nodes.keys().next().cloned().ok_or_else(|| not_found("the cluster has no node".into()))?,
-        (None, _) => {
-            let names: Vec<_> = nodes.keys().map(ToString::to_string).collect();
-            let message = format!(
-                "the cluster has several nodes ({}): set placement.node, or defaults.node of the ProxmoxCluster",
-                names.join(", ")
-            );
-            return Err(Verdict::new(ContainerReason::InvalidSpec, message));
-        }
-    };
-    match nodes.get(&chosen) {
-        Some(facts) if facts.online => Ok(chosen),
-        Some(_) => {
-            let message = format!("node {chosen} is offline; the guest is created when it is back");
-            Err(Verdict::about(ContainerReason::NodeOffline, chosen.to_string(), message))
-        }
-        None => {
-            let names: Vec<_> = nodes.keys().map(ToString::to_string).collect();
-            Err(not_found(format!("placement.node {chosen} does not exist; the cluster has {}", names.join(", "))))
-        }
-    }
 }
 
 fn bridge_exists(want: &Want, seen: &Seen, node: &NodeName) -> Result<(), Verdict> {
@@ -186,13 +157,14 @@ fn from_guest(
     let Some(source_node) = seen.cluster.located.get(&source).cloned() else {
         return Err(not_found(format!("clone source {source} does not exist in Proxmox VE")));
     };
-    if want.placement.nodes.first().is_some_and(|node| *node != source_node) {
+    if !want.placement.nodes.is_empty() && !want.placement.nodes.contains(&source_node) {
         let message = format!(
             "clone source {source} is on node {source_node}, and a clone is made on the node of its source: \
              leave placement.node out or set it to {source_node}"
         );
         return Err(Verdict::new(ContainerReason::InvalidSpec, message));
     }
+    placing::admit(want, seen, &source_node)?;
     bridge_exists(want, seen, &source_node)?;
     let description = describe(want.options.description.as_deref().unwrap_or(""), Some(&want.identity.mark(vmid)));
     let step = Step::Clone(CloneGuest {

@@ -2,7 +2,7 @@
 
 use super::allowed::{Permission, explain, may_reboot, may_reboot_unasked, of_class};
 use super::replace::replace;
-use super::target_of;
+use super::{limits, moving, target_of};
 use crate::container::delete::trash::cleaned;
 use crate::container::options::{Difference, as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
@@ -28,7 +28,11 @@ pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
     let vmid = guest.vmid;
     match ownership(&want.identity, vmid, guest.config.description()) {
         // A tombstone on a guest that is wanted again would let it expire.
-        Ownership::Ours(mark) if seen.recorded.created.is_some() && is_clean(&mark) => ours(want, seen, guest, &mark),
+        Ownership::Ours(mark) if seen.recorded.created.is_some() && is_clean(&mark) => {
+            let (want, refused) = limits::within(want, seen, guest);
+            let plan = moving::moved(ours(&want, seen, guest, &mark), &want, seen, guest);
+            limits::said(plan, seen, refused)
+        }
         Ownership::Ours(mark) => take_back(want, guest, &mark),
         Ownership::OtherControlPlane(old) if seen.cluster.takeover.as_ref() == Some(&old) => rebind(want, guest),
         Ownership::OtherControlPlane(old) => Plan::say(Verdict::about(

@@ -4,12 +4,20 @@ use super::Known;
 use crate::cluster::Cluster;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_core::container::seen::{ClusterFacts, GuestFact};
-use zentoria_core::container::want::{Key, Source, Want};
+use zentoria_core::container::siting::{Siting, choose};
+use zentoria_core::container::want::{CloneFrom, Key, Source, Want};
 use zentoria_types::names::{NodeName, StorageName};
 use zentoria_types::vmid::Vmid;
 
 /// What is known of the cluster, as far as a plan needs it: what nodes offer matters to a new guest alone.
-pub(super) async fn facts(cluster: &Cluster, want: &Want, known: &Known, guest: &GuestFact, key: &Key) -> ClusterFacts {
+pub(super) async fn facts(
+    cluster: &Cluster,
+    want: &Want,
+    known: &Known,
+    guest: &GuestFact,
+    siting: Option<&Siting>,
+    key: &Key,
+) -> ClusterFacts {
     let inventory = cluster.inventory();
     let mut located: BTreeMap<Vmid, NodeName> = inventory
         .iter()
@@ -39,20 +47,15 @@ pub(super) async fn facts(cluster: &Cluster, want: &Want, known: &Known, guest: 
         destroys_left: known.destroys_left,
     };
     if matches!(guest, GuestFact::NoVmid | GuestFact::Absent) && want.source.is_some() {
-        offers(cluster, want, &mut facts, matches!(guest, GuestFact::NoVmid)).await;
+        let node = siting.and_then(|siting| future_node(want, siting, &facts));
+        offers(cluster, want, &mut facts, node, matches!(guest, GuestFact::NoVmid)).await;
     }
     facts
 }
 
 /// Bridges and templates of the node that a new guest would be made on, and who else owns volumes on its storage. What
 /// cannot be read stays unknown: the creation itself tells.
-async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, no_vmid: bool) {
-    let node = want
-        .placement
-        .nodes
-        .first()
-        .cloned()
-        .or_else(|| (facts.nodes.len() == 1).then(|| facts.nodes.keys().next().cloned()).flatten());
+async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, node: Option<NodeName>, no_vmid: bool) {
     let Some(node) = node.filter(|node| facts.nodes.get(node).is_some_and(|facts| facts.online)) else { return };
     if let Some(bridge) = want.options.interfaces.first().and_then(|interface| interface.bridge()) {
         let bridges = cluster.bridges(&node, bridge).await.ok();
@@ -65,4 +68,16 @@ async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, no_vmi
     if let (true, Some(storage)) = (no_vmid, &want.storage) {
         facts.taken.extend(cluster.owners(&node, storage).await.unwrap_or_default());
     }
+}
+
+/// The node that the plan will choose.
+fn future_node(want: &Want, siting: &Siting, facts: &ClusterFacts) -> Option<NodeName> {
+    let source = match &want.source {
+        Some(Source::Clone { from: CloneFrom::Vmid(vmid), .. }) => Some(vmid),
+        Some(Source::Clone { from: CloneFrom::Container(name), .. }) => facts.vmids_by_name.get(name),
+        Some(Source::Template { .. } | Source::Image { .. } | Source::Backup(_)) | None => {
+            return choose(want, siting, None).ok();
+        }
+    };
+    facts.located.get(source?).cloned()
 }

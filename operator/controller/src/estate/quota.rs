@@ -1,0 +1,71 @@
+//! What the containers of a namespace use of its quota.
+
+use kube::ResourceExt;
+use std::sync::Arc;
+use zentoria_api::ZentoriaContainer;
+use zentoria_api::cluster::Quota;
+use zentoria_api::common::Size;
+use zentoria_api::container::Source;
+use zentoria_core::cluster::quota::{Asked, Member, OverQuota, Usage};
+use zentoria_ops::cluster::Cluster;
+use zentoria_types::size::Bytes;
+use zentoria_types::vmid::Vmid;
+
+/// What the container asks for beyond the quotas of its namespace.
+#[must_use]
+pub fn over_quota(
+    mine: &ZentoriaContainer,
+    quotas: &[Quota],
+    all: &[Arc<ZentoriaContainer>],
+    pve: &Cluster,
+) -> Option<OverQuota> {
+    let namespace = mine.namespace().unwrap_or_default();
+    let here: Vec<&Arc<ZentoriaContainer>> =
+        all.iter().filter(|other| other.namespace().as_deref() == Some(&namespace)).collect();
+    let members: Vec<Member> = here.iter().map(|container| member(container, &here, pve)).collect();
+    zentoria_core::cluster::quota::over_quota(quotas, &namespace, &mine.name_any(), &members)
+}
+
+fn member(container: &ZentoriaContainer, here: &[&Arc<ZentoriaContainer>], pve: &Cluster) -> Member {
+    let created = container.creation_timestamp().map_or(0, |time| time.0.as_second());
+    let holds = container.status.as_ref().is_some_and(|status| status.created.is_some());
+    Member {
+        name: container.name_any(),
+        asked: asked(container),
+        has: if holds { has(container, pve) } else { origin(container, here, pve) },
+        holds,
+        age: (created, container.uid().unwrap_or_default()),
+    }
+}
+
+/// What its guest has.
+fn has(container: &ZentoriaContainer, pve: &Cluster) -> Option<Usage> {
+    let vmid = container.status.as_ref()?.vmid?;
+    pve.usage_of(Vmid::new(vmid.0).ok()?)
+}
+
+/// A copy has what its source has, where its spec does not say otherwise.
+fn origin(container: &ZentoriaContainer, here: &[&Arc<ZentoriaContainer>], pve: &Cluster) -> Option<Usage> {
+    let clone = match container.spec.source.as_ref()? {
+        Source::Clone(clone) => clone,
+        Source::Template(_) | Source::Image(_) | Source::Backup(_) => return None,
+    };
+    match (&clone.vmid, &clone.container) {
+        (Some(vmid), _) => pve.usage_of(Vmid::new(vmid.0).ok()?),
+        (None, Some(name)) => has(here.iter().find(|other| other.name_any() == *name)?, pve),
+        (None, None) => None,
+    }
+}
+
+fn asked(container: &ZentoriaContainer) -> Asked {
+    let spec = &container.spec;
+    let bytes = |size: &Size| Bytes::parse_quantity(&size.0).ok();
+    let limit = spec.resources.cpu_limit.map(|limit| limit.ceil() as u32).filter(|cores| *cores > 0);
+    let volumes = spec.mounts.iter().filter_map(|mount| bytes(&mount.volume.as_ref()?.size));
+    Asked {
+        cores: spec.resources.cores.or(limit),
+        memory: spec.resources.memory.as_ref().and_then(bytes),
+        root_disk: spec.root_disk.as_ref().and_then(|disk| bytes(&disk.size)),
+        volumes: volumes.fold(Bytes(0), |sum, size| Bytes(sum.0.saturating_add(size.0))),
+    }
+}
