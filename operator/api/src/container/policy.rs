@@ -95,7 +95,7 @@ pub struct BeforeChange {
     /// What happens where it cannot be done.
     #[serde(default)]
     pub on_impossible: OnImpossible,
-    /// How many of them are kept, the newest; older ones are removed after the next change. Default 3.
+    /// How many of them are kept, the newest; older ones are removed once the next one is there. Default 3.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 100))]
     pub keep: u32,

@@ -160,6 +160,10 @@ impl Pass<'_> {
         loop {
             let want = validate(input).map_err(|refusal| Verdict::new(refusal.reason, refusal.message))?;
             let known = self.known(&want, cluster, pve, status).await?;
+            let another_spec = status.observed_generation != self.object.metadata.generation;
+            if let (true, Some(vmid)) = (another_spec, status.vmid.and_then(|vmid| Vmid::new(vmid.0).ok())) {
+                pve.forget_keep_failure(vmid);
+            }
             let observed = observe(pve, &want, status, known, self.now).await;
             let as_if = as_if(&want, &observed.seen);
             if input.as_if != AsIf::Recorded || as_if == AsIf::Recorded {

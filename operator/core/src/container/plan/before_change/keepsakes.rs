@@ -65,12 +65,13 @@ impl Keepsakes<'_> {
         })
     }
 
-    /// The oldest of our snapshots, where there are more than are kept. Never the newest.
+    /// The oldest of our snapshots, where there are more than are kept. Never the one for these changes.
     pub(super) fn surplus_snapshot(&self) -> Option<String> {
         let keep = self.keep(TaskAction::DeleteSnapshot)?;
         let mut ours: Vec<&Snapshot> =
             self.snapshots().filter(|snapshot| is_snapshot_of_ours(&snapshot.name)).collect();
-        ours.sort_by_key(|snapshot| (snapshot.taken_at, snapshot.name.clone()));
+        let name = self.snapshot_name();
+        ours.sort_by_key(|snapshot| (snapshot.name == name, snapshot.taken_at, snapshot.name.clone()));
         let surplus = ours.len().checked_sub(keep).filter(|surplus| *surplus > 0);
         surplus.and_then(|_| ours.first()).map(|snapshot| snapshot.name.clone())
     }
@@ -91,7 +92,8 @@ impl Keepsakes<'_> {
         made.is_none_or(|made| backup.made_at.as_second() >= made.0.as_second())
     }
 
-    /// The oldest of our backups, where there are more than are kept. Never the newest, and never a protected one.
+    /// The oldest of our backups, where there are more than are kept. Never the newest, which is the one for these
+    /// changes, and never a protected one.
     pub(super) fn surplus_backup(&self, list: &[Backup]) -> Option<String> {
         let keep = self.keep(TaskAction::DeleteBackup)?;
         let mut ours: Vec<&Backup> = self.ours(list).filter(|backup| !backup.protected).collect();
