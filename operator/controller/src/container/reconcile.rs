@@ -15,13 +15,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tracing::{debug, info, warn};
 use zentoria_api::conditions::{ContainerReason, STALLED};
-use zentoria_api::container::{Adoption, OnMissing, ZentoriaContainerStatus};
+use zentoria_api::container::ZentoriaContainerStatus;
 use zentoria_api::wire::{APPROVE_ANNOTATION, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::plan;
-use zentoria_core::container::seen::{GuestFact, Seen, TaskFact};
+use zentoria_core::container::seen::{GuestFact, TaskFact};
 use zentoria_core::container::step::{Step, Verdict};
 use zentoria_core::container::validate::{AsIf, Input, validate};
 use zentoria_core::container::want::Want;
@@ -154,7 +154,7 @@ impl Pass<'_> {
             let want = validate(input).map_err(|refusal| Verdict::new(refusal.reason, refusal.message))?;
             let known = self.known(&want, cluster, status).await?;
             let observed = observe(pve, &want, status, known, self.now).await;
-            let as_if = as_if(&want, &observed.seen);
+            let as_if = AsIf::of(&want, &observed.seen);
             if input.as_if != AsIf::Recorded || as_if == AsIf::Recorded {
                 return Ok((want, observed));
             }
@@ -301,21 +301,6 @@ impl Pass<'_> {
 fn approved(object: &ZentoriaContainer) -> BTreeSet<String> {
     let text = object.annotations().get(APPROVE_ANNOTATION).map_or("", String::as_str);
     text.split(',').map(str::trim).filter(|digest| !digest.is_empty()).map(str::to_owned).collect()
-}
-
-/// How the guest will come to be ours, where the status does not say it.
-fn as_if(want: &Want, seen: &Seen) -> AsIf {
-    match &seen.guest {
-        GuestFact::Absent if seen.recorded.is_finished() && want.on_missing == OnMissing::Recreate => AsIf::New,
-        GuestFact::Present(_) if seen.recorded.created.is_none() && want.adoption == Adoption::IfExists => {
-            AsIf::Adopted
-        }
-        GuestFact::Present(_)
-        | GuestFact::Absent
-        | GuestFact::NoVmid
-        | GuestFact::OtherKind
-        | GuestFact::Unknown { .. } => AsIf::Recorded,
-    }
 }
 
 /// What is said once the plan was acted on.
