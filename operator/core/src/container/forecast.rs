@@ -46,7 +46,7 @@ pub struct Line {
 pub enum NowOrPending {
     /// It is made.
     Now,
-    /// It waits: why, and what to do. With the digest that approves it, where one does.
+    /// It waits, or it is stored at once and in force later: why, and what to do.
     Pending {
         /// Why, and what to do.
         why: String,
@@ -98,7 +98,7 @@ pub struct Course {
 const PLANS: usize = 24;
 
 /// What lies ahead of a container: its plan, and the plans that follow it. What it waits for and will come is taken as
-/// there. Under `Observe` it is what `Enforce` would do, and every line says that it waits for that.
+/// there. Of a guest that is stopped `seen` has to say why, even where its first plan need not know. Under `Observe` it is what `Enforce` would do, and every line says that it waits for that.
 ///
 /// # Errors
 /// Where the spec cannot work or asks for more than its namespace may.
@@ -149,7 +149,13 @@ pub fn course(input: &Input<'_>, seen: &Seen) -> Result<Course, Refusal> {
     if mode == Mode::Observe {
         lines.iter_mut().for_each(only_shown);
     }
-    lines.extend(pending);
+    for late in pending {
+        // Stored by one of these calls, and in force later: one change, not two.
+        match lines.iter_mut().find(|line| line.class == late.class && line.field == late.field && line.to == late.to) {
+            Some(line) => line.done = late.done,
+            None => lines.push(late),
+        }
+    }
     Ok(Course { target, lines, after, verdict, notes })
 }
 

@@ -4,6 +4,7 @@
 mod creation;
 mod deletion;
 mod drift;
+mod forecast;
 mod ownership;
 mod power;
 mod refusals;
