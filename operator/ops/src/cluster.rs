@@ -6,6 +6,7 @@ mod connect;
 mod duties;
 mod follow;
 mod poll;
+pub mod secrets;
 
 pub use connect::{Access, ConnectError, Outside, connect, dialer};
 pub use follow::TaskEnd;
