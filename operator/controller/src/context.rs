@@ -17,9 +17,9 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use zentoria_api::wire::PAUSED_ANNOTATION;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::container::want::{Identity, Key};
+pub use zentoria_core::estate::key_of;
 use zentoria_ops::cluster::Outside;
 use zentoria_types::mark::{ControlPlaneId, EstateId};
 
@@ -121,12 +121,6 @@ impl Context {
     }
 }
 
-/// The key of a container.
-#[must_use]
-pub fn key_of(container: &ZentoriaContainer) -> Key {
-    Key { namespace: container.namespace().unwrap_or_default(), name: container.name_any() }
-}
-
 /// The reference of a container.
 #[must_use]
 pub fn reference(key: &Key) -> ObjectRef<ZentoriaContainer> {
@@ -136,5 +130,5 @@ pub fn reference(key: &Key) -> ObjectRef<ZentoriaContainer> {
 /// `zentoria.ai/paused: "true"`.
 #[must_use]
 pub fn is_paused(object: &impl ResourceExt) -> bool {
-    object.annotations().get(PAUSED_ANNOTATION).is_some_and(|value| value == "true")
+    zentoria_core::estate::is_paused(object.meta())
 }

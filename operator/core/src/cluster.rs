@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod breaker;
+pub mod gate;
 pub mod identity;
 pub mod permissions;
 pub mod quota;

@@ -1,10 +1,11 @@
 //! Decisions about one container, by step: `want` (what the spec asks for), `seen` (what was observed), `ownership`
-//! (whose guest it is), `siting` (on which node it belongs), `options` (what differs), `plan` and `delete` (what to do), `guard` (what must never be done),
-//! `report` (what the status says).
+//! (whose guest it is), `siting` (on which node it belongs), `options` (what differs), `plan` and `delete` (what to do),
+//! `guard` (what must never be done), `report` (what the status says), `forecast` (what lies ahead, for people).
 
 pub mod claims;
 pub mod delete;
 pub mod dependencies;
+pub mod forecast;
 pub mod guard;
 pub mod options;
 pub mod ownership;

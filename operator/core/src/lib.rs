@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod conditions;
 pub mod container;
 pub mod digest;
+pub mod estate;
 pub mod fact;
 pub mod placement;
 pub mod windows;

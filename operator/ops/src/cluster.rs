@@ -8,6 +8,7 @@ mod follow;
 mod ledger;
 mod poll;
 mod room;
+pub mod secrets;
 
 pub use connect::{Access, ConnectError, Outside, connect, dialer};
 pub use follow::TaskEnd;

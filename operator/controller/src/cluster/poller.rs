@@ -17,7 +17,7 @@ use zentoria_api::cluster::{Breaker, GuestCounts};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::wire::ACKNOWLEDGE_ANNOTATION;
 use zentoria_core::cluster::report::Sight;
-use zentoria_core::cluster::{breaker, identity, permissions, span};
+use zentoria_core::cluster::{breaker, gate, identity, permissions, span};
 use zentoria_ops::cluster::{Census, Cluster, Glance, Look, PollError};
 use zentoria_types::mark::EstateId;
 use zentoria_types::vmid::Vmid;
@@ -168,13 +168,9 @@ impl Poller {
         if let Some(breaker) = &view.breaker {
             return Gate::Breaker(breaker.message.clone());
         }
-        // Who cannot see everything must not conclude anything from what it does not see.
-        let blind: Vec<String> = self.missing().into_iter().filter(|lack| lack.contains(".Audit")).collect();
-        if !blind.is_empty() {
-            return Gate::Shut(format!("the operator's token lacks {}", blind.join(", ")));
-        }
-        if self.glance.as_ref().and_then(|glance| glance.quorate) == Some(false) {
-            return Gate::Shut("the cluster has no quorum".to_owned());
+        let quorate = self.glance.as_ref().and_then(|glance| glance.quorate);
+        if let Some(message) = gate::shut(&self.missing, quorate) {
+            return Gate::Shut(message);
         }
         Gate::Open
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 use zentoria_api::cluster::{Destroy, Safety};
 use zentoria_api::conditions::{ContainerReason, STALLED, UpToDateReason};
-use zentoria_api::container::{Adoption, ChangeClass, OnMissing, ZentoriaContainerStatus};
+use zentoria_api::container::{ChangeClass, ZentoriaContainerStatus};
 use zentoria_api::wire::{APPROVE_ANNOTATION, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;
@@ -165,7 +165,7 @@ impl Pass<'_> {
                 pve.forget_keep_failure(vmid);
             }
             let observed = observe(pve, &want, status, known, self.now).await;
-            let as_if = as_if(&want, &observed.seen);
+            let as_if = AsIf::of(&want, &observed.seen);
             if input.as_if != AsIf::Recorded || as_if == AsIf::Recorded {
                 return Ok((want, observed));
             }
@@ -360,26 +360,6 @@ fn is_compared(plan: &Plan, seen: &Seen) -> bool {
         GuestFact::Present(_) => plan.target.is_some() || !plan.pending.is_empty(),
         GuestFact::Unknown { .. } => false,
         GuestFact::NoVmid | GuestFact::Absent | GuestFact::OtherKind => true,
-    }
-}
-
-/// How the guest will come to be ours, where the status does not say it.
-fn as_if(want: &Want, seen: &Seen) -> AsIf {
-    match &seen.guest {
-        GuestFact::Absent
-            if seen.recorded.is_finished()
-                && (want.on_missing == OnMissing::Recreate || seen.recorded.replacing.is_some()) =>
-        {
-            AsIf::New
-        }
-        GuestFact::Present(_) if seen.recorded.created.is_none() && want.adoption == Adoption::IfExists => {
-            AsIf::Adopted
-        }
-        GuestFact::Present(_)
-        | GuestFact::Absent
-        | GuestFact::NoVmid
-        | GuestFact::OtherKind
-        | GuestFact::Unknown { .. } => AsIf::Recorded,
     }
 }
 

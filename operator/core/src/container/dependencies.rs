@@ -27,6 +27,36 @@ impl Graph {
         path(&self.hard, name, name)
     }
 
+    /// The wave in which each container comes: 1 for one that waits for nobody, else one more than the latest of those
+    /// that it waits for, hard or soft. A soft edge on a cycle is left out; of a cycle of hard edges the one that leads
+    /// back, followed from its first name, is. Names that nobody has do not count.
+    #[must_use]
+    pub fn waves(&self) -> BTreeMap<String, u32> {
+        let mut waves = BTreeMap::new();
+        for name in self.all.keys() {
+            self.wave(name, &mut Vec::new(), &mut waves);
+        }
+        waves
+    }
+
+    fn wave(&self, name: &str, way: &mut Vec<String>, waves: &mut BTreeMap<String, u32>) -> u32 {
+        if let Some(wave) = waves.get(name) {
+            return *wave;
+        }
+        way.push(name.to_owned());
+        let mut wave = 1;
+        for next in self.all.get(name).into_iter().flatten() {
+            let soft = !self.hard.get(name).is_some_and(|hard| hard.contains(next));
+            let left_out = !self.all.contains_key(next) || way.contains(next) || (soft && self.waits_back(name, next));
+            if !left_out {
+                wave = wave.max(self.wave(next, way, waves) + 1);
+            }
+        }
+        way.pop();
+        waves.insert(name.to_owned(), wave);
+        wave
+    }
+
     /// Whether waiting of `from` for `to` could never end, because `to` waits for `from` in turn.
     #[must_use]
     pub fn waits_back(&self, from: &str, to: &str) -> bool {
@@ -128,6 +158,26 @@ mod tests {
         assert_eq!(graph.hard_cycle("backend"), None);
         assert!(graph.waits_back("backend", "n8n"));
         assert!(!graph.waits_back("n8n", "db"));
+    }
+
+    #[test]
+    fn waves_are_the_longest_way_over_hard_and_soft_edges() {
+        let told = |edges: &[(&str, &[&str])]| {
+            let waves = graph(edges).waves();
+            waves.iter().map(|(name, wave)| format!("{name}{wave}")).collect::<Vec<_>>().join(" ")
+        };
+        let cases: [(&[(&str, &[&str])], &str); 7] = [
+            (&[], ""),
+            (&[("a", &[]), ("b", &[])], "a1 b1"),
+            (&[("a", &["b"]), ("b", &["c"]), ("c", &[]), ("d", &["c", "a"])], "a3 b2 c1 d4"),
+            (&[("a", &["~b"]), ("b", &[])], "a2 b1"),
+            (&[("backend", &["db", "~n8n"]), ("db", &[]), ("n8n", &["backend"])], "backend2 db1 n8n3"),
+            (&[("a", &["gone"]), ("b", &["a"])], "a1 b2"),
+            (&[("a", &["b"]), ("b", &["a"]), ("c", &["a"])], "a2 b1 c3"),
+        ];
+        for (edges, expected) in cases {
+            assert_eq!(told(edges), expected, "{edges:?}");
+        }
     }
 
     #[test]

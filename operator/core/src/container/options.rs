@@ -40,6 +40,14 @@ enum Value {
     Notes { text: Option<String>, mark: Option<Mark> },
 }
 
+/// Whether a running guest takes the option up at its next reboot only.
+#[must_use]
+pub fn waits_for_reboot(key: &str) -> bool {
+    const AT_REBOOT: [&str; 9] =
+        ["cmode", "console", "entrypoint", "env", "features", "nameserver", "searchdomain", "timezone", "tty"];
+    AT_REBOOT.contains(&key)
+}
+
 /// What differs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Difference {

@@ -3,6 +3,7 @@
 mod network;
 mod rights;
 
+use super::seen::{GuestFact, Seen};
 use super::want::{CloneFrom, ConsoleWish, FeatureWish, Identity, Keys, Options, PlacementWish, Refusal, Source, Want};
 use crate::cluster::access;
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::common::{Mode, Size};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{
-    Adoption, Dns, Features, Origin, Placement, PowerState, RecordedDefaults, Source as SpecSource, Startup,
+    Adoption, Dns, Features, OnMissing, Origin, Placement, PowerState, RecordedDefaults, Source as SpecSource, Startup,
     TemplateSource, ZentoriaContainerSpec, ZentoriaContainerStatus,
 };
 use zentoria_api::wire::GUEST_TAG;
@@ -45,6 +46,29 @@ pub enum AsIf {
     New,
     /// There is a guest to take over: what the spec does not name is not managed.
     Adopted,
+}
+
+impl AsIf {
+    /// How the guest will come to be ours, where the status does not say it and what is seen does.
+    #[must_use]
+    pub fn of(want: &Want, seen: &Seen) -> Self {
+        match &seen.guest {
+            GuestFact::Absent
+                if seen.recorded.is_finished()
+                    && (want.on_missing == OnMissing::Recreate || seen.recorded.replacing.is_some()) =>
+            {
+                Self::New
+            }
+            GuestFact::Present(_) if seen.recorded.created.is_none() && want.adoption == Adoption::IfExists => {
+                Self::Adopted
+            }
+            GuestFact::Present(_)
+            | GuestFact::Absent
+            | GuestFact::NoVmid
+            | GuestFact::OtherKind
+            | GuestFact::Unknown { .. } => Self::Recorded,
+        }
+    }
 }
 
 /// The wish.
