@@ -15,8 +15,11 @@ use zentoria_api::container::{
     ReplacePolicy, RunState,
 };
 use zentoria_core::Fact;
+use zentoria_core::container::guard::guard;
+use zentoria_core::container::plan::plan;
 use zentoria_core::container::seen::Window;
 use zentoria_core::container::step::Step;
+use zentoria_core::container::want::Want;
 
 fn opens() -> Timestamp {
     "2026-06-07T02:00:00Z".parse().unwrap()
@@ -243,7 +246,7 @@ proptest! {
             let plan = world.round();
             let Some(asked) = &before.spec.before_change else { break };
             let guarded = asked.classes.contains(&GuardedClass::Reboot) && asked.on_impossible == OnImpossible::Refuse;
-            if guarded && plan.steps.contains(&Step::Reboot) {
+            if guarded && before.seen.recorded.is_finished() && plan.steps.contains(&Step::Reboot) {
                 let ours = |name: &str| name.starts_with("zentoria-");
                 let guest = guest_of(&before.seen).unwrap();
                 let snapshot = guest.snapshots.known().into_iter().flatten().any(|snapshot| ours(&snapshot.name));
@@ -294,4 +297,56 @@ fn a_replacement_keeps_the_vmid_and_the_mac_and_ends() {
     assert!(guest.config.current["net0"].contains("hwaddr=BC:24:11:AA:BB:CC"), "{:?}", guest.config.current);
     assert_eq!(guest.config.current["unprivileged"], "0");
     assert_eq!(world.backups.len(), 1);
+}
+
+/// The guard reads for itself: of everything that a replacement needs, one thing after the other is taken away once it
+/// was planned.
+#[test]
+fn the_guard_lets_no_replacement_through_that_lacks_anything() {
+    let mut world = running("vmid: 404, unprivileged: false, replacePolicy: Recreate, rootDisk: {size: 8Gi}");
+    world.seen.cluster.final_backup = FinalBackup::Required;
+    world.seen.cluster.backup_storage = Some("nas".into());
+    let guest = guest_mut(&mut world.seen).unwrap();
+    guest
+        .config
+        .current
+        .insert("net0".into(), "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:AA:BB:CC,ip=dhcp,type=veth".into());
+    guest.config.digest = digest_of(&guest.config);
+    world.round();
+    world.round();
+    world.look();
+    let want = world.want().unwrap();
+    let planned = plan(&want, &world.seen);
+    assert!(matches!(planned.steps.as_slice(), [Step::Destroy { replacing: Some(_) }]), "{:?}", planned.steps);
+    assert_eq!(guard(planned.clone(), &want, &world.seen), planned);
+
+    type Change = fn(&mut Want, &mut zentoria_core::container::seen::Seen);
+    let lacks: [(&str, Change); 13] = [
+        ("a policy", |want, _| want.replace_policy = ReplacePolicy::Never),
+        ("an approval", |want, _| want.approval = Approval::Required),
+        ("a wish", |want, _| want.unprivileged = true),
+        ("a wish that is named", |want, _| want.unprivileged_named = false),
+        ("a source", |want, _| want.source = None),
+        ("a backup", |_, seen| seen.backups = Some(Fact::Known(Vec::new()))),
+        ("a look at the backups", |_, seen| seen.backups = None),
+        ("a ration", |_, seen| seen.cluster.destroys_left = 0),
+        ("an end of replication", |_, seen| seen.cluster.replicated = [crate::fixture::vmid(404)].into()),
+        ("an end of snapshots", |_, seen| guest_mut(seen).unwrap().snapshots = Fact::Unknown("?".into())),
+        ("an end of protection", |_, seen| {
+            guest_mut(seen).unwrap().config.current.insert("protection".into(), "1".into());
+        }),
+        ("an end of mounts", |_, seen| {
+            guest_mut(seen).unwrap().config.current.insert("mp0".into(), "tank:x,mp=/data".into());
+        }),
+        ("its MAC", |_, seen| {
+            let net = "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:00,type=veth";
+            guest_mut(seen).unwrap().config.current.insert("net0".into(), net.into());
+        }),
+    ];
+    for (what, take_away) in lacks {
+        let (mut want, mut seen) = (want.clone(), world.seen.clone());
+        take_away(&mut want, &mut seen);
+        let judged = guard(planned.clone(), &want, &seen);
+        assert!(judged.steps.is_empty(), "lets it through without {what}");
+    }
 }

@@ -130,6 +130,15 @@ fn a_guard_that_forgets_observe_is_found() {
 }
 
 #[test]
+fn a_guard_that_takes_any_reboot_for_allowed_is_found() {
+    let mutant = |plan: Plan, want: &Want, seen: &Seen| {
+        let want = Want { reboot_policy: zentoria_api::container::RebootPolicy::Automatic, ..want.clone() };
+        guard(plan, &want, seen)
+    };
+    is_found(guard_protects(&mutant), "rebooted without permission");
+}
+
+#[test]
 fn a_guard_with_an_inverted_ownership_check_is_found() {
     is_found(guard_protects(&guard_over(inverted)), "touched a guest that is not ours");
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as Settings, RngAlgorithm, TestError, TestRng, TestRunner};
 use zentoria_api::common::Mode;
-use zentoria_api::container::{Adoption, RecordedDefaults};
+use zentoria_api::container::{Adoption, RebootPolicy, RecordedDefaults};
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{Guest, Seen};
 use zentoria_core::container::step::{CloneGuest, Configure, Create, MarkGuest, MarkPurpose, Plan, Step, Target};
@@ -139,6 +139,10 @@ fn steps() -> impl Strategy<Value = Step> {
         Step::Shutdown,
         Step::Reboot,
         Step::Destroy { replacing: None },
+        Step::Destroy { replacing: Some(zentoria_api::container::Replacing::default()) },
+        Step::Migrate { to: crate::fixture::node("pve2"), restart: true },
+        Step::DeleteSnapshot { of: vmid(VMID), node: crate::fixture::node("pve1"), name: "by-hand".into() },
+        Step::DeleteBackup { volume: "nas:backup/vzdump-lxc-404-0.tar.zst".into() },
         Step::ForgetVmid,
     ]);
     prop_oneof![3 => mark, 3 => configure, 1 => create, 1 => clone, 6 => plain]
@@ -220,6 +224,11 @@ fn harm(whose: Option<Whose>, world: &World, plan: &Plan) -> Option<String> {
     if !taken {
         return Some(format!("touched a guest that is not ours ({:?})", whose?));
     }
+    // Nothing was approved in these worlds, and no window is open.
+    let reboots = |step: &&Step| matches!(step, Step::Reboot | Step::Migrate { restart: true, .. });
+    if world.spec.reboot_policy != RebootPolicy::Automatic && written.iter().any(|step| reboots(step)) {
+        return Some("rebooted without permission".into());
+    }
     written.iter().find_map(|step| harm_of_step(step, guest))
 }
 
@@ -258,10 +267,9 @@ fn harm_of_step(step: &Step, guest: &Guest) -> Option<String> {
         | Step::Pull(_)
         | Step::Resize { .. }
         | Step::Snapshot(_)
-        | Step::DeleteSnapshot { .. }
         | Step::Backup(_)
-        | Step::DeleteBackup { .. }
         | Step::ForgetVmid => None,
+        Step::DeleteSnapshot { .. } | Step::DeleteBackup { .. } => Some("removed what somebody else kept".into()),
     }
 }
 

@@ -19,16 +19,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use task::task;
 use zentoria_api::cluster::FinalBackup;
-use zentoria_api::container::{DeletionPolicy, ZentoriaContainerStatus};
+use zentoria_api::container::{DeletionPolicy, TaskAction, ZentoriaContainerStatus};
 use zentoria_core::Fact;
 use zentoria_core::cluster::quota::OverQuota;
 use zentoria_core::container::delete::{self, Farewell};
-use zentoria_core::container::plan::{needs_backups, needs_replication, needs_snapshot_feature};
+use zentoria_core::container::plan::{needs_backups, needs_replication, needs_snapshot_feature, plan};
 use zentoria_core::container::power::needs_cause;
 use zentoria_core::container::seen::{
     Backup, DependencyState, GuestFact, PullFact, Recorded, Seen, StopCause, TaskFact, Window,
 };
 use zentoria_core::container::siting::Neighbours;
+use zentoria_core::container::step::Step;
 use zentoria_core::container::want::{Key, Want};
 use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::vmid::Vmid;
@@ -234,6 +235,12 @@ async fn kept(cluster: &Cluster, want: &Want, seen: &mut Seen) {
     }
     if let (true, Some(storage)) = (needs_backups(want, seen), seen.cluster.backup_storage.clone()) {
         seen.backups = Some(backups(cluster, vmid, &node, &storage).await);
+        let again = |step: &Step| matches!(step, Step::Backup(_));
+        if seen.task == TaskFact::Done(TaskAction::Backup) && plan(want, seen).steps.iter().any(again) {
+            // Otherwise the storage would fill up with backups that it does not list.
+            let message = format!("vzdump said OK, and storage {storage} lists no such backup with a size");
+            seen.keep_failed = Some(cluster.remember_keep_failure(vmid, TaskAction::Backup, message));
+        }
     }
 }
 

@@ -35,13 +35,19 @@ enum Kept {
     /// Enough.
     Enough,
     /// First this.
-    First(Step),
+    First(Box<Step>),
     /// It cannot be done, and the change is made all the same.
     Without(String),
     /// It cannot be done, so the change is not made either.
     Never(String, Option<UpToDateReason>),
     /// It has to be looked at first.
     NotKnown(String),
+}
+
+impl Kept {
+    fn first(step: Step) -> Self {
+        Self::First(Box::new(step))
+    }
 }
 
 /// The plan, or, where something has to be kept first, the step that does; where that is impossible, the plan without
@@ -54,7 +60,7 @@ pub(super) fn secure(want: &Want, seen: &Seen, guest: &Guest, plan: Plan) -> Pla
         Kept::Without(why) => plan.notes.push(format!("nothing is kept of the guest before {}: {why}", act.words)),
         Kept::First(step) => {
             let message = format!("{}, for {}", purpose(&step), act.words);
-            plan.steps = vec![step];
+            plan.steps = vec![*step];
             plan.verdict = Verdict::new(ContainerReason::Securing, message);
         }
         Kept::NotKnown(why) => {
@@ -229,7 +235,7 @@ fn snapshot(keepsakes: &Keepsakes<'_>, act: &Act) -> Kept {
     if let Fact::Unknown(why) = &guest.snapshots {
         return Kept::NotKnown(why.clone());
     }
-    let delete = |name: String| Kept::First(Step::DeleteSnapshot { of: guest.vmid, node: guest.node.clone(), name });
+    let delete = |name: String| Kept::first(Step::DeleteSnapshot { of: guest.vmid, node: guest.node.clone(), name });
     if !keepsakes.has_snapshot() {
         let name = keepsakes.snapshot_name();
         // One of this name from long ago: the same change was made before.
@@ -238,7 +244,7 @@ fn snapshot(keepsakes: &Keepsakes<'_>, act: &Act) -> Kept {
             false => {
                 let description = format!("zentoria: before {}", act.words);
                 let (of, node) = (guest.vmid, guest.node.clone());
-                Kept::First(Step::Snapshot(TakeSnapshot { of, node, name, description }))
+                Kept::first(Step::Snapshot(TakeSnapshot { of, node, name, description }))
             }
         };
     }
@@ -252,10 +258,10 @@ fn backup(keepsakes: &Keepsakes<'_>) -> Kept {
         Some(Fact::Unknown(why)) => Kept::NotKnown(why.clone()),
         Some(Fact::Known(list)) if !keepsakes.has_backup(list) => {
             let notes = notes_of(&keepsakes.want.identity, keepsakes.digest);
-            Kept::First(Step::Backup(TakeBackup { storage, notes, protected: false }))
+            Kept::first(Step::Backup(TakeBackup { storage, notes, protected: false }))
         }
         Some(Fact::Known(list)) => {
-            keepsakes.surplus_backup(list).map_or(Kept::Enough, |volume| Kept::First(Step::DeleteBackup { volume }))
+            keepsakes.surplus_backup(list).map_or(Kept::Enough, |volume| Kept::first(Step::DeleteBackup { volume }))
         }
     }
 }
@@ -282,10 +288,14 @@ fn without(
         change.message = format!("{}; {why}", change.message);
     }
     // What waits for a reboot or a move is pending already.
-    let shown = dropped.iter().flat_map(|step| match step {
-        Step::Configure(configure) => as_shown(configure),
-        Step::Resize { .. } => super::shown(step),
-        _ => Vec::new(),
+    let shown = dropped.iter().flat_map(|step| {
+        if let Step::Configure(configure) = step {
+            as_shown(configure)
+        } else if let Step::Resize { .. } = step {
+            super::shown(step)
+        } else {
+            Vec::new()
+        }
     });
     plan.pending.extend(shown.map(|change| PendingChange { message: why.to_owned(), ..change }));
     plan.steps = left;

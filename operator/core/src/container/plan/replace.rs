@@ -95,10 +95,12 @@ fn macs(guest: &Guest) -> BTreeMap<String, String> {
 pub(super) fn with_macs(seen: &Seen, mut plan: Plan) -> Plan {
     let Some(replacing) = &seen.recorded.replacing else { return plan };
     for step in &mut plan.steps {
-        let options = match step {
-            Step::Create(create) => &mut create.options,
-            Step::Restore(restore) => &mut restore.options,
-            _ => continue,
+        let options = if let Step::Create(create) = step {
+            &mut create.options
+        } else if let Step::Restore(restore) = step {
+            &mut restore.options
+        } else {
+            continue;
         };
         for (interface, mac) in &replacing.macs {
             let Some(option) = options.get_mut(interface) else { continue };

@@ -33,11 +33,11 @@ pub(super) fn act_of(want: &Want, seen: &Seen, guest: &Guest, plan: &Plan) -> Op
     let mut words: Vec<&str> = match class {
         GuardedClass::Replace => vec!["making it anew"],
         GuardedClass::Hot | GuardedClass::Reboot => {
-            let stored = plan.steps.iter().flat_map(|step| match step {
-                Step::Configure(configure) => configure.changes.as_slice(),
-                _ => &[],
-            });
-            stored.map(String::as_str).collect()
+            let stored = plan
+                .steps
+                .iter()
+                .filter_map(|step| if let Step::Configure(configure) = step { Some(&configure.changes) } else { None });
+            stored.flatten().map(String::as_str).collect()
         }
     };
     let others: Vec<String> = plan.steps.iter().filter_map(other_change).collect();
