@@ -6,6 +6,7 @@ mod creation;
 mod deletion;
 mod drift;
 mod ownership;
+mod placing;
 mod power;
 mod refusals;
 mod words;
@@ -119,9 +120,6 @@ fn every_reason_of_the_core_has_a_golden_case() {
         // Said by plans that have no golden case yet.
         R::Pulling,
         R::MovingVolume,
-        R::Migrating,
-        R::NoCapacity,
-        R::QuotaExceeded,
         R::NotSupported,
         R::SourceUnusable,
         R::Template,
