@@ -248,7 +248,9 @@ impl Poller {
         }
         for container in self.context.containers_on(&self.name) {
             let vmid = container.status.as_ref().and_then(|status| status.vmid).or(container.spec.vmid);
-            let waits = roomier && ready_reason(&container) == Some(ContainerReason::NoCapacity);
+            let short_of_room =
+                matches!(ready_reason(&container), Some(ContainerReason::NoCapacity | ContainerReason::QuotaExceeded));
+            let waits = roomier && short_of_room;
             if waits || vmid.and_then(|vmid| Vmid::new(vmid.0).ok()).is_some_and(|vmid| concerned.contains(&vmid)) {
                 self.context.containers.wake.wake(reference(&key_of(&container)));
             }

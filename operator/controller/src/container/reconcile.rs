@@ -307,8 +307,10 @@ impl Pass<'_> {
         };
         let anew = status.replacing.is_some()
             || status.pending_changes.iter().any(|change| change.class == ChangeClass::Replace);
+        let settled = finished && seen_before && !anew;
         let limited = !want.grant.quotas.is_empty();
-        if finished && seen_before && !anew && !limited && !want.placement.enforce {
+        let placed = !want.placement.enforce && want.on_missing != OnMissing::Recreate;
+        if settled && placed && !limited {
             // The rest does not matter to a guest that is made, but for one that is gone and to be made again.
             return Ok(base);
         }
@@ -318,7 +320,7 @@ impl Pass<'_> {
             over_quota: limited.then(|| quota::over_quota(self.object, &want.grant.quotas, &all, pve)).flatten(),
             ..base
         };
-        if finished && seen_before {
+        if settled {
             return Ok(base);
         }
         let (dependencies, cycle) = estate::dependencies(want, &all);

@@ -2,6 +2,7 @@
 
 mod dangerous;
 mod deletion;
+mod siting;
 
 use super::delete::{Farewell, Remains};
 use super::options::same_text;
@@ -55,7 +56,8 @@ pub fn guard(plan: Plan, want: &Want, seen: &Seen) -> Plan {
         deleting: false,
         living: Some((want, seen)),
     };
-    judge(plan, &scene)
+    let misplaced = siting::refusal(&plan, want, seen);
+    judge(plan, &scene, misplaced)
 }
 
 /// As [`guard`], for the plan of a deletion.
@@ -82,11 +84,11 @@ pub fn guard_delete(plan: Plan, bye: &Farewell, seen: &Remains) -> Plan {
         deleting: true,
         living: None,
     };
-    judge(plan, &scene)
+    judge(plan, &scene, None)
 }
 
-fn judge(plan: Plan, scene: &Scene<'_>) -> Plan {
-    let Some(why) = refusal(&plan, scene) else {
+fn judge(plan: Plan, scene: &Scene<'_>, misplaced: Option<String>) -> Plan {
+    let Some(why) = refusal(&plan, scene).or(misplaced) else {
         return plan;
     };
     let message = format!("the guard refused a step ({why}); this is a fault of the operator, please report it");

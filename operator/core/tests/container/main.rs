@@ -8,6 +8,7 @@ mod fixture;
 mod golden;
 mod model;
 mod mutants;
+mod placing;
 mod properties;
 mod protection;
 mod strategies;

@@ -1,8 +1,10 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
 use super::allowed::{Permission, explain, may_reboot, may_reboot_unasked, of_class};
+use super::limits;
+use super::moving::moving;
 use super::replace::replace;
-use super::{limits, moving, target_of};
+use super::target_of;
 use crate::container::delete::trash::cleaned;
 use crate::container::options::{Difference, as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
@@ -30,8 +32,7 @@ pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
         // A tombstone on a guest that is wanted again would let it expire.
         Ownership::Ours(mark) if seen.recorded.created.is_some() && is_clean(&mark) => {
             let (want, refused) = limits::within(want, seen, guest);
-            let plan = moving::moved(ours(&want, seen, guest, &mark), &want, seen, guest);
-            limits::said(plan, seen, refused)
+            limits::said(ours(&want, seen, guest, &mark), seen, refused)
         }
         Ownership::Ours(mark) => take_back(want, guest, &mark),
         Ownership::OtherControlPlane(old) if seen.cluster.takeover.as_ref() == Some(&old) => rebind(want, guest),
@@ -208,6 +209,7 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     }
     let mut pending = found.pending;
     pending.extend(unchangeable(want, seen, guest));
+    let moving = moving(want, seen, guest, &mut pending);
     let mut notes = Vec::new();
 
     if let Some((step, verdict)) = replace(want, seen, guest, &mut pending) {
@@ -253,7 +255,7 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     if reboot {
         steps.push(Step::Reboot);
     }
-    Plan { target: Some(target_of(guest)), steps, pending, verdict, notes }
+    moving.over(Plan { target: Some(target_of(guest)), steps, pending, verdict, notes }, guest)
 }
 
 /// Whether a running guest takes the option up at its next reboot only.

@@ -6,27 +6,35 @@ use crate::container::step::{Plan, Step, Verdict};
 use crate::container::want::Want;
 use crate::digest::of_parts;
 use zentoria_api::conditions::{ContainerReason, Phase};
-use zentoria_api::container::{ChangeClass, PendingChange, RebootPolicy};
+use zentoria_api::container::{ChangeClass, PendingChange};
 use zentoria_types::names::NodeName;
 use zentoria_types::property::PropertyString;
 
-/// The plan of a guest of ours, with the move that its placement asks for.
-pub(super) fn moved(mut plan: Plan, want: &Want, seen: &Seen, guest: &Guest) -> Plan {
+/// What comes of the node that a guest is on.
+pub(super) enum Moving {
+    /// It stays there.
+    Stays,
+    /// It belongs there, and goes as soon as it may.
+    Goes(NodeName),
+    /// It belongs elsewhere, and somebody else decides on that.
+    Refused(Verdict),
+}
+
+/// Where a guest of ours belongs; what that changes is added to `pending`. A stopped guest has nothing to interrupt, so
+/// nothing of its move is pending.
+pub(super) fn moving(want: &Want, seen: &Seen, guest: &Guest, pending: &mut Vec<PendingChange>) -> Moving {
     let goes = seen.siting.as_ref().and_then(|siting| should_leave(want, siting, &guest.node));
-    let Some(goes) = goes.filter(|_| seen.recorded.is_finished()) else { return plan };
+    let Some(goes) = goes.filter(|_| seen.recorded.is_finished()) else { return Moving::Stays };
     let to = match goes {
         Ok(to) => to,
         Err(no_place) => {
-            plan.pending.push(change(want, guest, None, ChangeClass::Impossible, no_place.to_string()));
-            return plan;
+            pending.push(change(want, guest, None, ChangeClass::Impossible, no_place.to_string()));
+            return Moving::Stays;
         }
     };
     if let Some(verdict) = refused(seen, guest) {
-        plan.pending.push(change(want, guest, Some(&to), ChangeClass::Impossible, verdict.message.clone()));
-        if plan.verdict.reason.phase() == Phase::Settled {
-            plan.verdict = verdict;
-        }
-        return plan;
+        pending.push(change(want, guest, Some(&to), ChangeClass::Impossible, verdict.message.clone()));
+        return Moving::Refused(verdict);
     }
     if let Some((slot, what)) = bound(&guest.config) {
         let message = format!(
@@ -34,25 +42,41 @@ pub(super) fn moved(mut plan: Plan, want: &Want, seen: &Seen, guest: &Guest) -> 
              placement.nodes",
             guest.node
         );
-        plan.pending.push(change(want, guest, Some(&to), ChangeClass::Impossible, message));
-        return plan;
+        pending.push(change(want, guest, Some(&to), ChangeClass::Impossible, message));
+        return Moving::Stays;
     }
-    let message = "placement.enforce moves it back; a container cannot be moved live, so it restarts on the other node";
-    let change = change(want, guest, Some(&to), ChangeClass::Reboot, message.to_owned());
-    // A stopped guest has nothing to interrupt.
-    let may = match guest.running.known() {
-        Some(false) => true,
-        Some(true) => want.reboot_policy == RebootPolicy::Automatic || seen.approved.contains(&change.digest),
-        None => false,
-    };
-    let busy = plan.steps.iter().any(|step| step.task().is_some());
-    if may && !busy && plan.verdict.reason.phase() == Phase::Settled {
-        plan.verdict = Verdict::new(ContainerReason::Migrating, format!("moves from node {} to {to}", guest.node));
-        plan.steps.push(Step::Migrate { to, restart: guest.running.known() == Some(&true) });
-    } else {
-        plan.pending.push(change);
+    if guest.running.known() != Some(&false) {
+        let message = "placement.enforce moves it back; a container cannot be moved live, so it restarts there";
+        pending.push(change(want, guest, Some(&to), ChangeClass::Reboot, message.to_owned()));
     }
-    plan
+    Moving::Goes(to)
+}
+
+impl Moving {
+    /// The plan with the move in it: in the place of the reboot that it needs, or before a stopped guest is started.
+    pub(super) fn over(self, mut plan: Plan, guest: &Guest) -> Plan {
+        match self {
+            Self::Stays => {}
+            Self::Refused(verdict) => {
+                if plan.verdict.reason.phase() == Phase::Settled {
+                    plan.verdict = verdict;
+                }
+            }
+            Self::Goes(to) => {
+                let restart = match (plan.steps.last(), guest.running.known()) {
+                    (Some(Step::Reboot), _) => true,
+                    (Some(Step::Start), Some(false)) => false,
+                    (last, Some(false)) if last.is_none_or(|step| step.task().is_none()) => false,
+                    (Some(_) | None, Some(_) | None) => return plan,
+                };
+                plan.steps.retain(|step| step.task().is_none());
+                let message = format!("moves from node {} to {to}", guest.node);
+                plan.verdict = Verdict::new(ContainerReason::Migrating, message);
+                plan.steps.push(Step::Migrate { to, restart });
+            }
+        }
+        plan
+    }
 }
 
 /// What is decided is that it leaves its node for one of those that are allowed; which of them is the best may change

@@ -7,6 +7,7 @@ mod deletion;
 mod drift;
 mod forecast;
 mod ownership;
+mod placing;
 mod power;
 mod refusals;
 mod words;
@@ -120,9 +121,6 @@ fn every_reason_of_the_core_has_a_golden_case() {
         // Said by plans that have no golden case yet.
         R::Pulling,
         R::MovingVolume,
-        R::Migrating,
-        R::NoCapacity,
-        R::QuotaExceeded,
         R::NotSupported,
         R::SourceUnusable,
         R::Template,

@@ -43,7 +43,19 @@ pub fn guest(guest: &Guest) -> String {
 }
 
 pub fn seen(world: &World) -> String {
-    let Seen { guest: fact, task, stop_cause, cluster, dependencies, cycle, conflict, recorded, .. } = &world.seen;
+    let Seen {
+        guest: fact,
+        task,
+        stop_cause,
+        cluster,
+        dependencies,
+        cycle,
+        conflict,
+        recorded,
+        siting,
+        over_quota,
+        ..
+    } = &world.seen;
     let mut text = match fact {
         GuestFact::NoVmid => "no VMID yet".to_owned(),
         GuestFact::Absent => "no guest".to_owned(),
@@ -80,6 +92,28 @@ pub fn seen(world: &World) -> String {
     }
     if let Some(conflict) = conflict {
         more(format!("conflict: {conflict}"));
+    }
+    for (name, node) in siting.iter().flat_map(|siting| &siting.room.nodes) {
+        let memory = node.memory.map(|memory| memory.to_string()).unwrap_or_default();
+        let state = if node.online { "" } else { ", offline" };
+        more(format!(
+            "{name} has promised {} of {memory}, {} neighbours{state}",
+            node.allocated_memory, node.estate_guests
+        ));
+    }
+    for term in siting.iter().flat_map(|siting| &siting.apart) {
+        let peers: Vec<String> = term.peers_by_node.iter().map(|(node, peers)| format!("{peers} on {node}")).collect();
+        more(format!(
+            "{} share a node with {}",
+            if term.required { "must not" } else { "should not" },
+            peers.join(", ")
+        ));
+    }
+    if let Some(over) = over_quota {
+        more(format!("over the quota: {over}"));
+    }
+    for vmid in &cluster.replicated {
+        more(format!("replication of {vmid}"));
     }
     text
 }

@@ -232,11 +232,18 @@ impl World {
                 let at = self.backups.iter().position(|backup| backup.volume == *volume).expect("no such backup");
                 assert!(!self.backups.remove(at).protected, "Proxmox VE removes no protected backup");
             }
-            Step::Restore(_)
-            | Step::Pull(_)
-            | Step::MoveVolume { .. }
-            | Step::Migrate { .. }
-            | Step::ConvertToTemplate => unreachable!("not in this model: {step}"),
+            Step::Migrate { to, restart } => {
+                let guest = self.guest();
+                assert_eq!(guest.running, Fact::Known(*restart), "containers do not move while they run");
+                if *restart {
+                    pve::stop(guest);
+                    pve::start(guest);
+                }
+                guest.node = to.clone();
+            }
+            Step::Restore(_) | Step::Pull(_) | Step::MoveVolume { .. } | Step::ConvertToTemplate => {
+                unreachable!("not in this model: {step}")
+            }
             Step::ForgetVmid => {
                 self.seen.recorded = Recorded::default();
                 self.seen.guest = GuestFact::NoVmid;
