@@ -4,15 +4,18 @@
 pub mod quota;
 pub mod siting;
 
+pub mod waves;
+
 use crate::context::{Context, is_paused, key_of, reference};
 use kube::ResourceExt;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::conditions::{CREATED, ContainerReason, READY, RUNNING, STALLED};
 use zentoria_api::container::{DependencyCondition, PowerState};
 use zentoria_core::conditions::is_true;
-use zentoria_core::container::claims::{Claim, conflict};
+use zentoria_core::container::claims::{Address, Claim, conflict};
 use zentoria_core::container::dependencies::Graph;
 use zentoria_core::container::seen::DependencyState;
 use zentoria_core::container::want::Want;
@@ -23,12 +26,16 @@ use zentoria_types::vmid::Vmid;
 fn claim(container: &ZentoriaContainer, default_bridge: Option<&String>) -> Claim {
     let (spec, status) = (&container.spec, container.status.as_ref());
     let vmid = status.and_then(|status| status.vmid).or(spec.vmid).and_then(|vmid| Vmid::new(vmid.0).ok());
+    let recorded = status.and_then(|status| status.defaults.as_ref()).and_then(|defaults| defaults.bridge.as_ref());
+    let default_bridge = recorded.or(default_bridge);
     let addresses = spec.network.interfaces.iter().flat_map(|interface| {
         let bridge = interface.bridge.as_ref().or(default_bridge).cloned().unwrap_or_default();
         let v4 = interface.ipv4.as_ref().map(|ip| &ip.address);
         let v6 = interface.ipv6.as_ref().map(|ip| &ip.address);
-        let parsed = v4.into_iter().chain(v6).filter_map(|text| text.parse::<HostCidr>().ok());
-        parsed.map(move |cidr| (bridge.clone(), cidr.addr())).collect::<Vec<_>>()
+        let own = v4.into_iter().chain(v6).filter_map(|text| Some(text.parse::<HostCidr>().ok()?.addr()));
+        let extra = interface.extra_addresses.iter().filter_map(|text| text.parse().ok());
+        let place = |address| Address { bridge: bridge.clone(), vlan: interface.vlan, address };
+        own.chain(extra).map(place).collect::<Vec<_>>()
     });
     let created = container.creation_timestamp().map_or(0, |time| time.0.as_second());
     Claim {
@@ -40,6 +47,13 @@ fn claim(container: &ZentoriaContainer, default_bridge: Option<&String>) -> Clai
         holds: status.is_some_and(|status| status.created.is_some()),
         age: (created, container.uid().unwrap_or_default()),
     }
+}
+
+/// The addresses that the guest sets up itself, as status shows them.
+#[must_use]
+pub fn extra_addresses(container: &ZentoriaContainer) -> Vec<String> {
+    let all = container.spec.network.interfaces.iter().flat_map(|interface| &interface.extra_addresses);
+    all.filter_map(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_string()).collect()
 }
 
 /// Who else claims the same and wins. Two that hold nothing yet are told apart by age.

@@ -8,3 +8,4 @@ pub mod quota;
 pub mod report;
 pub mod span;
 pub mod trash;
+pub mod version;

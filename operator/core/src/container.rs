@@ -6,6 +6,7 @@ pub mod claims;
 pub mod delete;
 pub mod dependencies;
 pub mod guard;
+pub mod interfaces;
 pub mod options;
 pub mod ownership;
 pub mod plan;

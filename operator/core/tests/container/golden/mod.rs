@@ -77,7 +77,7 @@ fn found(title: &'static str, wish: &'static str, whose: Whose, options: &[(&str
 
 /// A guest that we made from a template with no defaults, running, as status says.
 fn made(title: &'static str, wish: &'static str, options: &[(&str, &str)], change: impl FnOnce(&mut World)) -> Case {
-    let usual = [("hostname", "zentoria-db"), ("tags", "zentoria")];
+    let usual = [("hostname", "zentoria-db"), ("onboot", "1"), ("tags", "zentoria")];
     let options: Vec<(&str, &str)> = usual.iter().chain(options).copied().collect();
     let mut world = with_guest(spec(wish), &Whose::Ours.description(""), &options, true);
     world.seen.recorded.vmid = Some(vmid(crate::fixture::VMID));
@@ -122,7 +122,6 @@ fn every_reason_of_the_core_has_a_golden_case() {
         R::Migrating,
         R::NoCapacity,
         R::QuotaExceeded,
-        R::NotSupported,
         R::SourceUnusable,
         R::Template,
     ];

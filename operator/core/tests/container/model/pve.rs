@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use zentoria_core::Fact;
 use zentoria_core::container::options::needs_root;
-use zentoria_core::container::seen::{Config, Guest, Snapshot};
+use zentoria_core::container::seen::{Config, Guest, Snapshot, is_numbered};
 use zentoria_core::container::step::{CloneGuest, Configure, Create};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::names::NodeName;
@@ -120,7 +120,7 @@ fn stored(key: &str, value: &str, vmid: Vmid) -> String {
             tags.dedup();
             tags.join(";")
         }
-        "net0" => net(value, vmid),
+        key if is_numbered(key, "net") => net(value, vmid),
         _ => value.to_owned(),
     }
 }
