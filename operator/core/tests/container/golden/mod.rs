@@ -5,6 +5,7 @@ mod changes;
 mod creation;
 mod deletion;
 mod drift;
+mod network;
 mod ownership;
 mod power;
 mod refusals;

@@ -284,6 +284,7 @@ pub fn status(recorded: &Recorded) -> ZentoriaContainerStatus {
         created: recorded.created.clone(),
         defaults: recorded.defaults.clone(),
         power: recorded.power.clone(),
+        replacing: recorded.replacing.clone(),
         ..ZentoriaContainerStatus::default()
     }
 }

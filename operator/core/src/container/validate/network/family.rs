@@ -65,8 +65,7 @@ impl Family {
     }
 }
 
-/// The family of each interface. The default gateway goes to the first interface in whose network it lies, where the
-/// spec names none.
+/// The family of each interface. Where the spec names no gateway, one interface has the cluster's default.
 ///
 /// # Errors
 /// An address or gateway that cannot be, and a second gateway: a guest has one default route for each family.
@@ -83,7 +82,7 @@ pub(super) fn resolve(
         .filter(|index| list[*index].as_ref().is_some_and(|one: &Resolved| one.gateway.is_some()))
         .collect();
     match (with.as_slice(), default) {
-        ([], Some(default)) => give(family, &mut list, parse(family.default, default)?)?,
+        ([], Some(default)) => give(family, interfaces, &mut list, parse(family.default, default)?)?,
         ([], None) | ([_], _) => {}
         ([first, second, ..], _) => {
             return Err(invalid(format!(
@@ -118,15 +117,23 @@ fn one(family: &Family, index: usize, text: &str, gateway: Option<&String>) -> R
     Ok(Resolved { text: text.to_owned(), address: Some(cidr), gateway })
 }
 
-/// Gives the default gateway to the first interface in whose network it lies.
-fn give(family: &Family, list: &mut [Option<Resolved>], default: IpAddr) -> Result<(), Refusal> {
-    let mut given = false;
-    for (index, one) in list.iter_mut().enumerate() {
-        let Some(Resolved { address: Some(cidr), gateway, .. }) = one else { continue };
-        if cidr.network().contains(&default) {
-            not_itself(&family.field(index), *cidr, default)?;
-            *gateway = Some(default).filter(|_| !std::mem::replace(&mut given, true));
-        }
+/// Gives the default gateway to one interface in whose network it lies: the first by name, for the order of the list
+/// says nothing.
+fn give(
+    family: &Family,
+    interfaces: &[SpecInterface],
+    list: &mut [Option<Resolved>],
+    default: IpAddr,
+) -> Result<(), Refusal> {
+    let mut able: Vec<(&str, &mut Resolved)> = Vec::new();
+    for (index, (spec, one)) in interfaces.iter().zip(list).enumerate() {
+        let Some(one) = one else { continue };
+        let Some(cidr) = one.address.filter(|cidr| cidr.network().contains(&default)) else { continue };
+        not_itself(&family.field(index), cidr, default)?;
+        able.push((&spec.name, one));
+    }
+    if let Some((_, one)) = able.into_iter().min_by(|(a, _), (b, _)| a.cmp(b)) {
+        one.gateway = Some(default);
     }
     Ok(())
 }
