@@ -259,6 +259,8 @@ reasons! {
         SecretInvalid => Stalled,
         /// A field of the spec cannot work.
         InvalidSpec => Stalled,
+        /// This version of Proxmox VE is too old.
+        NotSupported => Stalled,
         /// Another cluster answers than before.
         IdentityChanged => Stalled,
         /// Many managed guests are gone at once.

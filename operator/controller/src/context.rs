@@ -3,6 +3,7 @@
 use crate::cluster::MaintenanceWindows;
 use crate::cluster::registry::Registry;
 use crate::container::PublicKeys;
+use crate::estate::waves::Waves;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::events::EventSink;
 use crate::runtime::finalizer::Finalizer;
@@ -69,6 +70,8 @@ pub struct Context {
     pub public_keys: PublicKeys,
     /// Maintenance windows.
     pub windows: MaintenanceWindows,
+    /// By which wave containers start at boot.
+    pub waves: Waves,
     /// How PVE is reached, and whether it may be written to.
     pub outside: Outside,
     /// Its gates are the caches: nothing may be concluded from what one lacks before it is filled.

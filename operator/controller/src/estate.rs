@@ -4,11 +4,21 @@
 pub mod quota;
 pub mod siting;
 
+pub mod waves;
+
 use crate::context::{Context, key_of, reference};
+use std::net::IpAddr;
 use std::sync::Arc;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::conditions::ContainerReason;
 pub use zentoria_core::estate::{claimed_vmids, dependencies, ready_reason, vmids_by_name};
+
+/// The addresses that the guest sets up itself, as status shows them.
+#[must_use]
+pub fn extra_addresses(container: &ZentoriaContainer) -> Vec<String> {
+    let all = container.spec.network.interfaces.iter().flat_map(|interface| &interface.extra_addresses);
+    all.filter_map(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_string()).collect()
+}
 
 /// Who else claims the same and wins. Two that hold nothing yet are told apart by age.
 #[must_use]

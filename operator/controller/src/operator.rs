@@ -4,6 +4,7 @@ use crate::cluster::MaintenanceWindows;
 use crate::cluster::{self, refers_to, registry::Registry};
 use crate::container::{self, PublicKeys};
 use crate::context::{Context, Kind};
+use crate::estate::waves::Waves;
 use crate::options::Options;
 use crate::runtime::backoff::{Backoff, BackoffConfig};
 use crate::runtime::caches::watched;
@@ -189,6 +190,7 @@ async fn work(
         metrics: metrics.clone(),
         public_keys: PublicKeys::default(),
         windows: MaintenanceWindows::default(),
+        waves: Waves::default(),
         outside: outside(dialer, fence, metrics.clone()),
         health: health.clone(),
         client,

@@ -9,3 +9,4 @@ pub mod quota;
 pub mod report;
 pub mod span;
 pub mod trash;
+pub mod version;

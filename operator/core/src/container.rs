@@ -7,6 +7,7 @@ pub mod delete;
 pub mod dependencies;
 pub mod forecast;
 pub mod guard;
+pub mod interfaces;
 pub mod options;
 pub mod ownership;
 pub mod plan;

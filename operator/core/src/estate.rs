@@ -2,7 +2,7 @@
 //! VMID. The controller reads them from its caches, the command line from a list or from files.
 
 use crate::conditions::is_true;
-use crate::container::claims::{Claim, conflict};
+use crate::container::claims::{Address, Claim, conflict};
 use crate::container::dependencies::Graph;
 use crate::container::seen::DependencyState;
 use crate::container::want::{Key, Want};
@@ -52,12 +52,16 @@ pub fn vmid_of(container: &ZentoriaContainer) -> Option<Vmid> {
 /// What a container claims, as far as its spec can be read.
 fn claim(container: &ZentoriaContainer, default_bridge: Option<&str>) -> Claim {
     let (spec, status) = (&container.spec, container.status.as_ref());
+    let recorded = status.and_then(|status| status.defaults.as_ref()?.bridge.as_deref());
+    let default_bridge = recorded.or(default_bridge);
     let addresses = spec.network.interfaces.iter().flat_map(|interface| {
         let bridge = interface.bridge.as_deref().or(default_bridge).unwrap_or_default().to_owned();
         let v4 = interface.ipv4.as_ref().map(|ip| &ip.address);
         let v6 = interface.ipv6.as_ref().map(|ip| &ip.address);
-        let parsed = v4.into_iter().chain(v6).filter_map(|text| text.parse::<HostCidr>().ok());
-        parsed.map(move |cidr| (bridge.clone(), cidr.addr())).collect::<Vec<_>>()
+        let own = v4.into_iter().chain(v6).filter_map(|text| Some(text.parse::<HostCidr>().ok()?.addr()));
+        let extra = interface.extra_addresses.iter().filter_map(|text| text.parse().ok());
+        let place = |address| Address { bridge: bridge.clone(), vlan: interface.vlan, address };
+        own.chain(extra).map(place).collect::<Vec<_>>()
     });
     let key = key_of(container);
     let created = container.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());

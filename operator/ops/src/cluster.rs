@@ -30,7 +30,7 @@ use zentoria_core::cluster::permissions::{self, Permissions};
 use zentoria_core::cluster::quota::Usage;
 use zentoria_core::container::seen::{Config, Snapshot};
 use zentoria_core::container::usage::usage;
-use zentoria_core::container::want::Key;
+use zentoria_core::container::want::{Interface, Key};
 use zentoria_core::placement::Overcommit;
 use zentoria_pve::{Client, GuestConfig, Inventory};
 pub use zentoria_pve::{Dialer, Observer, RequestRecord};
@@ -160,12 +160,17 @@ impl Cluster {
         differs
     }
 
-    /// Privileges that are missing, for a new disk on this storage as well.
-    pub(crate) fn missing_permissions(&self, new_disk_on: Option<&str>) -> Vec<String> {
+    /// Privileges that are missing, for a new disk on this storage and new interfaces as well.
+    pub(crate) fn missing_permissions(&self, new_disk_on: Option<&str>, interfaces: &[Interface]) -> Vec<String> {
         let state = self.lock();
         let mut missing = state.missing_permissions.clone();
-        if let (Some(storage), Some(held)) = (new_disk_on, &state.held) {
-            missing.extend(permissions::missing_for_disk(storage, held).filter(|lack| !missing.contains(lack)));
+        let Some(held) = &state.held else { return missing };
+        let disk = new_disk_on.and_then(|storage| permissions::missing_for_disk(storage, held));
+        let more = permissions::missing_for_interfaces(interfaces, held, &state.duties.zones);
+        for lack in disk.into_iter().chain(more) {
+            if !missing.contains(&lack) {
+                missing.push(lack);
+            }
         }
         missing
     }

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
-    /// Network interfaces, in order: the first is `net0` of Proxmox VE, the second `net1`. An interface that is taken out of
-    /// the list is removed from the guest where the operator made it.
+    /// Network interfaces, each known by its name in the guest: another order of the list changes nothing, and each keeps
+    /// its MAC address. A new one gets the first free `netN` of Proxmox VE. A guest that the operator made has these
+    /// interfaces with these addresses and VLANs and no others, unless the list is empty; of an adopted guest, what is
+    /// not named stays as it is. A change takes effect while the guest runs.
     #[serde(default)]
     #[schemars(length(max = 8))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -92,7 +94,8 @@ pub struct Ipv4 {
     /// An address with the prefix of its network (`10.10.40.4/16`), `dhcp`, or `manual`.
     #[schemars(length(max = 18))]
     pub address: String,
-    /// Gateway. Default: the cluster's `defaults.gateway` where it lies in the network of the address.
+    /// Gateway, at one interface at most. Default, where no interface names one: the cluster's `defaults.gateway`, at the
+    /// first interface by name in whose network it lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 15))]
     pub gateway: Option<String>,
@@ -110,7 +113,8 @@ pub struct Ipv6 {
     /// An address with the prefix of its network (`fd00::4/64`), `dhcp`, `auto` (SLAAC), or `manual`.
     #[schemars(length(max = 43))]
     pub address: String,
-    /// Gateway. Default: the cluster's `defaults.gateway6` where it lies in the network of the address.
+    /// Gateway, at one interface at most. Default, where no interface names one: the cluster's `defaults.gateway6`, at the
+    /// first interface by name in whose network it lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 39))]
     pub gateway: Option<String>,

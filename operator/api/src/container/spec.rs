@@ -135,7 +135,8 @@ pub struct ZentoriaContainerSpec {
     pub unprivileged: Option<bool>,
 
     /// Start at boot of the node, and in which order. A guest that the operator made is started at boot while `power.state`
-    /// is Running, in the order that `dependsOn` gives, where nothing else is said here.
+    /// is Running, in the order that `dependsOn` gives (`order` 1 for those that wait for nobody, 2 for those after
+    /// them), where nothing else is said here. So the estate comes back by itself after a power cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<Startup>,
 

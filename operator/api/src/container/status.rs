@@ -25,7 +25,7 @@ pub struct ZentoriaContainerStatus {
     /// Whether it runs, and who stopped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<PowerStatus>,
-    /// Its static addresses, without prefix.
+    /// Its static addresses, without prefix, of all its interfaces, and after them its `extraAddresses`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
     /// How the guest came to be ours.
@@ -75,7 +75,7 @@ pub struct ZentoriaContainerStatus {
 pub struct Replacing {
     /// The pending change that asks for it.
     pub digest: String,
-    /// The MAC addresses that the new guest gets, by interface (`net0`).
+    /// The MAC addresses that the new guest gets, by interface: by its name in the guest (`eth0`), or by `net0`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub macs: BTreeMap<String, String>,
 }

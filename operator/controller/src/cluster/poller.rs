@@ -17,7 +17,7 @@ use zentoria_api::cluster::{Breaker, GuestCounts};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::wire::ACKNOWLEDGE_ANNOTATION;
 use zentoria_core::cluster::report::Sight;
-use zentoria_core::cluster::{breaker, gate, identity, permissions, span};
+use zentoria_core::cluster::{breaker, gate, identity, permissions, span, version};
 use zentoria_ops::cluster::{Census, Cluster, Glance, Look, PollError};
 use zentoria_types::mark::EstateId;
 use zentoria_types::vmid::Vmid;
@@ -110,7 +110,7 @@ impl Poller {
     /// One call. Asked with each glance: a right that is lost is known before somebody runs into it.
     async fn preflight(&mut self, object: &ProxmoxCluster) -> Result<(), PollError> {
         let held = self.cluster.permissions().await?;
-        let missing = permissions::missing(&object.spec, &held);
+        let missing = permissions::missing(&object.spec, &held, &self.cluster.zones());
         self.regained |= self.missing().iter().any(|lack| !missing.contains(lack));
         self.regained |= self.cluster.set_permissions(held, missing.clone());
         self.missing = missing;
@@ -164,6 +164,9 @@ impl Poller {
     fn gate(&self, view: &View) -> Gate {
         if let Some(problem) = &view.problem {
             return Gate::Shut(problem.message.clone());
+        }
+        if let Some(refusal) = self.glance.as_ref().and_then(|glance| version::refusal(&glance.version)) {
+            return Gate::Shut(refusal);
         }
         if let Some(breaker) = &view.breaker {
             return Gate::Breaker(breaker.message.clone());

@@ -5,7 +5,7 @@ use super::outcome;
 use super::report::{Saying, report};
 use crate::cluster::registry::Gate;
 use crate::context::{Context, is_paused, key_of, reference};
-use crate::estate;
+use crate::estate::{self, waves};
 use crate::runtime::events::{Event, EventType};
 use crate::runtime::write::WriteError;
 use jiff::{SignedDuration, Timestamp};
@@ -200,6 +200,7 @@ impl Bye<'_> {
         }
         self.context.clusters.wake.wake(kube::runtime::reflector::ObjectRef::new(name));
         self.context.containers.latest.forget(self.object);
+        waves::forget(self.context, self.object);
         self.context.containers.backoff.reset(&reference(&key));
         estate::wake_related(self.context, self.object);
         Ok(Action::await_change())

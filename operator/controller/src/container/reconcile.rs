@@ -5,7 +5,7 @@ use super::report::{Saying, report};
 use super::{deletion, keys, outcome};
 use crate::cluster::registry::Gate;
 use crate::context::{Context, is_paused, key_of, reference};
-use crate::estate::{self, quota, siting};
+use crate::estate::{self, quota, siting, waves};
 use crate::runtime::finalizer::Finalized;
 use crate::runtime::write::WriteError;
 use jiff::Timestamp;
@@ -91,6 +91,8 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     async fn run(&self, cluster: Option<Arc<ProxmoxCluster>>) -> Result<Action, WriteError> {
+        // Also of one that is not looked at: others come after it.
+        let wave = waves::wave_of(self.context, self.object);
         if self.object.spec.suspend || is_paused(self.object.as_ref()) {
             return self.say(&Verdict::new(ContainerReason::Paused, "paused: the operator looks away")).await;
         }
@@ -115,6 +117,7 @@ impl Pass<'_> {
             cluster: &cluster.spec,
             namespace_labels: &labels,
             as_if: AsIf::Recorded,
+            wave,
         };
         if let Err(refusal) = validate(&input) {
             return self.say(&Verdict::new(refusal.reason, refusal.message)).await;

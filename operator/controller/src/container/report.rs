@@ -52,6 +52,7 @@ pub async fn report(
         mode: saying.mode,
         guest: saying.guest,
         pending: saying.pending,
+        extra_addresses: &estate::extra_addresses(stored),
         changing: !saying.changes.is_empty(),
         approved: &approved(stored),
         verdict: saying.verdict,

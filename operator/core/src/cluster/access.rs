@@ -3,7 +3,8 @@
 use crate::container::want::{Grant, Refusal};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::BTreeMap;
-use zentoria_api::cluster::{Access, ProxmoxClusterSpec};
+use std::num::ParseIntError;
+use zentoria_api::cluster::{Access, ProxmoxClusterSpec, VlanRangeField};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_types::size::Bytes;
 use zentoria_types::vmid::Vmid;
@@ -50,9 +51,7 @@ fn add(grant: &mut Grant, access: &Access) -> Result<(), Refusal> {
     grant.features.extend(allow.features.iter().copied());
     grant.privileged |= allow.privileged;
     for range in &allow.vlans {
-        let (first, last) = range.0.split_once('-').unwrap_or((&range.0, &range.0));
-        let tag = |text: &str| text.parse::<u32>().map_err(|error| invalid("allow.vlans", &range.0, &error));
-        grant.vlans.push((tag(first)?, tag(last)?));
+        grant.vlans.push(vlans(range).map_err(|error| invalid("allow.vlans", &range.0, &error))?);
     }
     grant.bind_paths.extend(allow.bind_paths.iter().cloned());
     grant.devices.extend(allow.devices.iter().cloned());
@@ -62,6 +61,12 @@ fn add(grant: &mut Grant, access: &Access) -> Result<(), Refusal> {
     }
     grant.quotas.extend(quota.clone());
     Ok(())
+}
+
+/// The first and the last tag of a range.
+pub(super) fn vlans(range: &VlanRangeField) -> Result<(u32, u32), ParseIntError> {
+    let (first, last) = range.0.split_once('-').unwrap_or((&range.0, &range.0));
+    Ok((first.parse()?, last.parse()?))
 }
 
 /// Whether a label selector selects these labels. An unknown operator selects nothing.

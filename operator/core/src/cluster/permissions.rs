@@ -2,6 +2,10 @@
 //!
 //! What each call needs was measured on a real Proxmox VE 9.2 by taking one privilege away at a time.
 
+mod networks;
+
+pub use networks::{Zones, missing_for_interfaces};
+
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::common::Mode;
@@ -38,9 +42,6 @@ pub fn needed(spec: &ProxmoxClusterSpec) -> BTreeSet<(String, String)> {
     }
     all.extend(ENFORCE.iter().map(|privilege| pair("/vms", privilege)));
     for access in &spec.access {
-        for bridge in &access.allow.bridges {
-            all.insert(pair(&format!("/sdn/zones/localnetwork/{bridge}"), "SDN.Use"));
-        }
         if access.allow.privileged {
             all.insert(pair("/", "Sys.Modify"));
         }
@@ -57,11 +58,15 @@ pub fn needed(spec: &ProxmoxClusterSpec) -> BTreeSet<(String, String)> {
     all
 }
 
-/// What is needed and not held, each as `/path: Privilege`.
+/// What is needed and not held, each as `/path: Privilege`. Which zone a virtual network belongs to, `zones` tells.
 #[must_use]
-pub fn missing(spec: &ProxmoxClusterSpec, held: &Permissions) -> Vec<String> {
+pub fn missing(spec: &ProxmoxClusterSpec, held: &Permissions, zones: &Zones) -> Vec<String> {
     let lacks = needed(spec).into_iter().filter(|(path, privilege)| !holds(held, path, privilege));
-    lacks.map(|(path, privilege)| format!("{path}: {privilege}")).collect()
+    let mut all: BTreeSet<String> = lacks.map(|(path, privilege)| format!("{path}: {privilege}")).collect();
+    if spec.mode == Mode::Enforce {
+        all.extend(spec.access.iter().flat_map(|access| networks::missing(&access.allow, held, zones)));
+    }
+    all.into_iter().collect()
 }
 
 /// What a new root disk on this storage needs and the credentials do not hold.

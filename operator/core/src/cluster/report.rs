@@ -1,5 +1,6 @@
 //! What the status of a ProxmoxCluster says.
 
+use super::version;
 use crate::conditions::{Conditions, Truth};
 use jiff::Timestamp;
 use zentoria_api::cluster::{Breaker, ClusterIdentity, GuestCounts, NodeStatus, ProxmoxClusterStatus, Trashed};
@@ -47,6 +48,9 @@ pub fn judge(sight: &Sight, breaker: Option<&Breaker>) -> Verdict {
             _ => ClusterReason::MissingGuests,
         };
         return say(reason, breaker.message.clone());
+    }
+    if let Some(refusal) = version::refusal(&sight.version) {
+        return say(ClusterReason::NotSupported, refusal);
     }
     if !sight.missing_permissions.is_empty() {
         let list = sight.missing_permissions.join(", ");
@@ -141,6 +145,8 @@ mod tests {
         let poor =
             Sight { missing_permissions: vec!["/vms: VM.Allocate".into()], quorate: Some(false), ..fine.clone() };
         assert_eq!(judge(&poor, None).reason, ClusterReason::MissingPermissions);
+        let old = Sight { version: "7.4-3".into(), ..poor.clone() };
+        assert_eq!(judge(&old, None).reason, ClusterReason::NotSupported);
         let quorumless = Sight { quorate: Some(false), ..fine };
         assert_eq!(judge(&quorumless, None).reason, ClusterReason::NoQuorum);
         let breaker = Breaker { reason: "IdentityChanged".into(), ..blank() };

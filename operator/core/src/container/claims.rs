@@ -1,6 +1,7 @@
 //! Claims: two containers cannot have the same VMID, address or host name. Who holds the guest wins, else the older.
 
 use super::want::Key;
+use std::fmt;
 use std::net::IpAddr;
 use zentoria_types::vmid::Vmid;
 
@@ -13,14 +14,32 @@ pub struct Claim {
     pub cluster: String,
     /// The VMID that it has or asks for.
     pub vmid: Option<Vmid>,
-    /// Bridge and static addresses.
-    pub addresses: Vec<(String, IpAddr)>,
+    /// Static addresses, and those that the guest sets up itself.
+    pub addresses: Vec<Address>,
     /// Host name, in lower case.
     pub hostname: String,
     /// Whether it holds a guest already (its status says so).
     pub holds: bool,
     /// When it was created, in seconds of the Unix epoch, then its uid: the older wins, and no two are equal.
     pub age: (i64, String),
+}
+
+/// An address where it is: the same one in another VLAN, or on another bridge, is another address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Bridge or vnet.
+    pub bridge: String,
+    /// VLAN tag.
+    pub vlan: Option<u32>,
+    /// The address.
+    pub address: IpAddr,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "address {} on {}", self.address, self.bridge)?;
+        self.vlan.map_or(Ok(()), |tag| write!(f, " VLAN {tag}"))
+    }
 }
 
 impl Claim {
@@ -42,8 +61,8 @@ fn clash(mine: &Claim, other: &Claim) -> Option<String> {
     if let Some(vmid) = mine.vmid.filter(|vmid| other.vmid == Some(*vmid)) {
         return Some(format!("vmid {vmid}"));
     }
-    if let Some((bridge, address)) = mine.addresses.iter().find(|address| other.addresses.contains(address)) {
-        return Some(format!("address {address} on {bridge}"));
+    if let Some(address) = mine.addresses.iter().find(|address| other.addresses.contains(address)) {
+        return Some(address.to_string());
     }
     let same_estate = mine.key.namespace == other.key.namespace;
     (same_estate && mine.hostname == other.hostname).then(|| format!("hostname {}", mine.hostname))
@@ -58,7 +77,7 @@ mod tests {
             key: Key { namespace: "ns".into(), name: name.into() },
             cluster: "pve".into(),
             vmid: Some(Vmid::new(vmid).unwrap()),
-            addresses: vec![("vmbr0".into(), ip.parse().unwrap())],
+            addresses: vec![Address { bridge: "vmbr0".into(), vlan: None, address: ip.parse().unwrap() }],
             hostname: host.into(),
             holds,
             age: (age, name.into()),
@@ -85,6 +104,20 @@ mod tests {
         assert!(conflict(&same_host, [&first]).unwrap().starts_with("hostname a"));
         let elsewhere = Claim { cluster: "other".into(), ..same_ip };
         assert_eq!(conflict(&elsewhere, [&first]), None);
+    }
+
+    #[test]
+    fn an_address_is_claimed_in_its_vlan_alone() {
+        let tagged = |name: &str, vmid, tag| {
+            let mut claim = claim(name, vmid, "10.0.0.1", name, false, i64::from(vmid));
+            claim.addresses[0].vlan = Some(tag);
+            claim
+        };
+        let first = tagged("a", 400, 20);
+        assert_eq!(conflict(&tagged("b", 401, 30), [&first]), None);
+        assert_eq!(conflict(&claim("c", 402, "10.0.0.1", "c", false, 402), [&first]), None);
+        let same = conflict(&tagged("d", 403, 20), [&first]).unwrap();
+        assert_eq!(same, "address 10.0.0.1 on vmbr0 VLAN 20 is claimed by ns/a already");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::Fact;
 use deletion::{has_expired, unproved};
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{Adoption, DeletionPolicy};
+use zentoria_api::container::{Adoption, DeletionPolicy, Origin};
 use zentoria_api::wire::GUEST_TAG;
 use zentoria_types::mark::{ControlPlaneId, Description};
 use zentoria_types::tags::Tags;
@@ -27,6 +27,8 @@ struct Scene<'a> {
     adoption: Adoption,
     takeover: Option<&'a ControlPlaneId>,
     guest: &'a GuestFact,
+    /// How the guest came to be ours.
+    origin: Option<Origin>,
     /// The source of a copy carries the mark of a container of the same namespace.
     origin_is_ours: bool,
     /// Destruction is what the deletion of the object asks for, and everything allows it.
@@ -49,6 +51,7 @@ pub fn guard(plan: Plan, want: &Want, seen: &Seen) -> Plan {
         adoption: want.adoption,
         takeover: seen.cluster.takeover.as_ref(),
         guest: &seen.guest,
+        origin: seen.recorded.created.as_ref().map(|created| created.origin),
         origin_is_ours: seen.clone_origin.as_ref().is_some_and(|origin| origin.ours),
         may_destroy: false,
         may_stop: false,
@@ -73,6 +76,7 @@ pub fn guard_delete(plan: Plan, bye: &Farewell, seen: &Remains) -> Plan {
         adoption: Adoption::Never,
         takeover: None,
         guest: &seen.guest,
+        origin: None,
         origin_is_ours: false,
         may_destroy,
         may_stop,
@@ -302,6 +306,13 @@ fn configuring(scene: &Scene<'_>, configure: &Configure, guest: &Guest) -> Optio
     let keeps = |text: &String| matches!(ownership(scene.identity, guest.vmid, text), Ownership::Ours(_));
     if removes || !configure.set.get("description").is_none_or(keeps) {
         return Some("a change would remove our mark".to_owned());
+    }
+    let made = match scene.origin {
+        Some(Origin::Template | Origin::Clone | Origin::Image | Origin::Backup) => true,
+        Some(Origin::Adopted | Origin::TakenBack) | None => false,
+    };
+    if let Some(net) = configure.delete.iter().find(|key| !made && is_numbered(key, "net")) {
+        return Some(format!("{net} of a guest that we did not make would be removed"));
     }
     let touched = configure.set.keys().chain(&configure.delete).chain(&configure.revert);
     let holds_data = |key: &&String| {

@@ -4,6 +4,7 @@
 //! cpuunits, hostname, net*, tags, description, onboot, startup and protection hold at once; nameserver, searchdomain,
 //! features and timezone wait for the next stop or reboot.
 
+use super::interfaces::{Layout, layout};
 use super::seen::Config;
 use super::step::Configure;
 use super::want::{Keys, Options};
@@ -16,11 +17,11 @@ use zentoria_types::tags::Tags;
 
 /// One managed option: where it stands in the spec, and what it should be.
 #[derive(Clone, Debug, PartialEq)]
-struct Wish {
+struct Wish<'a> {
     /// PVE's option.
-    key: &'static str,
+    key: &'a str,
     /// The field of the spec.
-    field: &'static str,
+    field: &'a str,
     class: ChangeClass,
     value: Value,
 }
@@ -34,6 +35,8 @@ enum Value {
     Number { want: f64, default: Option<f64> },
     /// Some keys of a property string.
     Keys(Keys),
+    /// Some keys of `startup`, whose order may stand without its key.
+    Startup(Keys),
     /// A set of tags.
     Tags(Tags),
     /// The text above the mark, with the mark that stays.
@@ -57,21 +60,20 @@ pub struct Difference {
     pub pending: Vec<PendingChange>,
 }
 
-fn wishes(options: &Options) -> Vec<Wish> {
+fn wishes<'a>(options: &Options, interfaces: &'a Layout<'_>) -> Vec<Wish<'a>> {
     use ChangeClass::{Hot, Reboot};
     let number = |want: f64, default: Option<f64>| Value::Number { want, default };
     let text = |want: &str, default: &'static str| Value::Text { want: want.to_owned(), default };
     let switch = |on: bool| Value::Number { want: f64::from(u8::from(on)), default: Some(0.0) };
-    let list: [(&'static str, &'static str, ChangeClass, Option<Value>); 14] = [
+    let list: [(&'static str, &'static str, ChangeClass, Option<Value>); 13] = [
         ("cores", "resources.cores", Hot, options.cores.map(|n| number(f64::from(n), None))),
         ("cpulimit", "resources.cpuLimit", Hot, options.cpu_limit.map(|n| number(n, Some(0.0)))),
         ("cpuunits", "resources.cpuUnits", Hot, options.cpu_units.map(|n| number(f64::from(n), None))),
         ("memory", "resources.memory", Hot, options.memory_mib.map(|n| number(n as f64, Some(512.0)))),
         ("swap", "resources.swap", Hot, options.swap_mib.map(|n| number(n as f64, Some(512.0)))),
         ("hostname", "hostname", Hot, options.hostname.as_ref().map(|name| text(name.as_str(), ""))),
-        ("net0", "network.interfaces[0]", Hot, options.interfaces.first().map(|i| Value::Keys(i.keys.clone()))),
         ("onboot", "startup.onBoot", Hot, options.on_boot.map(switch)),
-        ("startup", "startup", Hot, keys(&options.startup)),
+        ("startup", "startup", Hot, (!options.startup.0.is_empty()).then(|| Value::Startup(options.startup.clone()))),
         ("protection", "protection", Hot, options.protection.map(switch)),
         (
             "nameserver",
@@ -86,13 +88,28 @@ fn wishes(options: &Options) -> Vec<Wish> {
         ("timezone", "timezone", Reboot, options.timezone.as_ref().map(|zone| text(zone, ""))),
         ("features", "features", Reboot, options.features.as_ref().and_then(|wish| keys(&wish.keys()))),
     ];
+    let nets = interfaces.placed.iter().map(|net| Wish {
+        key: &net.slot,
+        field: &net.field,
+        class: Hot,
+        value: Value::Keys(net.wish.keys.clone()),
+    });
     list.into_iter()
         .filter_map(|(key, field, class, value)| value.map(|value| Wish { key, field, class, value }))
+        .chain(nets)
         .collect()
 }
 
 fn keys(keys: &Keys) -> Option<Value> {
     (!keys.0.is_empty()).then(|| Value::Keys(keys.clone()))
+}
+
+/// `2` is short for `order=2`.
+fn startup_of(have: Option<&str>) -> PropertyString {
+    let have = have.unwrap_or("");
+    let named = |order: &str| have.replacen(order, &format!("order={order}"), 1);
+    let short = PropertyString::parse(have).ok().and_then(|startup| startup.keyless().map(named));
+    PropertyString::parse(short.as_deref().unwrap_or(have)).unwrap_or_default()
 }
 
 impl Value {
@@ -105,6 +122,7 @@ impl Value {
                 have.is_some_and(|have| (have - want).abs() < 1e-9)
             }
             Self::Keys(keys) => PropertyString::parse(have.unwrap_or("")).is_ok_and(|have| keys.hold_in(&have)),
+            Self::Startup(keys) => keys.hold_in(&startup_of(have)),
             Self::Tags(want) => *want == Tags::parse(have.unwrap_or("")),
             Self::Notes { text, mark } => Description::parse(have.unwrap_or(""))
                 .is_ok_and(|have| have.mark == *mark && text.as_ref().is_none_or(|text| same_text(&have.text, text))),
@@ -120,6 +138,7 @@ impl Value {
                 let have = PropertyString::parse(have.unwrap_or("")).unwrap_or_default();
                 keys.over(&have).to_string()
             }
+            Self::Startup(keys) => keys.over(&startup_of(have)).to_string(),
             Self::Tags(want) => want.to_string(),
             Self::Notes { text, mark } => {
                 let have = Description::parse(have.unwrap_or("")).map(|d| d.text).unwrap_or_default();
@@ -162,7 +181,8 @@ pub fn describe(text: &str, mark: Option<&Mark>) -> String {
 /// What differs between the wish and the guest's configuration. The mark in the description is kept as it is.
 #[must_use]
 pub fn difference(options: &Options, config: &Config, mark: &Mark) -> Difference {
-    let mut wishes = wishes(options);
+    let layout = layout(&options.interfaces, config);
+    let mut wishes = wishes(options, &layout);
     if let Some(text) = &options.description {
         let value = Value::Notes { text: Some(text.clone()), mark: Some(mark.clone()) };
         wishes.push(Wish { key: "description", field: "description", class: ChangeClass::Hot, value });
@@ -186,12 +206,25 @@ pub fn difference(options: &Options, config: &Config, mark: &Mark) -> Difference
             (false, false) => change(&mut configure, wish, then),
         }
     }
+    if options.interfaces_only {
+        remove(&mut configure, &layout.others, config);
+    }
     configure.as_root = configure.set.get("features").is_some_and(|features| change_needs_root(features, config));
     let nothing = configure.set.is_empty() && configure.delete.is_empty() && configure.revert.is_empty();
     Difference { configure: (!nothing).then_some(configure), pending }
 }
 
-fn change(configure: &mut Configure, wish: &Wish, have: Option<&str>) {
+/// Interfaces that the spec does not have go. One whose removal is pending already goes by itself.
+fn remove(configure: &mut Configure, interfaces: &[String], config: &Config) {
+    for key in interfaces {
+        if let Some(have) = config.effective(key) {
+            configure.changes.push(format!("network.interfaces {} -> (removed)", shown(Some(have))));
+            configure.delete.push(key.clone());
+        }
+    }
+}
+
+fn change(configure: &mut Configure, wish: &Wish<'_>, have: Option<&str>) {
     let value = wish.value.over(have);
     configure.changes.push(format!("{} {} -> {}", wish.field, shown(have), shown(Some(&value))));
     if value.is_empty() {
@@ -201,7 +234,7 @@ fn change(configure: &mut Configure, wish: &Wish, have: Option<&str>) {
     }
 }
 
-fn pending_change(wish: &Wish, have: Option<&str>) -> PendingChange {
+fn pending_change(wish: &Wish<'_>, have: Option<&str>) -> PendingChange {
     let (from, to) = (shown(have), shown(Some(&wish.value.over(have))));
     PendingChange {
         digest: of_parts([wish.key, &from, &to]),
@@ -245,7 +278,8 @@ pub fn as_shown(configure: &Configure) -> Vec<PendingChange> {
 /// The options of a create call.
 #[must_use]
 pub fn for_creation(options: &Options, description: String) -> BTreeMap<String, String> {
-    let mut set: BTreeMap<String, String> = wishes(options)
+    let layout = layout(&options.interfaces, &Config::default());
+    let mut set: BTreeMap<String, String> = wishes(options, &layout)
         .into_iter()
         .map(|wish| (wish.key.to_owned(), wish.value.over(None)))
         .filter(|(_, value)| !value.is_empty())

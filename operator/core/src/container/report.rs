@@ -1,5 +1,6 @@
 //! What the status of a container says, and which events tell it. No second verdict: everything is derived here.
 
+use super::interfaces::static_addresses;
 use super::seen::GuestFact;
 use super::step::Verdict;
 use crate::Fact;
@@ -9,7 +10,6 @@ use std::collections::BTreeSet;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::{CREATED, ContainerReason, Phase, READY, RUNNING, UP_TO_DATE, UpToDateReason};
 use zentoria_api::container::{ChangeClass, PendingChange, PowerStatus, RunState, ZentoriaContainerStatus};
-use zentoria_types::property::PropertyString;
 
 /// What a status is made from.
 pub struct Facts<'a> {
@@ -23,6 +23,8 @@ pub struct Facts<'a> {
     pub guest: Option<&'a GuestFact>,
     /// What differs and is not done; `None` where it is not known.
     pub pending: Option<&'a [PendingChange]>,
+    /// Addresses of `extraAddresses`, which the guest sets up itself.
+    pub extra_addresses: &'a [String],
     /// Whether changes were made just now.
     pub changing: bool,
     /// The digests of `zentoria.ai/approve`, as they stand there.
@@ -43,7 +45,7 @@ pub fn status(working: &ZentoriaContainerStatus, facts: &Facts<'_>) -> ZentoriaC
     let mut conditions = Conditions::from(&working.conditions, facts.generation, facts.now);
     conditions.set_phase(facts.verdict.reason.phase(), facts.verdict.reason.as_str(), &facts.verdict.message);
     if let Some(guest) = facts.guest {
-        observed(&mut next, &mut conditions, guest, facts.verdict);
+        observed(&mut next, &mut conditions, guest, facts);
     }
     created(&mut conditions, &next, facts);
     if let Some(pending) = facts.pending {
@@ -57,7 +59,8 @@ pub fn status(working: &ZentoriaContainerStatus, facts: &Facts<'_>) -> ZentoriaC
     next
 }
 
-fn observed(next: &mut ZentoriaContainerStatus, conditions: &mut Conditions<'_>, guest: &GuestFact, verdict: &Verdict) {
+fn observed(next: &mut ZentoriaContainerStatus, conditions: &mut Conditions<'_>, guest: &GuestFact, facts: &Facts<'_>) {
+    let verdict = facts.verdict;
     // Only a guest that is ours is shown as this object's.
     let guest = match guest {
         GuestFact::Present(guest) if next.created.is_some() && verdict.reason != ContainerReason::VmidTaken => guest,
@@ -75,7 +78,9 @@ fn observed(next: &mut ZentoriaContainerStatus, conditions: &mut Conditions<'_>,
         GuestFact::Present(_) | GuestFact::Absent | GuestFact::NoVmid | GuestFact::OtherKind => return,
     };
     next.node = Some(guest.node.to_string());
-    next.addresses = addresses(guest.config.current.get("net0").map_or("", String::as_str));
+    next.addresses = static_addresses(&guest.config);
+    let extra = facts.extra_addresses.iter().filter(|address| !next.addresses.contains(address)).cloned();
+    next.addresses.extend(extra.collect::<Vec<_>>());
     let stopped_by = |previous: Option<&PowerStatus>| match verdict.reason {
         ContainerReason::StoppedExternally => verdict.subject.clone(),
         _ => previous.and_then(|power| power.stopped_by.clone()),
@@ -96,13 +101,6 @@ fn observed(next: &mut ZentoriaContainerStatus, conditions: &mut Conditions<'_>,
         }
         Fact::Unknown(why) => conditions.set(RUNNING, Truth::Unknown, "NotKnown", why),
     }
-}
-
-/// Static addresses of an interface, without prefix.
-fn addresses(net: &str) -> Vec<String> {
-    let Ok(net) = PropertyString::parse(net) else { return Vec::new() };
-    let of = |key| net.get(key).and_then(|value| value.split_once('/')).map(|(address, _)| address.to_owned());
-    [of("ip"), of("ip6")].into_iter().flatten().collect()
 }
 
 fn created(conditions: &mut Conditions<'_>, next: &ZentoriaContainerStatus, facts: &Facts<'_>) {

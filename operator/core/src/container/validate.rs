@@ -1,17 +1,18 @@
 //! From a spec to a [`Want`]: every value parsed once, every right checked. What the schema cannot say is said here.
 
+mod boot;
 mod network;
 mod rights;
 
 use super::seen::{GuestFact, Seen};
-use super::want::{CloneFrom, ConsoleWish, FeatureWish, Identity, Keys, Options, PlacementWish, Refusal, Source, Want};
+use super::want::{CloneFrom, ConsoleWish, FeatureWish, Identity, Options, PlacementWish, Refusal, Source, Want};
 use crate::cluster::access;
 use std::collections::BTreeMap;
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::common::{Mode, Size};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{
-    Adoption, Dns, Features, OnMissing, Origin, Placement, PowerState, RecordedDefaults, Source as SpecSource, Startup,
+    Adoption, Dns, Features, OnMissing, Origin, Placement, PowerState, RecordedDefaults, Source as SpecSource,
     TemplateSource, ZentoriaContainerSpec, ZentoriaContainerStatus,
 };
 use zentoria_api::wire::GUEST_TAG;
@@ -34,6 +35,9 @@ pub struct Input<'a> {
     pub namespace_labels: &'a BTreeMap<String, String>,
     /// What the status does not say yet.
     pub as_if: AsIf,
+    /// When the container comes among those of its namespace, by their dependencies: the first are 1. `None` where it is
+    /// not known.
+    pub wave: Option<u32>,
 }
 
 /// How the guest came, or will come, to be ours, where that decides what is managed.
@@ -269,7 +273,8 @@ fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin
         hostname,
         description: spec.description.clone(),
         tags: tags(input, defaults, origin),
-        interfaces: network::interface(spec, defaults, origin)?.into_iter().collect(),
+        interfaces: network::interfaces(input, defaults, origin)?,
+        interfaces_only: !spec.network.interfaces.is_empty() && origin.is_none_or(is_made),
         devices: None,
         hookscript: None,
         console: ConsoleWish::default(),
@@ -278,8 +283,8 @@ fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin
         nameservers: (!nameservers.is_empty()).then(|| network::nameservers(&nameservers)).transpose()?,
         search_domain: dns.search_domain.or(recorded.search_domain),
         features: features(spec.features.as_ref().or(defaults.features.as_ref())),
-        on_boot: spec.startup.as_ref().and_then(|startup| startup.on_boot),
-        startup: startup(spec.startup.as_ref()),
+        on_boot: boot::on_boot(spec, made_by_us),
+        startup: boot::startup(spec, input.wave.filter(|_| made_by_us)),
         protection: spec.protection,
         timezone: spec.timezone.clone().or_else(|| defaults.timezone.clone()),
     })
@@ -300,12 +305,4 @@ fn tags(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin>) 
 fn features(features: Option<&Features>) -> Option<FeatureWish> {
     let Features { nesting, keyctl, fuse, mknod, mount } = features?.clone();
     Some(FeatureWish { nesting, keyctl, fuse, mknod, mount })
-}
-
-fn startup(startup: Option<&Startup>) -> Keys {
-    let Some(Startup { on_boot: _, order, up_delay_seconds, down_delay_seconds }) = startup else {
-        return Keys::default();
-    };
-    let parts = [("order", order), ("up", up_delay_seconds), ("down", down_delay_seconds)];
-    Keys(parts.into_iter().filter_map(|(key, value)| value.map(|value| (key, Some(value.to_string())))).collect())
 }

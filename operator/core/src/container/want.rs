@@ -216,13 +216,15 @@ impl Keys {
 /// Whether this says of a switch that it is off, which its absence says, too. A boot order or a delay of 0 is a number,
 /// and not what its absence means.
 fn is_off(key: &str, value: &str) -> bool {
-    const SWITCHES: [&str; 5] = ["firewall", "fuse", "keyctl", "mknod", "nesting"];
+    const SWITCHES: [&str; 7] = ["firewall", "fuse", "host-managed", "keyctl", "link_down", "mknod", "nesting"];
     value == "0" && SWITCHES.contains(&key)
 }
 
 /// `netN`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
+    /// Its name in the guest, by which it is known: `eth0`.
+    pub name: String,
     /// The keys that are managed.
     pub keys: Keys,
     /// Static addresses, for claims and status.
@@ -260,8 +262,10 @@ pub struct Options {
     pub description: Option<String>,
     /// Exactly these tags (with ours).
     pub tags: Option<Tags>,
-    /// `net0`, `net1`, ...
+    /// Network interfaces, each known by its name.
     pub interfaces: Vec<Interface>,
+    /// Whether the guest is to have these interfaces and no others.
+    pub interfaces_only: bool,
     /// `dev0`, `dev1`, ...: exactly these.
     pub devices: Option<Vec<String>>,
     /// `hookscript`; empty for none.

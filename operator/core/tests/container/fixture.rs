@@ -39,6 +39,7 @@ access:
     bridges: [vmbr0, vmbr1]
     cloneSources: [900]
     features: [nesting, keyctl, fuse]
+    vlans: ['20', 100-199]
 defaults:
   template: 'local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst'
   storage: local-zfs

@@ -5,7 +5,7 @@ use crate::deletion::deletion_guard_protects;
 use crate::fixture::{CP, OLD_CP, VMID, Whose, guest_mut, guest_of};
 use crate::protection::{guard_protects, planner_protects};
 use zentoria_api::cluster::FinalBackup;
-use zentoria_api::container::{Adoption, DeletionPolicy};
+use zentoria_api::container::{Adoption, DeletionPolicy, Origin};
 use zentoria_core::Fact;
 use zentoria_core::container::delete::{Farewell, Remains};
 use zentoria_core::container::guard::{guard, guard_delete};
@@ -141,6 +141,15 @@ fn a_guard_that_takes_any_reboot_for_allowed_is_found() {
 #[test]
 fn a_guard_with_an_inverted_ownership_check_is_found() {
     is_found(guard_protects(&guard_over(inverted)), "touched a guest that is not ours");
+}
+
+#[test]
+fn a_guard_that_takes_every_guest_for_one_that_we_made_is_found() {
+    let mutant = guard_over(|seen| {
+        let made = seen.recorded.created.get_or_insert_with(|| crate::fixture::created(Origin::Template, true));
+        made.origin = Origin::Template;
+    });
+    is_found(guard_protects(&mutant), "took an interface from a guest that we did not make");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::strategies::{guests, open_worlds, specs, worlds};
 use crate::wish::unmet;
 use proptest::prelude::*;
 use proptest::test_runner::Config as Settings;
+use std::collections::BTreeMap;
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::{ContainerReason, Phase};
@@ -53,6 +54,21 @@ fn rest(world: &World) -> Vec<(String, String)> {
     let config = &guest_of(&world.seen).unwrap().config;
     let rest = config.current.iter().filter(|(key, _)| *key != "description" && *key != "tags");
     rest.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// The interfaces of the guest, as they stand.
+fn nets(world: &World) -> Vec<(String, String)> {
+    let config = &guest_of(&world.seen).unwrap().config;
+    let nets = config.current.iter().filter(|(key, _)| key.starts_with("net"));
+    nets.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// MAC addresses by the name of the interface.
+fn macs(world: &World) -> BTreeMap<String, String> {
+    let part = |net: &str, key: &str| {
+        net.split(',').find_map(|part| part.strip_prefix(key)).map(str::to_uppercase).unwrap_or_default()
+    };
+    nets(world).iter().map(|(_, net)| (part(net, "name="), part(net, "hwaddr="))).collect()
 }
 
 proptest! {
@@ -171,6 +187,42 @@ proptest! {
         prop_assert!(matches!(back.steps.as_slice(), [Step::Mark(_), Step::Finish]), "{:?}", back);
         let next = world.plan();
         prop_assert!(next.steps.is_empty() && next.pending.is_empty(), "{:?}", next);
+    }
+
+    #[test]
+    fn interfaces_in_another_order_change_nothing_and_each_keeps_its_mac(
+        mut world in open_worlds(), other in crate::strategies::interfaces(),
+    ) {
+        settle(&mut world);
+        let before = macs(&world);
+        world.spec.network.interfaces.reverse();
+        let again = world.plan();
+        prop_assert!(again.steps.is_empty(), "{:?}", again.steps);
+        // Whatever else changes about an interface, its address in the network stays, unless the spec names another.
+        world.spec.network.interfaces = other.into_iter().map(|mut interface| {
+            interface.bridge.get_or_insert_with(|| "vmbr1".to_owned());
+            interface.mac = None;
+            interface
+        }).collect();
+        settle(&mut world);
+        for (name, mac) in macs(&world) {
+            prop_assert!(before.get(&name).is_none_or(|old| *old == mac), "{name}: {before:?}");
+        }
+    }
+
+    #[test]
+    fn interfaces_that_the_spec_does_not_name_are_a_persons_on_an_adopted_guest(mut world in open_worlds()) {
+        prop_assume!(guest_of(&world.seen).is_some() && world.spec.adoption == Adoption::IfExists);
+        let named: Vec<String> = world.spec.network.interfaces.iter().map(|interface| interface.name.clone()).collect();
+        let created = world.seen.recorded.created.as_ref();
+        prop_assume!(created.is_none_or(|created| created.origin != Origin::Template));
+        let foreign = |world: &World| {
+            let nets = nets(world).into_iter();
+            nets.filter(|(_, net)| !named.iter().any(|name| net.contains(&format!("name={name},")))).collect::<Vec<_>>()
+        };
+        let before = foreign(&world);
+        settle(&mut world);
+        prop_assert_eq!(foreign(&world), before);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config as Settings, RngAlgorithm, TestError, TestRng, TestRunner};
 use zentoria_api::common::Mode;
-use zentoria_api::container::{Adoption, RebootPolicy, RecordedDefaults};
+use zentoria_api::container::{Adoption, Origin, RebootPolicy, RecordedDefaults};
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{Guest, Seen};
 use zentoria_core::container::step::{CloneGuest, Configure, Create, MarkGuest, MarkPurpose, Plan, Step, Target};
@@ -99,7 +99,7 @@ fn steps() -> impl Strategy<Value = Step> {
             Step::Mark(MarkGuest { purpose, description, tags, on_boot: None })
         },
     );
-    let delete = proptest::collection::vec(select(vec!["description", "memory", "mp0", "tags"]), 0..2);
+    let delete = proptest::collection::vec(select(vec!["description", "memory", "mp0", "net1", "tags"]), 0..2);
     let configure = (any_option(), delete, descriptions()).prop_map(|(mut set, delete, description)| {
         set.extend(description.map(|text| ("description".to_owned(), text)));
         let delete = delete.into_iter().map(str::to_owned).collect();
@@ -229,14 +229,16 @@ fn harm(whose: Option<Whose>, world: &World, plan: &Plan) -> Option<String> {
     if world.spec.reboot_policy != RebootPolicy::Automatic && written.iter().any(|step| reboots(step)) {
         return Some("rebooted without permission".into());
     }
-    written.iter().find_map(|step| harm_of_step(step, guest))
+    let created = world.seen.recorded.created.as_ref();
+    let made = created.is_some_and(|created| created.origin == Origin::Template || created.origin == Origin::Clone);
+    written.iter().find_map(|step| harm_of_step(step, guest, made))
 }
 
 fn is_one_mark(written: &[&Step]) -> bool {
     matches!(written, [Step::Mark(mark)] if mark.description.is_some())
 }
 
-fn harm_of_step(step: &Step, guest: &Guest) -> Option<String> {
+fn harm_of_step(step: &Step, guest: &Guest, made: bool) -> Option<String> {
     let text = |whole: &str| {
         let lines = whole.lines().filter(|line| !line.starts_with("<!-- zentoria.ai/"));
         lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
@@ -253,6 +255,9 @@ fn harm_of_step(step: &Step, guest: &Guest) -> Option<String> {
             let unmarks = configure.set.get("description").is_some_and(|text| !has_our_mark(text));
             let touched = configure.set.keys().chain(&configure.delete);
             let data = touched.into_iter().find(|key| ["rootfs", "mp0", "unused0", "lock"].contains(&key.as_str()));
+            if !made && configure.delete.iter().any(|key| key.starts_with("net")) {
+                return Some("took an interface from a guest that we did not make".to_owned());
+            }
             let deleted = configure.delete.iter().any(|key| key == "description");
             (unmarks || deleted || data.is_some()).then(|| "a change took the mark or a volume away".to_owned())
         }

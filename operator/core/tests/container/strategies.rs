@@ -103,25 +103,44 @@ fn size(values: &'static [&'static str]) -> impl Strategy<Value = Option<Size>> 
     option::of(select(values).prop_map(|text| Size(text.to_owned())))
 }
 
-fn interface() -> impl Strategy<Value = Interface> {
-    let ipv4 = option::of(select(vec![
-        "address: 10.10.40.4/16",
-        "address: 10.10.40.4/22, gateway: 10.10.40.1",
-        "address: dhcp",
-        "address: manual",
-    ]));
-    let ipv6 = option::of(select(vec!["address: 'fd00::4/64'", "address: auto"]));
+/// Up to three interfaces, of which each can be beside the others, in any order.
+pub fn interfaces() -> BoxedStrategy<Vec<Interface>> {
+    let list = (option::of(interface("eth0", 0)), option::of(interface("eth1", 1)), option::of(interface("lan", 2)));
+    list.prop_map(|(a, b, c)| [a, b, c].into_iter().flatten().collect::<Vec<_>>()).prop_shuffle().boxed()
+}
+
+/// An interface whose addresses no other number has; only the first names a gateway.
+fn interface(name: &'static str, number: usize) -> BoxedStrategy<Interface> {
+    const V4: [&[&str]; 3] = [
+        &["10.10.40.4/16", "10.10.40.4/22, gateway: 10.10.40.1", "dhcp", "manual"],
+        &["10.10.41.4/16", "10.10.41.5/24", "dhcp"],
+        &["10.10.42.4/16", "manual"],
+    ];
+    const V6: [&[&str]; 3] = [&["'fd00::4/64'", "auto"], &["'fd00::5/64'", "dhcp"], &["'fd00::6/64'", "manual"]];
+    let address = |text: &&str| format!("{{address: {text}}}");
+    let ipv4 = option::of(select(V4[number].iter().map(address).collect::<Vec<_>>()));
+    let ipv6 = option::of(select(V6[number].iter().map(address).collect::<Vec<_>>()));
     let bridge = option::of(select(vec!["vmbr0", "vmbr1"]));
-    let mac = option::weighted(0.2, Just("bc:24:11:00:00:01".to_owned()));
-    (ipv4, ipv6, bridge, mac, option::of(any::<bool>())).prop_map(|(ipv4, ipv6, bridge, mac, firewall)| Interface {
-        name: "eth0".into(),
-        bridge: bridge.map(str::to_owned),
-        ipv4: ipv4.map(|text| serde_saphyr::from_str(&format!("{{{text}}}")).unwrap()),
-        ipv6: ipv6.map(|text| serde_saphyr::from_str(&format!("{{{text}}}")).unwrap()),
-        mac,
-        firewall,
-        ..Interface::default()
-    })
+    let mac = option::weighted(0.2, Just(format!("bc:24:11:00:00:0{number}")));
+    let switches = (option::of(any::<bool>()), option::weighted(0.2, any::<bool>()));
+    let vlans = (option::weighted(0.3, select(vec![20u32, 100])), select(vec![vec![], vec![], vec![101, 100]]));
+    let limits = (option::weighted(0.2, select(vec![0.0, 2.5])), option::weighted(0.2, Just(1400)));
+    (ipv4, ipv6, bridge, mac, switches, vlans, limits)
+        .prop_map(move |(ipv4, ipv6, bridge, mac, (firewall, link_down), (vlan, trunks), (rate, mtu))| Interface {
+            name: name.into(),
+            bridge: bridge.map(str::to_owned),
+            ipv4: ipv4.map(|text| serde_saphyr::from_str(&text).unwrap()),
+            ipv6: ipv6.map(|text| serde_saphyr::from_str(&text).unwrap()),
+            mac,
+            firewall,
+            link_down,
+            vlan,
+            trunks,
+            rate,
+            mtu,
+            ..Interface::default()
+        })
+        .boxed()
 }
 
 fn source() -> impl Strategy<Value = Option<Source>> {
@@ -189,17 +208,17 @@ pub fn specs() -> impl Strategy<Value = ZentoriaContainerSpec> {
         select(vec![RebootPolicy::Never, RebootPolicy::Automatic]),
     );
     let parts = (
-        (resources, option::of(startup), tags, option::of(features()), option::of(interface())),
+        (resources, option::of(startup), tags, option::of(features()), interfaces()),
         words,
         policies,
         (source(), option::weighted(0.8, select(vec!["1Gi", "8Gi", "20Gi"])), option::of(any::<bool>())),
     );
-    parts.prop_map(|((resources, startup, tags, features, interface), words, policies, (source, disk, protection))| {
+    parts.prop_map(|((resources, startup, tags, features, interfaces), words, policies, (source, disk, protection))| {
         let (hostname, description, timezone, dns) = words;
         let (adoption, on_missing, state, on_external_stop, reboot_policy) = policies;
         let mut spec = spec(&format!("vmid: {VMID}"));
         (spec.resources, spec.startup, spec.tags, spec.features) = (resources, startup, tags, features);
-        spec.network.interfaces = interface.into_iter().collect();
+        spec.network.interfaces = interfaces;
         spec.network.dns = dns.map(|text| serde_saphyr::from_str(text).unwrap());
         (spec.hostname, spec.description) = (hostname.map(str::to_owned), description);
         spec.timezone = timezone.map(str::to_owned);
@@ -338,19 +357,24 @@ pub fn worlds() -> impl Strategy<Value = (Option<Whose>, World)> {
 pub fn plain_worlds() -> impl Strategy<Value = (Option<Whose>, World)> {
     let there = prop_oneof![8 => plain_guests().prop_map(Some), 1 => Just(None)];
     let adoption = select(vec![Adoption::IfMarked, Adoption::IfExists]);
-    (there, adoption, any::<bool>(), prop::bool::weighted(0.1)).prop_map(|(there, adoption, takeover, observe)| {
-        let mut world = World::new(spec("vmid: 404"));
-        world.spec.adoption = adoption;
-        let whose = there.as_ref().map(|(whose, _)| *whose);
-        if let Some((_, guest)) = there {
-            world.seen.guest = GuestFact::Present(Box::new(guest));
-        }
-        world.seen.cluster.takeover = takeover.then(|| ControlPlaneId::new(OLD_CP).unwrap());
-        if observe {
-            world.cluster.mode = Mode::Observe;
-        }
-        (whose, world)
-    })
+    let origin = select(vec![None, Some(Origin::Template), Some(Origin::Adopted), Some(Origin::TakenBack)]);
+    let wish = (adoption, origin);
+    (there, wish, any::<bool>(), prop::bool::weighted(0.1)).prop_map(
+        |(there, (adoption, origin), takeover, observe)| {
+            let mut world = World::new(spec("vmid: 404"));
+            world.spec.adoption = adoption;
+            world.seen.recorded.created = origin.map(|origin| created(origin, true));
+            let whose = there.as_ref().map(|(whose, _)| *whose);
+            if let Some((_, guest)) = there {
+                world.seen.guest = GuestFact::Present(Box::new(guest));
+            }
+            world.seen.cluster.takeover = takeover.then(|| ControlPlaneId::new(OLD_CP).unwrap());
+            if observe {
+                world.cluster.mode = Mode::Observe;
+            }
+            (whose, world)
+        },
+    )
 }
 
 /// Worlds in which nothing stands in the way: a container that is to be made, or whose guest is or becomes ours.
@@ -378,6 +402,10 @@ pub fn open_worlds() -> impl Strategy<Value = World> {
         };
         if whose == Whose::Nobody {
             spec.adoption = Adoption::IfExists;
+        }
+        for interface in &mut spec.network.interfaces {
+            // One that the guest lacks can be added where its bridge is named.
+            interface.bridge.get_or_insert_with(|| "vmbr0".to_owned());
         }
         let mut world = with_guest(spec, "", &[], false);
         let there = crate::fixture::guest_mut(&mut world.seen).unwrap();

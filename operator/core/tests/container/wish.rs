@@ -71,16 +71,37 @@ fn texts(options: &Options) -> Vec<(&'static str, String)> {
     list.into_iter().filter_map(|(key, wish)| wish.map(|wish| (key, wish))).collect()
 }
 
+/// Each interface is where its name stands.
+fn interfaces(options: &Options, get: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Wishes)> {
+    let named = |name: &str| {
+        let slots = (0..32).map(|slot| format!("net{slot}"));
+        let is = |slot: &String| get(slot).is_some_and(|net| net.split(',').any(|part| part == format!("name={name}")));
+        slots.into_iter().find(is).unwrap_or_else(|| format!("the interface {name}"))
+    };
+    options.interfaces.iter().map(|wish| (named(&wish.name), wish.keys.0.clone())).collect()
+}
+
+fn surplus(options: &Options, get: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let there = (0..32).filter(|slot| get(&format!("net{slot}")).is_some()).count();
+    let surplus = options.interfaces_only && there != options.interfaces.len();
+    surplus.then(|| format!("{there} interfaces, not {}", options.interfaces.len())).into_iter().collect()
+}
+
+type Wishes = BTreeMap<&'static str, Option<String>>;
+
 fn properties(options: &Options, get: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-    let net = options.interfaces.first().map(|interface| interface.keys.0.clone()).unwrap_or_default();
     let features = options.features.as_ref().map(|features| features.keys().0).unwrap_or_default();
-    let mut unmet = Vec::new();
-    for (option, wishes) in [("net0", net), ("features", features), ("startup", options.startup.0.clone())] {
-        let text = get(option).unwrap_or_default();
+    let mut unmet = surplus(options, get);
+    let mut all = interfaces(options, get);
+    all.extend([("features".to_owned(), features), ("startup".to_owned(), options.startup.0.clone())]);
+    for (option, wishes) in all {
+        let text = get(&option).unwrap_or_default();
         let have: BTreeMap<&str, &str> = text.split(',').filter_map(|part| part.split_once('=')).collect();
         for (key, wish) in wishes {
             // Switches that are off may be absent.
-            let off = ["nesting", "keyctl", "fuse", "mknod", "firewall"].contains(&key).then_some("0");
+            let off = ["nesting", "keyctl", "fuse", "mknod", "firewall", "link_down", "host-managed"]
+                .contains(&key)
+                .then_some("0");
             let found = have.get(key).copied().or(off).map(str::to_uppercase);
             let wish = wish.as_deref().map(str::to_uppercase);
             if found != wish {

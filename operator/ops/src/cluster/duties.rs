@@ -3,8 +3,9 @@
 use super::Cluster;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use zentoria_core::cluster::permissions::Zones;
 use zentoria_core::container::seen::Capabilities;
-use zentoria_pve::PveError;
+use zentoria_pve::{PveError, Vnet};
 use zentoria_types::names::NodeName;
 use zentoria_types::vmid::Vmid;
 
@@ -17,6 +18,7 @@ pub(super) struct Duties {
     version: String,
     capabilities: Capabilities,
     replicated: BTreeSet<Vmid>,
+    pub(super) zones: Zones,
     replication_read_at: Option<Instant>,
 }
 
@@ -24,6 +26,12 @@ impl Cluster {
     /// What the cluster can do.
     pub(crate) fn capabilities(&self) -> Capabilities {
         self.lock().duties.capabilities
+    }
+
+    /// The zones of the virtual networks, as of some minutes ago.
+    #[must_use]
+    pub fn zones(&self) -> Zones {
+        self.lock().duties.zones.clone()
     }
 
     /// Guests with replication jobs, as of some minutes ago.
@@ -44,7 +52,7 @@ impl Cluster {
         Ok(guests)
     }
 
-    /// With each glance: capabilities once per version, replication every few minutes.
+    /// With each glance: capabilities once per version, virtual networks and replication every few minutes.
     pub(super) async fn learn(&self, version: &str, nodes: &[NodeName]) -> Result<(), PveError> {
         let (known, replication) = {
             let duties = &self.lock().duties;
@@ -58,6 +66,9 @@ impl Cluster {
                 Capabilities { oci: found.oci_images && found.entrypoint_env, host_managed: found.host_managed_net };
         }
         if replication.is_none_or(|at| at.elapsed() >= REPLICATION_HOLDS) {
+            let vnets = self.client().vnets().await?;
+            let zone = |vnet: Vnet| Some((vnet.vnet.to_string(), vnet.zone?));
+            self.lock().duties.zones = vnets.into_iter().filter_map(zone).collect();
             self.read_replicated().await?;
         }
         Ok(())

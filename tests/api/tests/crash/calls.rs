@@ -1,12 +1,13 @@
 //! The calls of a run without a crash: a kill point each.
 
 /// Every call from the operator's start until a new container is Ready.
-pub const CREATE_CALLS: [&str; 23] = [
+pub const CREATE_CALLS: [&str; 24] = [
     "GET /version",
     "GET /cluster/status",
     "GET /nodes/pve1/version",
     "GET /nodes/pve1/query-oci-repo-tags",
     "GET /cluster/ha/rules",
+    "GET /cluster/sdn/vnets",
     "GET /cluster/replication",
     "GET /access/permissions",
     "GET /cluster/resources",
@@ -34,12 +35,13 @@ pub const CREATE_WRITES: [&str; 4] = [
 ];
 
 /// The same for a clone.
-pub const CLONE_CALLS: [&str; 24] = [
+pub const CLONE_CALLS: [&str; 25] = [
     "GET /version",
     "GET /cluster/status",
     "GET /nodes/pve1/version",
     "GET /nodes/pve1/query-oci-repo-tags",
     "GET /cluster/ha/rules",
+    "GET /cluster/sdn/vnets",
     "GET /cluster/replication",
     "GET /access/permissions",
     "GET /cluster/resources",

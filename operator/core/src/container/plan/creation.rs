@@ -2,6 +2,7 @@
 
 use super::placing;
 use crate::container::dependencies::blocker;
+use crate::container::interfaces::offered;
 use crate::container::options::{describe, for_creation};
 use crate::container::seen::Seen;
 use crate::container::step::{CloneGuest, Create, Plan, Step, Target, Verdict};
@@ -9,7 +10,6 @@ use crate::container::vmid::choose;
 use crate::container::want::{CloneFrom, Source, Want};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::Origin;
-use zentoria_types::names::NodeName;
 use zentoria_types::vmid::Vmid;
 
 /// The plan for a guest that does not exist.
@@ -98,7 +98,7 @@ fn from_template(want: &Want, seen: &Seen, vmid: Vmid, volume: &str) -> Result<(
             "a new guest needs rootDisk.size, and rootDisk.storage or defaults.storage of the ProxmoxCluster",
         ));
     };
-    bridge_exists(want, seen, &node)?;
+    offered(&want.options, seen, &node)?;
     let templates = seen.cluster.nodes.get(&node).and_then(|facts| facts.templates.as_ref());
     if templates.is_some_and(|known| !known.contains(volume)) {
         return Err(not_found(format!(
@@ -119,23 +119,6 @@ fn from_template(want: &Want, seen: &Seen, vmid: Vmid, volume: &str) -> Result<(
         origin: Origin::Template,
     });
     Ok((Target { vmid, node, digest: None }, step))
-}
-
-fn bridge_exists(want: &Want, seen: &Seen, node: &NodeName) -> Result<(), Verdict> {
-    let Some(bridge) = want.options.interfaces.first().and_then(|interface| interface.bridge()) else {
-        return Ok(());
-    };
-    let bridges = seen.cluster.nodes.get(node).and_then(|facts| facts.bridges.as_ref());
-    match bridges {
-        Some(known) if !known.contains(bridge) => {
-            let names: Vec<_> = known.iter().map(String::as_str).collect();
-            Err(not_found(format!(
-                "bridge {bridge} does not exist on node {node}; it has {}",
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-            )))
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 fn from_guest(
@@ -165,7 +148,7 @@ fn from_guest(
         return Err(Verdict::new(ContainerReason::InvalidSpec, message));
     }
     placing::admit(want, seen, &source_node)?;
-    bridge_exists(want, seen, &source_node)?;
+    offered(&want.options, seen, &source_node)?;
     let description = describe(want.options.description.as_deref().unwrap_or(""), Some(&want.identity.mark(vmid)));
     let step = Step::Clone(CloneGuest {
         source,

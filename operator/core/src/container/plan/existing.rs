@@ -6,7 +6,8 @@ use super::moving::moving;
 use super::replace::replace;
 use super::target_of;
 use crate::container::delete::trash::cleaned;
-use crate::container::options::{Difference, as_shown, describe, difference};
+use crate::container::interfaces::hold_back;
+use crate::container::options::{as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
 use crate::container::seen::{Guest, Seen, is_numbered};
@@ -203,9 +204,13 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     let mut steps = Vec::new();
     let mut found = difference(&want.options, &guest.config, mark);
     if is_being_made(seen)
-        && let Err(verdict) = own_network(want, seen, guest, &mut found)
+        && let Err(verdict) = own_network(want, seen, guest)
     {
         return Plan::say(verdict);
+    }
+    let held_back = hold_back(&want.options, seen, guest, &mut found.configure);
+    if let (true, Some(verdict)) = (is_being_made(seen), &held_back) {
+        return Plan::say(verdict.clone());
     }
     let mut pending = found.pending;
     pending.extend(unchangeable(want, seen, guest));
@@ -251,6 +256,7 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         (None, false, false) => verdict,
     }
     .parked(parked);
+    let verdict = held_back.unwrap_or(verdict);
     steps.extend(step);
     if reboot {
         steps.push(Step::Reboot);
@@ -294,9 +300,9 @@ fn needs_reboot(step: &Step) -> bool {
     }
 }
 
-/// A copy has its source's interfaces, addresses included. Before its first start it keeps only the one that the spec
-/// names; without any, a static address would be on the network twice.
-fn own_network(want: &Want, seen: &Seen, guest: &Guest, found: &mut Difference) -> Result<(), Verdict> {
+/// A copy has its source's interfaces, addresses included. Where the spec names interfaces, the others are removed before
+/// its first start, as everywhere; without any, a static address would be on the network twice.
+fn own_network(want: &Want, seen: &Seen, guest: &Guest) -> Result<(), Verdict> {
     if seen.recorded.created.as_ref().is_none_or(|created| created.origin != Origin::Clone) {
         return Ok(());
     }
@@ -319,12 +325,6 @@ fn own_network(want: &Want, seen: &Seen, guest: &Guest, found: &mut Difference) 
             fixed.join(", ")
         );
         return Err(Verdict::new(ContainerReason::InvalidSpec, message));
-    }
-    let surplus: Vec<String> = interfaces.map(|(key, _)| key.clone()).filter(|key| key != "net0").collect();
-    if !surplus.is_empty() {
-        let configure = found.configure.get_or_insert_default();
-        configure.changes.push(format!("{} of the source removed", surplus.join(", ")));
-        configure.delete.extend(surplus);
     }
     Ok(())
 }

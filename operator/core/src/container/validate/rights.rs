@@ -2,6 +2,7 @@
 //! the node.
 
 use super::super::want::{CloneFrom, Refusal, Source, Want};
+use std::net::IpAddr;
 use zentoria_api::cluster::FeatureName;
 use zentoria_api::conditions::ContainerReason;
 
@@ -10,7 +11,7 @@ pub(super) fn check(want: &Want) -> Result<(), Refusal> {
     vmid(want)?;
     addresses(want)?;
     storages(want)?;
-    bridge(want)?;
+    networks(want)?;
     features(want)?;
     if !want.unprivileged && !want.grant.privileged {
         return Err(denied("unprivileged: false", &[], "allow.privileged"));
@@ -46,11 +47,13 @@ fn vmid(want: &Want) -> Result<(), Refusal> {
 }
 
 fn addresses(want: &Want) -> Result<(), Refusal> {
-    let addresses = want.options.interfaces.iter().flat_map(|interface| &interface.addresses);
-    for address in addresses {
-        if !want.grant.cidrs.iter().any(|cidr| cidr.contains(&address.addr())) {
+    for (index, interface) in want.options.interfaces.iter().enumerate() {
+        let own = interface.addresses.iter().map(|cidr| (cidr.addr(), format!("address {cidr}")));
+        let extra = interface.extra_addresses.iter().map(|address| (*address, format!("extraAddresses {address}")));
+        let outside = |(address, _): &(IpAddr, String)| !want.grant.cidrs.iter().any(|cidr| cidr.contains(address));
+        if let Some((_, what)) = own.chain(extra).find(outside) {
             let ranges: Vec<_> = want.grant.cidrs.iter().map(ToString::to_string).collect();
-            return Err(denied(&format!("network.interfaces[0] address {address}"), &ranges, "cidrs"));
+            return Err(denied(&format!("network.interfaces[{index}] {what}"), &ranges, "cidrs"));
         }
     }
     Ok(())
@@ -73,15 +76,24 @@ fn storages(want: &Want) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn bridge(want: &Want) -> Result<(), Refusal> {
-    let bridge = want.options.interfaces.first().and_then(|interface| interface.bridge());
-    match bridge {
-        Some(bridge) if !want.grant.bridges.contains(bridge) => {
-            let allowed: Vec<_> = want.grant.bridges.iter().cloned().collect();
-            Err(denied(&format!("network.interfaces[0].bridge {bridge}"), &allowed, "allow.bridges"))
+/// Bridges and VLANs. An interface without a tag is in no VLAN that would have to be granted.
+fn networks(want: &Want) -> Result<(), Refusal> {
+    let grant = &want.grant;
+    for (index, interface) in want.options.interfaces.iter().enumerate() {
+        if let Some(bridge) = interface.bridge().filter(|bridge| !grant.bridges.contains(*bridge)) {
+            let allowed: Vec<_> = grant.bridges.iter().cloned().collect();
+            return Err(denied(&format!("network.interfaces[{index}].bridge {bridge}"), &allowed, "allow.bridges"));
         }
-        Some(_) | None => Ok(()),
+        let granted = |tag: &&u32| grant.vlans.iter().any(|(first, last)| (first..=last).contains(tag));
+        if let Some(tag) = interface.vlans.iter().find(|tag| !granted(tag)) {
+            let range = |(first, last): &(u32, u32)| {
+                if first == last { first.to_string() } else { format!("{first}-{last}") }
+            };
+            let allowed: Vec<_> = grant.vlans.iter().map(range).collect();
+            return Err(denied(&format!("network.interfaces[{index}] VLAN {tag}"), &allowed, "allow.vlans"));
+        }
     }
+    Ok(())
 }
 
 fn features(want: &Want) -> Result<(), Refusal> {

@@ -49,7 +49,7 @@ fn drift() {
                 let guest = guest_mut(&mut world.seen).unwrap();
                 guest.config.current.insert("description".into(), Whose::Ours.description("a person's notes"));
             }),
-            drifted("onBoot", "vmid: 404, startup: {onBoot: true}", &[]),
+            drifted("onBoot", "vmid: 404, startup: {onBoot: true}", &[("onboot", "0")]),
             drifted(
                 "startup; what nobody named is kept",
                 "vmid: 404, startup: {order: 3}",

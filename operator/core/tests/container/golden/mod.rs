@@ -6,6 +6,7 @@ mod creation;
 mod deletion;
 mod drift;
 mod forecast;
+mod network;
 mod ownership;
 mod placing;
 mod power;
@@ -79,7 +80,7 @@ fn found(title: &'static str, wish: &'static str, whose: Whose, options: &[(&str
 
 /// A guest that we made from a template with no defaults, running, as status says.
 fn made(title: &'static str, wish: &'static str, options: &[(&str, &str)], change: impl FnOnce(&mut World)) -> Case {
-    let usual = [("hostname", "zentoria-db"), ("tags", "zentoria")];
+    let usual = [("hostname", "zentoria-db"), ("onboot", "1"), ("tags", "zentoria")];
     let options: Vec<(&str, &str)> = usual.iter().chain(options).copied().collect();
     let mut world = with_guest(spec(wish), &Whose::Ours.description(""), &options, true);
     world.seen.recorded.vmid = Some(vmid(crate::fixture::VMID));
@@ -121,7 +122,6 @@ fn every_reason_of_the_core_has_a_golden_case() {
         // Said by plans that have no golden case yet.
         R::Pulling,
         R::MovingVolume,
-        R::NotSupported,
         R::SourceUnusable,
         R::Template,
     ];

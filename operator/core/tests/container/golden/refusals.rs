@@ -50,6 +50,18 @@ fn refusals() {
             "bridge: vmbr9",
             "bridge: 'a,b'",
             "mac: '01:00:5E:00:00:01'",
+            "vlan: 21",
+            "vlan: 20, trunks: [100, 200]",
+            "extraAddresses: [10.20.0.4]",
+            "extraAddresses: [10.10.40.4/16]",
+            "ipv4: {address: 10.10.40.4/16}, extraAddresses: [10.10.40.4]",
+            "ipv4: {address: 10.10.40.4/16, gateway: 10.10.0.1}}, {name: eth1, ipv4: {address: 10.10.41.4/24, gateway: 10.10.41.1}",
+            "ipv6: {address: 'fd00::4/64', gateway: 'fd00::1'}}, {name: eth1, ipv6: {address: 'fd00::5/64', gateway: 'fd00::1'}",
+            "mac: 'bc:24:11:00:00:01'}, {name: eth1, mac: 'BC:24:11:00:00:01'",
+            "ipv4: {address: 10.10.40.4/16}}, {name: eth1, ipv4: {address: 10.10.40.4/24}",
+            "name: eth1}, {name: eth1",
+            "bridge: vmbr0}, {name: eth1, bridge: vmbr9",
+            "ipv4: {address: dhcp}}, {name: eth1, ipv4: {address: 10.20.0.4/16}",
         ]
         .map(net),
     );

@@ -32,6 +32,8 @@ pub struct World {
     pub others: BTreeMap<Vmid, Guest>,
     /// Firewall configuration that stands at the VMID.
     pub firewall: bool,
+    /// When its turn comes, by dependencies.
+    pub wave: Option<u32>,
     /// What a look for the reason of a stop finds.
     pub cause: StopCause,
     /// Backups on the storage for backups.
@@ -66,6 +68,7 @@ impl World {
             seen: crate::fixture::seen(),
             others: [template, sibling].into_iter().map(|guest| (guest.vmid, guest)).collect(),
             firewall: true,
+            wave: None,
             cause: StopCause::Crash,
             backups: Vec::new(),
             can_snapshot: true,
@@ -85,6 +88,7 @@ impl World {
                 (GuestFact::Absent, Some(_)) if self.seen.recorded.is_finished() => AsIf::New,
                 _ => AsIf::Recorded,
             },
+            wave: self.wave,
         })
     }
 
@@ -287,6 +291,7 @@ pub fn status(recorded: &Recorded) -> ZentoriaContainerStatus {
         created: recorded.created.clone(),
         defaults: recorded.defaults.clone(),
         power: recorded.power.clone(),
+        replacing: recorded.replacing.clone(),
         ..ZentoriaContainerStatus::default()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use zentoria_core::Fact;
 use zentoria_core::container::options::needs_root;
-use zentoria_core::container::seen::{Config, Guest, Snapshot};
+use zentoria_core::container::seen::{Config, Guest, Snapshot, is_numbered};
 use zentoria_core::container::step::{CloneGuest, Configure, Create};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::names::NodeName;
@@ -97,7 +97,11 @@ pub fn cloned(source: &Guest, vmid: Vmid, clone: &CloneGuest) -> Guest {
 /// As Proxmox VE writes it: name and bridge first, then by key, with a type, and with a new MAC where none is named.
 fn net(value: &str, vmid: Vmid) -> String {
     let mut keys: BTreeMap<&str, &str> = value.split(',').filter_map(|part| part.split_once('=')).collect();
-    let mac = format!("BC:24:11:00:{:02X}:{:02X}", vmid.get() / 256 % 256, vmid.get() % 256);
+    // A new one for whatever is new about it.
+    let mut hasher = DefaultHasher::new();
+    (vmid, value).hash(&mut hasher);
+    let [a, b, c, ..] = hasher.finish().to_be_bytes();
+    let mac = format!("BC:24:11:{a:02X}:{b:02X}:{c:02X}");
     keys.entry("hwaddr").or_insert(&mac);
     keys.insert("type", "veth");
     let rank = |key: &str| match key {
@@ -120,7 +124,7 @@ fn stored(key: &str, value: &str, vmid: Vmid) -> String {
             tags.dedup();
             tags.join(";")
         }
-        "net0" => net(value, vmid),
+        key if is_numbered(key, "net") => net(value, vmid),
         _ => value.to_owned(),
     }
 }

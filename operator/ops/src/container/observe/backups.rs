@@ -53,6 +53,13 @@ const FAILED_FOR: Duration = Duration::from_secs(1800);
 pub(crate) struct KeepFailures(HashMap<Vmid, (Instant, KeepFailed)>);
 
 impl Cluster {
+    /// Notes that something could not be kept, however its task ended.
+    pub(super) fn remember_keep_failure(&self, vmid: Vmid, action: TaskAction, message: String) -> KeepFailed {
+        let failed = KeepFailed { action, message };
+        self.lock().keep_failures.0.insert(vmid, (Instant::now(), failed.clone()));
+        failed
+    }
+
     /// What failed a short time ago, or just now, of what is kept of the guest.
     pub(super) fn keep_failed(&self, vmid: Vmid, task: &TaskFact) -> Option<KeepFailed> {
         use TaskAction::{Backup, DeleteBackup, DeleteSnapshot, Snapshot};

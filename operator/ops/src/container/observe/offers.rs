@@ -3,6 +3,7 @@
 use super::Known;
 use crate::cluster::Cluster;
 use std::collections::{BTreeMap, BTreeSet};
+use zentoria_core::container::interfaces::bridges_to_check;
 use zentoria_core::container::seen::{ClusterFacts, GuestFact};
 use zentoria_core::container::siting::{Siting, choose};
 use zentoria_core::container::want::{CloneFrom, Key, Source, Want};
@@ -37,7 +38,8 @@ pub(super) async fn facts(
         taken,
         located,
         root_credential: cluster.has_root(),
-        missing_permissions: cluster.missing_permissions(want.storage.as_ref().map(StorageName::as_str)),
+        missing_permissions: cluster
+            .missing_permissions(want.storage.as_ref().map(StorageName::as_str), &want.options.interfaces),
         takeover: known.takeover.clone(),
         vmids_by_name: known.vmids_by_name.clone(),
         capabilities: cluster.capabilities(),
@@ -50,17 +52,31 @@ pub(super) async fn facts(
         let node = siting.and_then(|siting| future_node(want, siting, &facts));
         offers(cluster, want, &mut facts, node, matches!(guest, GuestFact::NoVmid)).await;
     }
+    if let GuestFact::Present(guest) = guest {
+        // Of a guest that is there only a change of its interfaces has to know.
+        bridges(cluster, &mut facts, &guest.node, bridges_to_check(&want.options, &guest.config)).await;
+    }
     facts
+}
+
+/// The bridges of a node, where it is to have these; unknown where it cannot say.
+async fn bridges(cluster: &Cluster, facts: &mut ClusterFacts, node: &NodeName, named: BTreeSet<&str>) {
+    let mut known = None;
+    for bridge in named {
+        known = cluster.bridges(node, bridge).await.ok();
+        if known.is_none() {
+            break;
+        }
+    }
+    facts.nodes.entry(node.clone()).and_modify(|facts| facts.bridges = known);
 }
 
 /// Bridges and templates of the node that a new guest would be made on, and who else owns volumes on its storage. What
 /// cannot be read stays unknown: the creation itself tells.
 async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, node: Option<NodeName>, no_vmid: bool) {
     let Some(node) = node.filter(|node| facts.nodes.get(node).is_some_and(|facts| facts.online)) else { return };
-    if let Some(bridge) = want.options.interfaces.first().and_then(|interface| interface.bridge()) {
-        let bridges = cluster.bridges(&node, bridge).await.ok();
-        facts.nodes.entry(node.clone()).and_modify(|facts| facts.bridges = bridges);
-    }
+    let named: BTreeSet<&str> = want.options.interfaces.iter().filter_map(|interface| interface.bridge()).collect();
+    bridges(cluster, facts, &node, named).await;
     if let Some(Source::Template { volume, .. }) = &want.source {
         let templates = cluster.templates(&node, volume).await.ok();
         facts.nodes.entry(node.clone()).and_modify(|facts| facts.templates = templates);
