@@ -62,13 +62,17 @@ pub fn claimed_vmids(mine: &ZentoriaContainer, all: &[Arc<ZentoriaContainer>]) -
     named.collect()
 }
 
-/// VMIDs of the containers of a namespace that have a finished guest.
+/// VMIDs of the containers of a namespace that have a finished guest; one that is to become a template of Proxmox VE is
+/// finished once it is one.
 #[must_use]
 pub fn vmids_by_name(namespace: &str, all: &[Arc<ZentoriaContainer>]) -> BTreeMap<String, Vmid> {
     let here = all.iter().filter(|other| other.namespace().as_deref() == Some(namespace));
     here.filter_map(|other| {
         let status = other.status.as_ref()?;
         status.created.as_ref()?.finished_at.as_ref()?;
+        if other.spec.template && ready_reason(other) != Some(ContainerReason::Template) {
+            return None;
+        }
         Some((other.name_any(), Vmid::new(status.vmid?.0).ok()?))
     })
     .collect()

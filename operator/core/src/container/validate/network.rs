@@ -37,9 +37,9 @@ pub(super) fn interface(
     let mut addresses = Vec::new();
     addresses.extend(ipv4(spec, defaults, &mut keys)?);
     addresses.extend(ipv6(spec, defaults, &mut keys)?);
-    let cloned = matches!(spec_source, Some(Source::Clone(_))) && ours;
-    if cloned {
-        // The source's addresses are its own: what the spec does not name, the copy does not have.
+    let comes_with_its_own = matches!(spec_source, Some(Source::Clone(_) | Source::Backup(_))) && ours;
+    if comes_with_its_own {
+        // The addresses of a clone's source and of a backup are not its: what the spec does not name, it does not have.
         for key in ["ip", "gw", "ip6", "gw6"] {
             keys.entry(key).or_insert(None);
         }

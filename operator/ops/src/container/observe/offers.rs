@@ -40,6 +40,7 @@ pub(super) async fn facts(
         missing_permissions: cluster.missing_permissions(want.storage.as_ref().map(StorageName::as_str)),
         takeover: known.takeover.clone(),
         vmids_by_name: known.vmids_by_name.clone(),
+        version: cluster.version(),
         capabilities: cluster.capabilities(),
         replicated: cluster.replicated(),
         backup_storage: known.backup_storage.clone(),
@@ -61,9 +62,12 @@ async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, node: 
         let bridges = cluster.bridges(&node, bridge).await.ok();
         facts.nodes.entry(node.clone()).and_modify(|facts| facts.bridges = bridges);
     }
-    if let Some(Source::Template { volume, .. }) = &want.source {
-        let templates = cluster.templates(&node, volume).await.ok();
-        facts.nodes.entry(node.clone()).and_modify(|facts| facts.templates = templates);
+    if let Some((volume, fetched)) = super::source::file(want) {
+        let templates = cluster.templates(&node, &volume).await.ok();
+        let storage = volume.split(':').next().unwrap_or_default();
+        let image = matches!(want.source, Some(Source::Image { .. }));
+        let lacks = if fetched { cluster.missing_for_pull(&node, storage, image) } else { Vec::new() };
+        facts.nodes.entry(node.clone()).and_modify(|facts| (facts.templates, facts.pull_lacks) = (templates, lacks));
     }
     if let (true, Some(storage)) = (no_vmid, &want.storage) {
         facts.taken.extend(cluster.owners(&node, storage).await.unwrap_or_default());
@@ -71,7 +75,7 @@ async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, node: 
 }
 
 /// The node that the plan will choose.
-fn future_node(want: &Want, siting: &Siting, facts: &ClusterFacts) -> Option<NodeName> {
+pub(super) fn future_node(want: &Want, siting: &Siting, facts: &ClusterFacts) -> Option<NodeName> {
     let source = match &want.source {
         Some(Source::Clone { from: CloneFrom::Vmid(vmid), .. }) => Some(vmid),
         Some(Source::Clone { from: CloneFrom::Container(name), .. }) => facts.vmids_by_name.get(name),
