@@ -3,6 +3,8 @@
 import copy
 import re
 
+from fakepve.firewall import empty_conf
+
 from .backups import EXTENSIONS, stamp
 from .stores import Store, at
 
@@ -55,6 +57,8 @@ def add_backup(double, storage, spec):
     guest = double.ct(vmid)
     config = spec.pop('config', guest.config if guest is not None else {})
     firewall = spec.pop('firewall', None)
+    if firewall is not None:
+        firewall = dict(empty_conf(), **firewall)
     name = 'vzdump-lxc-{0}-{1}.tar{2}'.format(vmid, stamp(seconds), EXTENSIONS[spec.pop('compress', 'zstd')])
     with at(spec.pop('node', guest.node if guest is not None else None)):
         double.keep_backup(storage, name, vmid, config, firewall, ctime=seconds, **spec)

@@ -12,6 +12,7 @@ pub mod options;
 pub mod ownership;
 pub mod plan;
 pub mod power;
+pub mod pull;
 pub mod report;
 pub mod seen;
 pub mod siting;

@@ -94,7 +94,8 @@ pub fn claimed_vmids(mine: &ZentoriaContainer, all: &[impl Borrow<ZentoriaContai
     all.iter().map(Borrow::borrow).filter(|other| key_of(other) != mine).filter_map(vmid_of).collect()
 }
 
-/// VMIDs of the containers of a namespace that have a finished guest.
+/// VMIDs of the containers of a namespace that have a finished guest; one that is to become a template of Proxmox VE is
+/// finished once it is one.
 #[must_use]
 pub fn vmids_by_name(namespace: &str, all: &[impl Borrow<ZentoriaContainer>]) -> BTreeMap<String, Vmid> {
     let here = all.iter().map(Borrow::borrow).map(|other| (key_of(other), other));
@@ -102,6 +103,9 @@ pub fn vmids_by_name(namespace: &str, all: &[impl Borrow<ZentoriaContainer>]) ->
         .filter_map(|(key, other)| {
             let status = other.status.as_ref()?;
             status.created.as_ref()?.finished_at.as_ref()?;
+            if other.spec.template && ready_reason(other) != Some(ContainerReason::Template) {
+                return None;
+            }
             Some((key.name, Vmid::new(status.vmid?.0).ok()?))
         })
         .collect()

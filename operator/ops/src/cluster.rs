@@ -7,6 +7,7 @@ mod duties;
 mod follow;
 mod ledger;
 mod poll;
+mod pulls;
 mod room;
 pub mod secrets;
 
@@ -14,6 +15,7 @@ pub use connect::{Access, ConnectError, Outside, connect, dialer};
 pub use follow::TaskEnd;
 pub(crate) use poll::Marked;
 pub use poll::{Census, Glance, Look, PollError, Polled};
+pub(crate) use pulls::{Begin, PullPlace};
 pub use room::Site;
 
 use crate::Waker;
@@ -23,6 +25,7 @@ use catalog::Catalog;
 use duties::Duties;
 use follow::Durations;
 use ledger::Ledger;
+use pulls::Pulls;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -89,6 +92,7 @@ pub struct Cluster {
     state: Mutex<State>,
     catalog: Catalog,
     durations: Durations,
+    pulls: Pulls,
     slots: Slots,
     waker: Waker,
     full_resync: Duration,
@@ -111,6 +115,7 @@ impl Cluster {
             state: Mutex::default(),
             catalog: Catalog::default(),
             durations: Durations::default(),
+            pulls: Pulls::default(),
             slots: Slots::new(limits, Arc::clone(&waker)),
             waker,
             full_resync,
@@ -141,6 +146,7 @@ impl Cluster {
     /// Gives up what a container that is gone has waited for.
     pub fn forget(&self, key: &Key) {
         self.slots.leave(key);
+        self.pulls.leave(key);
         let mut state = self.lock();
         state.reserved.retain(|_, holder| holder != key);
         state.ledger.release(key);
@@ -173,6 +179,13 @@ impl Cluster {
             }
         }
         missing
+    }
+
+    /// Privileges that a download to this storage of the node lacks; none where they are not known.
+    pub(crate) fn missing_for_pull(&self, node: &NodeName, storage: &str, image: bool) -> Vec<String> {
+        let state = self.lock();
+        let held = state.held.as_ref();
+        held.map(|held| permissions::missing_for_pull(node.as_str(), storage, image, held)).unwrap_or_default()
     }
 
     /// Keeps a VMID for a container until its status says so; false where another has it.

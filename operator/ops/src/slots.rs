@@ -2,10 +2,11 @@
 //! woken in order; nobody blocks a worker.
 
 use crate::Waker;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use zentoria_core::container::want::Key;
+use zentoria_types::vmid::Vmid;
 
 /// How many tasks may run at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub struct Place {
     pub node: String,
     /// The storage that it writes to, where it writes much.
     pub storage: Option<String>,
+    /// The guest that it copies, or of which it takes or removes a snapshot for a copy: Proxmox VE locks it meanwhile, so
+    /// that one such task can run at a time.
+    pub source: Option<Vmid>,
 }
 
 /// How long a slot is kept for a container that was woken for it.
@@ -35,6 +39,7 @@ struct State {
     cluster: usize,
     nodes: BTreeMap<String, usize>,
     storages: BTreeMap<String, usize>,
+    sources: BTreeSet<Vmid>,
     queue: VecDeque<(Key, Place)>,
     granted: BTreeMap<Key, (Place, Instant)>,
 }
@@ -66,6 +71,7 @@ impl State {
         self.cluster < limits.cluster
             && used(&self.nodes, &place.node) < limits.node
             && place.storage.as_ref().is_none_or(|storage| used(&self.storages, storage) < limits.storage)
+            && place.source.is_none_or(|source| !self.sources.contains(&source))
     }
 
     fn take(&mut self, place: &Place) {
@@ -74,6 +80,7 @@ impl State {
         if let Some(storage) = &place.storage {
             *self.storages.entry(storage.clone()).or_default() += 1;
         }
+        self.sources.extend(place.source);
     }
 
     fn give_back(&mut self, place: &Place) {
@@ -82,6 +89,9 @@ impl State {
         self.nodes.entry(place.node.clone()).and_modify(lower);
         if let Some(storage) = &place.storage {
             self.storages.entry(storage.clone()).and_modify(lower);
+        }
+        if let Some(source) = place.source {
+            self.sources.remove(&source);
         }
     }
 
@@ -192,7 +202,7 @@ impl Slot {
     /// another one is made. It is kept as [`Slots::acquire`] keeps one; [`Slots::leave`] gives it up.
     pub fn keep_for(mut self, key: &Key) {
         let Some(place) = self.place.take() else { return };
-        let kept = Place { node: place.node.clone(), storage: None };
+        let kept = Place { node: place.node.clone(), storage: None, source: None };
         let now = Instant::now();
         let mut state = self.slots.lock();
         state.give_back(&place);
@@ -231,7 +241,7 @@ mod tests {
     }
 
     fn place(storage: Option<&str>) -> Place {
-        Place { node: "pve1".into(), storage: storage.map(Into::into) }
+        Place { node: "pve1".into(), storage: storage.map(Into::into), source: None }
     }
 
     #[test]
@@ -255,6 +265,19 @@ mod tests {
         let _two = slots.acquire(&key("b"), &place(Some("zfs"))).unwrap();
         assert!(slots.acquire(&key("c"), &place(Some("zfs"))).is_none());
         assert!(slots.acquire(&key("d"), &place(None)).is_some());
+    }
+
+    #[test]
+    fn copies_of_one_guest_come_one_after_the_other() {
+        let (slots, woken) = slots(10);
+        let copy = |vmid| Place { source: Vmid::new(vmid).ok(), ..place(None) };
+        let first = slots.acquire(&key("a"), &copy(400)).unwrap();
+        assert!(slots.acquire(&key("b"), &copy(400)).is_none());
+        assert!(slots.acquire(&key("c"), &copy(401)).is_some());
+        assert!(slots.acquire(&key("d"), &place(None)).is_some());
+        first.keep_for(&key("a"));
+        assert_eq!(*woken.lock().unwrap(), ["b"], "the copy is started while the next one is made");
+        assert!(slots.acquire(&key("b"), &copy(400)).is_some());
     }
 
     #[test]

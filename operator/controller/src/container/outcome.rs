@@ -66,11 +66,12 @@ pub(super) fn not_later(next: Action, wait: Option<Duration>) -> Action {
 /// Between two looks for what a person mends in Proxmox VE, where no event of Kubernetes tells it.
 const MENDED: Duration = Duration::from_secs(60);
 
-/// Whether the remedy is in Proxmox VE: a template that is uploaded, a bridge that is made, a lock that is taken off.
+/// Whether the remedy is in Proxmox VE: a template that is uploaded, a source that is stopped, a bridge that is made, a lock that is taken off.
 fn is_mended_outside(reason: ContainerReason) -> bool {
     matches!(
         reason,
         ContainerReason::NotFound
+            | ContainerReason::SourceUnusable
             | ContainerReason::VmidTaken
             | ContainerReason::CopyOf
             | ContainerReason::MarkUnreadable

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 use zentoria_api::cluster::{Destroy, Safety};
 use zentoria_api::conditions::{ContainerReason, STALLED, UpToDateReason};
-use zentoria_api::container::{ChangeClass, ZentoriaContainerStatus};
+use zentoria_api::container::{ChangeClass, OnMissing, ZentoriaContainerStatus};
 use zentoria_api::wire::{APPROVE_ANNOTATION, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;

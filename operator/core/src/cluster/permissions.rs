@@ -76,6 +76,20 @@ pub fn missing_for_disk(storage: &str, held: &Permissions) -> Option<String> {
     (!holds(held, &path, "Datastore.AllocateSpace")).then(|| format!("{path}: Datastore.AllocateSpace"))
 }
 
+/// What a download of a template, or the pull of an image, to this storage of the node needs and the credentials do not
+/// hold. Whether the node may reach the network is its own privilege; for a template, that of an administrator does, too.
+#[must_use]
+pub fn missing_for_pull(node: &str, storage: &str, image: bool, held: &Permissions) -> Vec<String> {
+    let (node, storage) = (format!("/nodes/{node}"), format!("/storage/{storage}"));
+    let administers = holds(held, "/", "Sys.Audit") && holds(held, "/", "Sys.Modify");
+    let reaches = holds(held, &node, "Sys.AccessNetwork") || (administers && !image);
+    let lacks = [
+        (reaches, format!("{node}: Sys.AccessNetwork")),
+        (holds(held, &storage, "Datastore.AllocateTemplate"), format!("{storage}: Datastore.AllocateTemplate")),
+    ];
+    lacks.into_iter().filter(|(has, _)| !has).map(|(_, lack)| lack).collect()
+}
+
 /// A privilege on a path, or on the nearest path above it that the answer names: Proxmox VE lists a path once its
 /// permissions differ from those of its parent.
 fn holds(held: &Permissions, path: &str, privilege: &str) -> bool {
@@ -98,6 +112,19 @@ mod tests {
 
     fn held(list: &[(&str, &[&str])]) -> Permissions {
         list.iter().map(|(path, list)| ((*path).into(), list.iter().map(|p| (*p).to_owned()).collect())).collect()
+    }
+
+    #[test]
+    fn what_a_download_lacks_is_named_and_an_administrator_may_download_templates_but_not_pull_images() {
+        let usual = held(&[("/", &["Sys.Audit"]), ("/storage/local", &["Datastore.AllocateSpace"])]);
+        let both = ["/nodes/pve1: Sys.AccessNetwork", "/storage/local: Datastore.AllocateTemplate"];
+        assert_eq!(missing_for_pull("pve1", "local", false, &usual), both);
+        let admin = held(&[("/", &["Sys.Audit", "Sys.Modify"]), ("/storage/local", &["Datastore.AllocateTemplate"])]);
+        assert!(missing_for_pull("pve1", "local", false, &admin).is_empty());
+        assert_eq!(missing_for_pull("pve1", "local", true, &admin), both[..1]);
+        let granted =
+            held(&[("/nodes/pve1", &["Sys.AccessNetwork"]), ("/storage/local", &["Datastore.AllocateTemplate"])]);
+        assert!(missing_for_pull("pve1", "local", true, &granted).is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::delete::{Farewell, Remains};
 use super::options::same_text;
 use super::ownership::{Ownership, ownership};
 use super::seen::{Guest, GuestFact, Seen, is_numbered};
-use super::step::{Configure, Create, MarkGuest, MarkPurpose, Plan, Step, TakeSnapshot, Verdict};
+use super::step::{Configure, Create, MarkGuest, MarkPurpose, Plan, Restore, Step, TakeSnapshot, Verdict};
 use super::want::{Identity, Want};
 use crate::Fact;
 use deletion::{has_expired, unproved};
@@ -121,10 +121,7 @@ fn refusal(plan: &Plan, scene: &Scene<'_>) -> Option<String> {
         Step::Create(create) => creating(scene, create, target.vmid),
         Step::Clone(clone) if clone.source == target.vmid => Some("a clone onto its own source".to_owned()),
         Step::Clone(clone) => making(scene, &clone.description, target.vmid),
-        Step::Restore(restore) => {
-            let description = restore.options.get("description").map_or("", String::as_str);
-            making(scene, description, target.vmid)
-        }
+        Step::Restore(restore) => restoring(scene, restore, target.vmid),
         Step::Pull(_) if scene.deleting => Some("a download for an object that is deleted".to_owned()),
         Step::Pull(_) => None,
         Step::Snapshot(TakeSnapshot { of, name, .. }) | Step::DeleteSnapshot { of, name, .. } if *of != target.vmid => {
@@ -168,6 +165,19 @@ fn creating(scene: &Scene<'_>, create: &Create, vmid: Vmid) -> Option<String> {
     let size = option("rootfs").and_then(|rootfs| rootfs.split(',').next()?.split_once(':')).map(|(_, size)| size);
     if size.is_none_or(|size| size.parse::<f64>().is_err()) || create.options.keys().any(|key| is_numbered(key, "mp")) {
         return Some("a creation on a volume that may exist already".to_owned());
+    }
+    making(scene, option("description").unwrap_or(""), vmid)
+}
+
+/// A restore makes every disk anew from a backup, and nothing starts the guest before it is finished.
+fn restoring(scene: &Scene<'_>, restore: &Restore, vmid: Vmid) -> Option<String> {
+    let option = |key: &str| restore.options.get(key).map(String::as_str);
+    let names_a_volume = |key: &String| key == "rootfs" || is_numbered(key, "mp") || is_numbered(key, "unused");
+    if !restore.archive.contains(":backup/") || restore.options.keys().any(names_a_volume) {
+        return Some("a restore of, or on, a volume that is no backup".to_owned());
+    }
+    if option("onboot") != Some("0") || ["force", "start"].into_iter().any(|key| option(key).is_some()) {
+        return Some("a restore that would start".to_owned());
     }
     making(scene, option("description").unwrap_or(""), vmid)
 }

@@ -4,6 +4,8 @@
 //! cpuunits, hostname, net*, tags, description, onboot, startup and protection hold at once; nameserver, searchdomain,
 //! features and timezone wait for the next stop or reboot.
 
+mod environment;
+
 use super::interfaces::{Layout, layout};
 use super::seen::Config;
 use super::step::Configure;
@@ -39,6 +41,8 @@ enum Value {
     Startup(Keys),
     /// A set of tags.
     Tags(Tags),
+    /// Some variables of an environment; the others stay.
+    Env(BTreeMap<String, String>),
     /// The text above the mark, with the mark that stays.
     Notes { text: Option<String>, mark: Option<Mark> },
 }
@@ -100,6 +104,19 @@ fn wishes<'a>(options: &Options, interfaces: &'a Layout<'_>) -> Vec<Wish<'a>> {
         .collect()
 }
 
+/// What an image is run with. It is no part of a creation, for there Proxmox VE puts the image's own over it.
+fn of_image(options: &Options) -> Vec<Wish<'_>> {
+    let text = |want: &String| Value::Text { want: want.clone(), default: "/sbin/init" };
+    let list = [
+        ("entrypoint", "source.image.entrypoint", options.entrypoint.as_ref().map(text)),
+        ("env", "source.image.env", options.env.clone().map(Value::Env)),
+    ];
+    let wish = |(key, field, value): (_, _, Option<Value>)| {
+        value.map(|value| Wish { key, field, class: ChangeClass::Reboot, value })
+    };
+    list.into_iter().filter_map(wish).collect()
+}
+
 fn keys(keys: &Keys) -> Option<Value> {
     (!keys.0.is_empty()).then(|| Value::Keys(keys.clone()))
 }
@@ -124,6 +141,7 @@ impl Value {
             Self::Keys(keys) => PropertyString::parse(have.unwrap_or("")).is_ok_and(|have| keys.hold_in(&have)),
             Self::Startup(keys) => keys.hold_in(&startup_of(have)),
             Self::Tags(want) => *want == Tags::parse(have.unwrap_or("")),
+            Self::Env(want) => environment::holds(want, have.unwrap_or("")),
             Self::Notes { text, mark } => Description::parse(have.unwrap_or(""))
                 .is_ok_and(|have| have.mark == *mark && text.as_ref().is_none_or(|text| same_text(&have.text, text))),
         }
@@ -140,6 +158,7 @@ impl Value {
             }
             Self::Startup(keys) => keys.over(&startup_of(have)).to_string(),
             Self::Tags(want) => want.to_string(),
+            Self::Env(want) => environment::over(want, have.unwrap_or("")),
             Self::Notes { text, mark } => {
                 let have = Description::parse(have.unwrap_or("")).map(|d| d.text).unwrap_or_default();
                 describe(text.as_deref().unwrap_or(&have), mark.as_ref())
@@ -190,6 +209,7 @@ pub fn difference(options: &Options, config: &Config, mark: &Mark) -> Difference
     if let Some(tags) = &options.tags {
         wishes.push(Wish { key: "tags", field: "tags", class: ChangeClass::Hot, value: Value::Tags(tags.clone()) });
     }
+    wishes.extend(of_image(options));
     let mut configure = Configure::default();
     let mut pending = Vec::new();
     for wish in &wishes {
@@ -248,7 +268,7 @@ fn pending_change(wish: &Wish<'_>, have: Option<&str>) -> PendingChange {
 
 /// A value for people: one line, absent as `(unset)`.
 fn shown(value: Option<&str>) -> String {
-    let text = value.unwrap_or("").trim_end();
+    let text = value.unwrap_or("").trim_end().replace('\0', " ");
     let first = text.lines().next().unwrap_or("");
     match first {
         "" => "(unset)".to_owned(),

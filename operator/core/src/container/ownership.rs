@@ -41,3 +41,15 @@ pub fn ownership(identity: &Identity, vmid: Vmid, description: &str) -> Ownershi
     }
     if mark.cp == identity.control_plane { Ownership::Ours(mark) } else { Ownership::OtherControlPlane(mark.cp) }
 }
+
+/// Whether the guest at `vmid` carries the mark of any container of the same namespace, estate and control plane.
+#[must_use]
+pub fn is_of_namespace(identity: &Identity, vmid: Vmid, description: &str) -> bool {
+    let mark = Description::parse(description).ok().and_then(|description| description.mark);
+    mark.is_some_and(|mark| {
+        mark.vmid == vmid
+            && mark.estate == identity.estate
+            && mark.namespace == identity.key.namespace
+            && mark.cp == identity.control_plane
+    })
+}

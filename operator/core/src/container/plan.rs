@@ -3,14 +3,18 @@
 mod allowed;
 mod approval;
 mod before_change;
+mod copies;
 mod creation;
 mod existing;
 mod limits;
 mod moving;
 mod placing;
 mod replace;
+mod source;
+mod template;
 
 pub use before_change::{needs_backups, needs_replication, needs_snapshot_feature};
+pub use creation::{chosen, may_restore, recorded_source};
 
 use super::seen::{GuestFact, Seen, TaskFact};
 use super::step::{MarkPurpose, Plan, Step, Target, Verdict};
@@ -57,6 +61,9 @@ fn hindrance(seen: &Seen) -> Option<Verdict> {
         // What cannot be kept is told with the change that it was for.
         TaskFact::Failed { action, .. } if is_told_elsewhere(seen, *action) => {}
         TaskFact::Failed { action, message } => {
+            if let Some(verdict) = source::unusable(*action, message) {
+                return Some(verdict);
+            }
             return Some(Verdict::about(
                 ContainerReason::TaskFailed,
                 format!("{action:?}"),
@@ -83,6 +90,7 @@ fn progress_of(task_type: &str) -> ContainerReason {
         "vzreboot" => ContainerReason::Rebooting,
         "vzdestroy" => ContainerReason::Deleting,
         "resize" => ContainerReason::Resizing,
+        "vzsnapshot" | "vzdelsnapshot" | "vzdump" => ContainerReason::Securing,
         _ => ContainerReason::Configuring,
     }
 }
@@ -179,7 +187,7 @@ fn observe_only(plan: Plan) -> Plan {
 fn shown(step: &Step) -> Vec<PendingChange> {
     use ChangeClass::{Create, Hot, Reboot, Replace};
     let (field, to, class) = match step {
-        Step::Create(_) | Step::Clone(_) | Step::Restore(_) => {
+        Step::Create(_) | Step::Clone(_) | Step::Restore(_) | Step::Pull(_) => {
             ("source", step.to_string().lines().next().unwrap_or("").to_owned(), Create)
         }
         Step::Mark(_) => ("adoption", "marked as ours".to_owned(), Hot),
@@ -195,7 +203,6 @@ fn shown(step: &Step) -> Vec<PendingChange> {
         Step::ClearFirewall
         | Step::Finish
         | Step::ForgetVmid
-        | Step::Pull(_)
         | Step::Snapshot(_)
         | Step::DeleteSnapshot { .. }
         | Step::Backup(_)

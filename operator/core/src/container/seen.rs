@@ -1,5 +1,6 @@
 //! What was observed: facts, each with its proof, or why there is none.
 
+use super::pull::PullFailure;
 use super::siting::Siting;
 use crate::Fact;
 use crate::cluster::quota::OverQuota;
@@ -103,6 +104,10 @@ pub struct Capabilities {
 pub struct CloneOrigin {
     /// Whether it runs: then only a snapshot can be copied.
     pub running: Fact<bool>,
+    /// Its VMID.
+    pub vmid: Vmid,
+    /// Its node.
+    pub node: NodeName,
     /// Whether it carries the mark of a container of this estate's namespace, so that a snapshot of it may be made.
     pub ours: bool,
     /// Whether it is a template of Proxmox VE.
@@ -111,6 +116,8 @@ pub struct CloneOrigin {
     pub lock: Option<String>,
     /// Its snapshots.
     pub snapshots: Fact<Vec<Snapshot>>,
+    /// Whether its volumes allow snapshots; `None` where it was not asked.
+    pub can_snapshot: Option<bool>,
 }
 
 /// A guest that exists.
@@ -210,6 +217,8 @@ pub struct NodeFacts {
     pub bridges: Option<BTreeSet<String>>,
     /// Templates (volumes) that it can read; unknown where it was not asked.
     pub templates: Option<BTreeSet<String>>,
+    /// Privileges that a download to it lacks, as `/path: Privilege`.
+    pub pull_lacks: Vec<String>,
 }
 
 /// What is known of the cluster.
@@ -230,6 +239,8 @@ pub struct ClusterFacts {
     pub takeover: Option<ControlPlaneId>,
     /// The VMID of each container of this namespace that has one, for clones by name.
     pub vmids_by_name: BTreeMap<String, Vmid>,
+    /// Its version, such as `9.2.11`; empty where it is not known yet.
+    pub version: String,
     /// What its version can do.
     pub capabilities: Capabilities,
     /// Guests with replication jobs.
@@ -310,10 +321,11 @@ pub struct Seen {
     pub snapshot_feature: Option<Fact<bool>>,
     /// A snapshot or backup of the guest that failed a short time ago, or the removal of one.
     pub keep_failed: Option<KeepFailed>,
-    /// The guest that a clone copies; asked only for a guest that is not made yet.
+    /// The guest that a clone copies; asked only for a guest that is not made, or not finished, yet.
     pub clone_origin: Option<CloneOrigin>,
-    /// Backups that a restore chooses from; asked only for a guest that is not made yet.
-    pub restorable: Option<Fact<Vec<Backup>>>,
+    /// Backups that a restore chooses from; asked only for a guest that is not made yet, and where the namespace may
+    /// restore them.
+    pub restorable: Option<Restorable>,
     /// A download of the template or image that somebody waits for, or that failed just now.
     pub pull: PullFact,
 }
@@ -333,10 +345,19 @@ pub enum PullFact {
     /// None runs.
     #[default]
     None,
-    /// It runs.
-    Running(Upid),
-    /// It failed: the exit text and the tail of its log.
-    Failed(String),
+    /// It runs, or is being started.
+    Running(Option<Upid>),
+    /// It failed a short while ago.
+    Failed(PullFailure),
+}
+
+/// What a restore rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restorable {
+    /// The backups of the guest on the storage.
+    pub backups: Fact<Vec<Backup>>,
+    /// The configuration in the backup that would be restored; `None` where there is no such backup.
+    pub content: Option<Fact<Config>>,
 }
 
 /// Maintenance windows, as they are now.

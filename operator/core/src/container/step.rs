@@ -148,8 +148,11 @@ pub struct Restore {
     pub options: BTreeMap<String, String>,
     /// Storage of the new disks.
     pub storage: String,
-    /// Unprivileged, where the spec names it.
+    /// Unprivileged, where the spec or the namespace's rights say it.
     pub unprivileged: Option<bool>,
+    /// Whether the interfaces get new MAC addresses in place of those of the backup. With it Proxmox VE takes the
+    /// interfaces of the backup, not those of `options`.
+    pub unique: bool,
     /// Resource pool.
     pub pool: Option<String>,
     /// The defaults that status will record.

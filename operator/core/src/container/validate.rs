@@ -3,17 +3,18 @@
 mod boot;
 mod network;
 mod rights;
+mod source;
 
 use super::seen::{GuestFact, Seen};
-use super::want::{CloneFrom, ConsoleWish, FeatureWish, Identity, Options, PlacementWish, Refusal, Source, Want};
+use super::want::{ConsoleWish, FeatureWish, Identity, Options, PlacementWish, Refusal, Want};
 use crate::cluster::access;
 use std::collections::BTreeMap;
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::common::{Mode, Size};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{
-    Adoption, Dns, Features, OnMissing, Origin, Placement, PowerState, RecordedDefaults, Source as SpecSource,
-    TemplateSource, ZentoriaContainerSpec, ZentoriaContainerStatus,
+    Adoption, Dns, Features, OnMissing, Origin, Placement, PowerState, RecordedDefaults, ZentoriaContainerSpec,
+    ZentoriaContainerStatus,
 };
 use zentoria_api::wire::GUEST_TAG;
 use zentoria_types::names::Hostname;
@@ -106,7 +107,7 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
     let want = Want {
         vmid,
         mode: if spec.mode.is_some() { Mode::Observe } else { input.cluster.mode },
-        source: source(spec, &defaults)?,
+        source: source::source(input, &defaults)?,
         adoption: spec.adoption,
         on_missing: spec.on_missing,
         placement: placement(input, made_by_us)?,
@@ -198,14 +199,7 @@ fn record_defaults(input: &Input<'_>) -> RecordedDefaults {
     let search_domain = if dns.search_domain.is_none() { cluster.search_domain.clone() } else { None };
     let dns = Dns { nameservers, search_domain };
     RecordedDefaults {
-        template: match &spec.source {
-            Some(SpecSource::Template(template)) => template_volume(template),
-            Some(SpecSource::Clone(_)) => None,
-            Some(SpecSource::Image(image)) => Some(image.reference.clone()),
-            Some(SpecSource::Backup(backup)) => backup.volume.clone(),
-            None if spec.adoption == Adoption::IfExists => None,
-            None => cluster.template.clone(),
-        },
+        template: source::recorded(spec, cluster.template.as_ref()),
         storage: cluster.storage.clone().filter(|_| spec.root_disk.as_ref().is_none_or(|d| d.storage.is_none())),
         bridge: cluster.bridge.clone(),
         gateway: cluster.gateway.clone(),
@@ -217,37 +211,8 @@ fn record_defaults(input: &Input<'_>) -> RecordedDefaults {
     }
 }
 
-/// The volume of a template, named or to be downloaded.
-fn template_volume(template: &TemplateSource) -> Option<String> {
-    let downloaded = || Some(format!("{}:vztmpl/{}", template.storage.as_ref()?, template.name.as_ref()?));
-    template.volume.clone().or_else(downloaded)
-}
-
 fn storage<'a>(spec: &'a ZentoriaContainerSpec, defaults: &'a RecordedDefaults) -> Option<&'a String> {
     spec.root_disk.as_ref().and_then(|disk| disk.storage.as_ref()).or(defaults.storage.as_ref())
-}
-
-fn source(spec: &ZentoriaContainerSpec, defaults: &RecordedDefaults) -> Result<Option<Source>, Refusal> {
-    match &spec.source {
-        Some(SpecSource::Template(template)) => {
-            let volume = template_volume(template);
-            let volume =
-                volume.ok_or_else(|| invalid("spec.source.template: name it by volume, or by name and storage"))?;
-            Ok(Some(Source::Template { volume, download: None }))
-        }
-        Some(SpecSource::Image(_) | SpecSource::Backup(_)) => Err(invalid("not built yet")),
-        Some(SpecSource::Clone(clone)) => {
-            let from = match (clone.vmid, &clone.container) {
-                (Some(vmid), None) => CloneFrom::Vmid(parse_vmid("spec.source.clone.vmid", vmid.0)?),
-                (None, Some(name)) => CloneFrom::Container(name.clone()),
-                (Some(_), Some(_)) | (None, None) => {
-                    return Err(invalid("spec.source.clone: name the source by exactly one of vmid and container"));
-                }
-            };
-            Ok(Some(Source::Clone { from, full: clone.full, snapshot: clone.snapshot.clone() }))
-        }
-        None => Ok(defaults.template.clone().map(|volume| Source::Template { volume, download: None })),
-    }
 }
 
 fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin>) -> Result<Options, Refusal> {
@@ -264,7 +229,7 @@ fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin
     let dns = spec.network.dns.clone().unwrap_or_default();
     let recorded = defaults.dns.clone().unwrap_or_default();
     let nameservers = if dns.nameservers.is_empty() { recorded.nameservers } else { dns.nameservers };
-    Ok(Options {
+    let mut options = Options {
         cores: resources.cores,
         cpu_limit: resources.cpu_limit,
         cpu_units: resources.cpu_units,
@@ -287,7 +252,9 @@ fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin
         startup: boot::startup(spec, input.wave.filter(|_| made_by_us)),
         protection: spec.protection,
         timezone: spec.timezone.clone().or_else(|| defaults.timezone.clone()),
-    })
+    };
+    source::run_with(spec, &mut options)?;
+    Ok(options)
 }
 
 /// The exact tags of a guest that we made, or whose tags the spec names; else they are not managed.

@@ -95,6 +95,25 @@ pub enum Source {
     Backup(BackupFrom),
 }
 
+impl BackupFrom {
+    /// The guest that the backup was made of.
+    #[must_use]
+    pub const fn vmid(&self) -> Vmid {
+        match self {
+            Self::Volume { vmid, .. } | Self::Newest { vmid, .. } => *vmid,
+        }
+    }
+
+    /// The storage that it is on.
+    #[must_use]
+    pub fn storage(&self) -> &str {
+        match self {
+            Self::Volume { volume, .. } => volume.split(':').next().unwrap_or_default(),
+            Self::Newest { storage, .. } => storage.as_str(),
+        }
+    }
+}
+
 /// From where a template is downloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
@@ -110,7 +129,12 @@ pub struct Download {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackupFrom {
     /// This volume.
-    Volume(String),
+    Volume {
+        /// `nas:backup/vzdump-lxc-404-2026_11_01-02_00_00.tar.zst`.
+        volume: String,
+        /// The guest that it was made of, by its name.
+        vmid: Vmid,
+    },
     /// The newest backup of a guest.
     Newest {
         /// Storage that it is on.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::container::{Created, Origin, ZentoriaContainerSpec};
 use zentoria_core::container::seen::{
-    ClusterFacts, Guest, GuestFact, NodeFacts, PullFact, Recorded, Seen, TaskFact, Window,
+    Capabilities, ClusterFacts, Guest, GuestFact, NodeFacts, PullFact, Recorded, Seen, TaskFact, Window,
 };
 use zentoria_core::container::want::{Identity, Key};
 use zentoria_types::mark::{ControlPlaneId, EstateId};
@@ -94,6 +94,7 @@ pub fn node_facts() -> NodeFacts {
         rootdir_storages: set(&["local-zfs", "tank"]),
         bridges: Some(set(&["vmbr0", "vmbr1"])),
         templates: Some(set(&[TEMPLATE])),
+        pull_lacks: Vec::new(),
     }
 }
 
@@ -104,6 +105,8 @@ pub fn seen() -> Seen {
         taken: BTreeSet::from([vmid(400), vmid(CLONE_SOURCE)]),
         located: BTreeMap::from([(vmid(CLONE_SOURCE), node("pve1")), (vmid(400), node("pve1"))]),
         vmids_by_name: BTreeMap::from([("golden".to_owned(), vmid(400))]),
+        version: "9.2.11".to_owned(),
+        capabilities: Capabilities { oci: true, host_managed: true },
         ..ClusterFacts::default()
     };
     Seen {

@@ -141,6 +141,23 @@ proptest! {
     }
 
     #[test]
+    fn nothing_of_another_guest_goes_live_and_no_snapshot_of_it_is_left(mut world in open_worlds()) {
+        settle(&mut world);
+        let origin = world.seen.recorded.created.as_ref().unwrap().origin;
+        let left = world.others.values().filter(|other| other.snapshots != Fact::Known(Vec::new())).count();
+        prop_assert_eq!(left, 0);
+        let config = &guest_of(&world.seen).unwrap().config.current;
+        let text = format!("{config:?}");
+        if origin == Origin::Backup {
+            prop_assert!(!text.contains("10.10.40.99") && !text.contains("10.20.40.99"), "{}", text);
+            prop_assert!(!config.contains_key("net1"));
+        }
+        if origin == Origin::Clone && !world.spec.network.interfaces.is_empty() {
+            prop_assert!(!text.contains("vmbr9"), "{}", text);
+        }
+    }
+
+    #[test]
     fn the_plan_of_an_adopted_guest_is_the_mark_alone((_, guest) in guests(), text in crate::strategies::text(), mut spec in specs()) {
         spec.adoption = Adoption::IfExists;
         let mut world = World::new(spec);

@@ -10,9 +10,12 @@ use zentoria_api::common::Mode;
 use zentoria_api::container::{Adoption, Origin, RebootPolicy, RecordedDefaults};
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{Guest, Seen};
-use zentoria_core::container::step::{CloneGuest, Configure, Create, MarkGuest, MarkPurpose, Plan, Step, Target};
+use zentoria_core::container::step::{
+    CloneGuest, Configure, Create, MarkGuest, MarkPurpose, Plan, Step, TakeSnapshot, Target,
+};
 use zentoria_core::container::want::Want;
 use zentoria_types::size::Bytes;
+use zentoria_types::vmid::Vmid;
 
 /// A guard.
 pub type Guard<'a> = &'a dyn Fn(Plan, &Want, &Seen) -> Plan;
@@ -205,6 +208,10 @@ fn harm(whose: Option<Whose>, world: &World, plan: &Plan) -> Option<String> {
         return match written.as_slice() {
             [Step::Create(create)] => making(create.options.get("description").map_or("", String::as_str)),
             [Step::Clone(clone)] => making(&clone.description),
+            [Step::Restore(restore)] => making(restore.options.get("description").map_or("", String::as_str)),
+            // Nobody's: a file comes to a storage.
+            [Step::Pull(_)] => None,
+            [Step::Snapshot(TakeSnapshot { of, name, .. })] if is_source(world, *of, name) => None,
             _ => Some("touched a guest that nobody saw".into()),
         };
     };
@@ -214,6 +221,13 @@ fn harm(whose: Option<Whose>, world: &World, plan: &Plan) -> Option<String> {
     }
     if guest.config.lock().is_some() {
         return Some("touched a locked guest".into());
+    }
+    if let [.., Step::Snapshot(TakeSnapshot { of, name, .. }) | Step::DeleteSnapshot { of, name, .. }] =
+        written.as_slice()
+        && *of != target.vmid
+        && !is_source(world, *of, name)
+    {
+        return Some("touched the snapshots of a guest of others".into());
     }
     let taken = match whose? {
         Whose::Ours | Whose::OursRetained | Whose::OursOfALaterVersion => true,
@@ -232,6 +246,11 @@ fn harm(whose: Option<Whose>, world: &World, plan: &Plan) -> Option<String> {
     let created = world.seen.recorded.created.as_ref();
     let made = created.is_some_and(|created| created.origin == Origin::Template || created.origin == Origin::Clone);
     written.iter().find_map(|step| harm_of_step(step, guest, made))
+}
+
+/// A snapshot for a copy, of a container of ours.
+fn is_source(world: &World, of: Vmid, name: &str) -> bool {
+    of == vmid(400) && name.starts_with("zentoria-") && world.others.contains_key(&of)
 }
 
 fn is_one_mark(written: &[&Step]) -> bool {

@@ -155,7 +155,19 @@ fn source() -> impl Strategy<Value = Option<Source>> {
         }))),
         any::<bool>().prop_map(move |full| clone(Some(VmidField(CLONE_SOURCE)), None, full)),
         Just(clone(None, Some("golden"), true)),
+        Just(read(
+            "{template: {name: new.tar.zst, storage: local, url: 'http://10.10.0.9/x', checksum: \
+                   'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}}"
+        )),
+        Just(read(
+            "{image: {reference: 'docker.io/library/nginx:1.29', storage: local, entrypoint: /run, env: {A: b}}}"
+        )),
+        Just(read("{backup: {storage: tank, vmid: 404}}")),
     ]
+}
+
+fn read(source: &str) -> Option<Source> {
+    Some(serde_saphyr::from_str(source).unwrap_or_else(|error| panic!("{source}: {error}")))
 }
 
 fn features() -> impl Strategy<Value = Features> {
@@ -388,8 +400,13 @@ pub fn open_worlds() -> impl Strategy<Value = World> {
         }
         spec.root_disk.get_or_insert(RootDisk { storage: None, size: Size("8Gi".into()) });
         let Some((whose, guest)) = there else {
+            if matches!(spec.source, Some(Source::Backup(_))) && spec.network.interfaces.is_empty() {
+                // The backup has a static address.
+                spec.network.interfaces = vec![Interface { name: "eth0".into(), ..Interface::default() }];
+            }
             let mut world = World::new(spec);
             (world.cause, world.seen.cluster.root_credential) = (cause, true);
+            world.others.get_mut(&vmid(400)).unwrap().running = Fact::Known(finished);
             return world;
         };
         let whose = match whose {

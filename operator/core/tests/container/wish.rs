@@ -23,6 +23,12 @@ pub fn unmet(want: &Want, seen: &Seen, later: bool) -> Vec<String> {
         }
     }
     unmet.extend(properties(&want.options, &get));
+    for (name, value) in want.options.env.iter().flatten() {
+        let env = get("env").unwrap_or_default();
+        if !env.split('\0').any(|entry| entry == format!("{name}={value}")) {
+            unmet.push(format!("env is {env:?} without {name}={value}"));
+        }
+    }
     if let Some(tags) = &want.options.tags {
         let set = |text: &str| text.split(';').map(str::to_owned).collect::<BTreeSet<_>>();
         if set(&get("tags").unwrap_or_default()) != set(&tags.to_string()) {
@@ -67,6 +73,7 @@ fn texts(options: &Options) -> Vec<(&'static str, String)> {
         ("nameserver", options.nameservers.as_ref().map(servers)),
         ("searchdomain", options.search_domain.clone()),
         ("timezone", options.timezone.clone()),
+        ("entrypoint", options.entrypoint.clone()),
     ];
     list.into_iter().filter_map(|(key, wish)| wish.map(|wish| (key, wish))).collect()
 }

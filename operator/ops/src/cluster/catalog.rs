@@ -93,6 +93,12 @@ impl Cluster {
         Ok(set)
     }
 
+    /// Forgets what templates a storage has: a download to it ended.
+    pub(super) fn forget_templates(&self, storage: &str) {
+        let mut templates = self.catalog.templates.lock().unwrap_or_else(PoisonError::into_inner);
+        templates.retain(|(_, known), _| known != storage);
+    }
+
     /// VMIDs that own volumes or backups on a storage, with or without a guest: a new guest must not inherit them.
     pub(crate) async fn owners(&self, node: &NodeName, storage: &StorageName) -> Result<BTreeSet<Vmid>, PveError> {
         let key = storage.to_string();

@@ -34,6 +34,11 @@ impl Cluster {
         self.lock().duties.zones.clone()
     }
 
+    /// The version that this was learned of; empty before.
+    pub(crate) fn version(&self) -> String {
+        self.lock().duties.version.clone()
+    }
+
     /// Guests with replication jobs, as of some minutes ago.
     pub(crate) fn replicated(&self) -> BTreeSet<Vmid> {
         self.lock().duties.replicated.clone()

@@ -170,7 +170,7 @@ impl Cluster {
     }
 
     /// At most one question per second after the first, which comes when such a task should be done.
-    async fn wait(&self, upid: &Upid) -> TaskEnd {
+    pub(super) async fn wait(&self, upid: &Upid) -> TaskEnd {
         let started = Instant::now();
         let mut pause = self.durations.guess(upid.task_type());
         let mut failures = 0u32;

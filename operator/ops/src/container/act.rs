@@ -6,6 +6,7 @@ mod change;
 mod keep;
 mod make;
 mod moving;
+mod pull;
 mod verify;
 
 use crate::cluster::Cluster;
@@ -15,11 +16,12 @@ use crate::slots::{Place, Slot};
 use std::sync::Arc;
 use std::time::Duration;
 use zentoria_api::container::TaskAction;
-use zentoria_core::container::step::{Plan, Step, Target};
+use zentoria_core::container::step::{Plan, Step, TakeSnapshot, Target};
 use zentoria_core::container::want::Identity;
 use zentoria_pve::{Destroy, PveError};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::upid::Upid;
+use zentoria_types::vmid::Vmid;
 
 /// How long a guest is given to shut down, as PVE's own default. It is never killed: a guest that takes longer fails
 /// its task, and is asked again.
@@ -75,6 +77,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn steps(&mut self, steps: &[Step]) -> Result<Done, Failure> {
+        if let [Step::Pull(pull)] = steps {
+            return self.pull(pull).await;
+        }
         let slot = match self.slot(steps) {
             Ok(slot) => slot,
             Err(()) => return Ok(Done::Queued),
@@ -122,8 +127,35 @@ impl Run<'_> {
             | Step::Destroy { .. }
             | Step::ForgetVmid => None,
         };
-        let place = Place { node: self.target.node.to_string(), storage };
+        let place = Place { node: self.target.node.to_string(), storage, source: self.source_of(step) };
         self.actor.cluster.slots().acquire(&self.actor.identity.key, &place).map(Some).ok_or(())
+    }
+
+    /// The guest that is copied, which Proxmox VE locks for one task at a time.
+    fn source_of(&self, step: &Step) -> Option<Vmid> {
+        let source = match step {
+            Step::Clone(clone) => clone.source,
+            Step::Snapshot(TakeSnapshot { of, .. }) | Step::DeleteSnapshot { of, .. } => *of,
+            Step::Create(_)
+            | Step::Restore(_)
+            | Step::MoveVolume { .. }
+            | Step::Backup(_)
+            | Step::Mark(_)
+            | Step::Configure(_)
+            | Step::ClearFirewall
+            | Step::Finish
+            | Step::Pull(_)
+            | Step::Resize { .. }
+            | Step::Migrate { .. }
+            | Step::DeleteBackup { .. }
+            | Step::ConvertToTemplate
+            | Step::Start
+            | Step::Shutdown
+            | Step::Reboot
+            | Step::Destroy { .. }
+            | Step::ForgetVmid => return None,
+        };
+        (source != self.target.vmid).then_some(source)
     }
 
     async fn step(&mut self, step: &Step) -> Result<Option<Upid>, Failure> {
@@ -131,7 +163,7 @@ impl Run<'_> {
             Step::Create(create) => self.create(create).await.map(Some),
             Step::Clone(clone) => self.clone_guest(clone).await.map(Some),
             Step::Restore(restore) => self.restore(restore).await.map(Some),
-            Step::Pull(_) => Err(Failure::Replan(format!("{step} cannot be done yet"))),
+            Step::Pull(_) => Err(Failure::Replan(format!("{step} must be the only step"))),
             Step::MoveVolume { disk, storage } => self.move_volume(disk, storage).await,
             Step::Migrate { to, restart } => self.migrate(to, *restart).await,
             Step::Snapshot(snapshot) => self.snapshot(snapshot).await,

@@ -1,10 +1,11 @@
 //! Observe: every fact with its proof. What is known and unchanged is not asked again. By fact: `task` (the one in
 //! flight), `guest`,
-//! `backups` (and snapshots), `offers` (what the cluster has for a new guest).
+//! `backups` (and snapshots), `offers` (what the cluster has for a new guest), `source` (what it is made from).
 
 mod backups;
 mod guest;
 mod offers;
+mod source;
 mod task;
 
 pub(crate) use backups::KeepFailures;
@@ -25,9 +26,7 @@ use zentoria_core::cluster::quota::OverQuota;
 use zentoria_core::container::delete::{self, Farewell};
 use zentoria_core::container::plan::{needs_backups, needs_replication, needs_snapshot_feature, plan};
 use zentoria_core::container::power::needs_cause;
-use zentoria_core::container::seen::{
-    Backup, DependencyState, GuestFact, PullFact, Recorded, Seen, StopCause, TaskFact, Window,
-};
+use zentoria_core::container::seen::{Backup, DependencyState, GuestFact, Recorded, Seen, StopCause, TaskFact, Window};
 use zentoria_core::container::siting::Neighbours;
 use zentoria_core::container::step::Step;
 use zentoria_core::container::want::{Key, Want};
@@ -124,6 +123,7 @@ pub async fn observe(
     let site = site(want, &known, &guest, &recorded, status);
     let siting = site.as_ref().and_then(|site| cluster.siting(site));
     let facts = facts(cluster, want, &known, &guest, siting.as_ref(), key).await;
+    let origins = source::look(cluster, want, &recorded, &guest, siting.as_ref(), &facts).await;
     let mut seen = Seen {
         now,
         guest,
@@ -142,9 +142,9 @@ pub async fn observe(
         backups: None,
         snapshot_feature: None,
         keep_failed: None,
-        clone_origin: None,
-        restorable: None,
-        pull: PullFact::None,
+        clone_origin: origins.clone_origin,
+        restorable: origins.restorable,
+        pull: origins.pull,
     };
     seen.stop_cause = stop_cause(cluster, &seen).await;
     kept(cluster, want, &mut seen).await;

@@ -67,7 +67,7 @@ fn in_words(source: &Source) -> String {
             format!("{kind} clone of {of}{at}")
         }
         Source::Image { reference, storage, pull: _ } => format!("image {reference} on {storage}"),
-        Source::Backup(BackupFrom::Volume(volume)) => format!("backup {volume}"),
+        Source::Backup(BackupFrom::Volume { volume, vmid: _ }) => format!("backup {volume}"),
         Source::Backup(BackupFrom::Newest { storage, vmid, not_after }) => {
             let until = not_after.map(|at| format!(" not after {at}")).unwrap_or_default();
             format!("newest backup of {vmid} on {storage}{until}")

@@ -1,6 +1,7 @@
 //! A guest that exists: whose it is, and what it takes to make it as the spec says.
 
 use super::allowed::{Permission, explain, may_reboot, may_reboot_unasked, of_class};
+use super::creation::leftover_snapshot;
 use super::limits;
 use super::moving::moving;
 use super::replace::replace;
@@ -10,7 +11,7 @@ use crate::container::interfaces::hold_back;
 use crate::container::options::{as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
-use crate::container::seen::{Guest, Seen, is_numbered};
+use crate::container::seen::{Guest, Seen};
 use crate::container::step::{MarkGuest, MarkPurpose, Plan, Step, Verdict};
 use crate::container::want::Want;
 use crate::digest::of_parts;
@@ -204,7 +205,7 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     let mut steps = Vec::new();
     let mut found = difference(&want.options, &guest.config, mark);
     if is_being_made(seen)
-        && let Err(verdict) = own_network(want, seen, guest)
+        && let Err(verdict) = super::copies::own_network(want, seen, guest)
     {
         return Plan::say(verdict);
     }
@@ -229,23 +230,40 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         }
         steps.push(Step::Configure(configure));
     }
-    if let Some(step) = disk(want, guest, &mut pending, &mut notes) {
+    let template = super::template::standing(want, guest);
+    if let Some(step) = disk(want, guest, &mut pending, &mut notes).filter(|_| !template.is_made()) {
         steps.push(step);
         let verdict = Verdict::new(ContainerReason::Resizing, "its root disk grows");
         return Plan { target: Some(target_of(guest)), steps, pending, verdict, notes };
     }
     if is_being_made(seen) {
         steps.push(Step::ClearFirewall);
+        notes.extend(super::copies::came_along(seen, guest));
+        match leftover_snapshot(want, seen) {
+            Ok(Some(step)) => {
+                steps.push(step);
+                let verdict =
+                    Verdict::new(ContainerReason::Securing, "the snapshot that it was copied from is removed");
+                return Plan { target: Some(target_of(guest)), steps, pending, verdict, notes };
+            }
+            Ok(None) => {}
+            Err(verdict) => return Plan::say(verdict),
+        }
     }
     // Of a replacement that is not wished any more nothing may be left that takes a loss for one.
     if seen.recorded.is_in_making() || seen.recorded.replacing.is_some() {
         steps.push(Step::Finish);
+    }
+    if let Some((convert, verdict)) = super::template::finished(template, guest, &mut pending) {
+        steps.extend(convert);
+        return Plan { target: Some(target_of(guest)), steps, pending, verdict, notes };
     }
     let (step, verdict) = power(want, seen, guest);
     let stores = steps.iter().any(needs_reboot);
     let allowed =
         if stores { may_reboot_unasked(want, seen) } else { may_reboot(want, seen, &pending) == Permission::Allowed };
     let reboot = allowed
+        && seen.recorded.is_finished()
         && step.is_none()
         && guest.running.known() == Some(&true)
         && (stores || of_class(&pending, ChangeClass::Reboot).next().is_some());
@@ -266,7 +284,7 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
 
 /// Whether a running guest takes the option up at its next reboot only.
 pub(super) fn is_at_reboot(key: &str) -> bool {
-    const AT_REBOOT: [&str; 4] = ["nameserver", "searchdomain", "timezone", "features"];
+    const AT_REBOOT: [&str; 6] = ["entrypoint", "env", "nameserver", "searchdomain", "timezone", "features"];
     AT_REBOOT.contains(&key)
 }
 
@@ -298,35 +316,6 @@ fn needs_reboot(step: &Step) -> bool {
         | Step::Destroy { .. }
         | Step::ForgetVmid => false,
     }
-}
-
-/// A copy has its source's interfaces, addresses included. Where the spec names interfaces, the others are removed before
-/// its first start, as everywhere; without any, a static address would be on the network twice.
-fn own_network(want: &Want, seen: &Seen, guest: &Guest) -> Result<(), Verdict> {
-    if seen.recorded.created.as_ref().is_none_or(|created| created.origin != Origin::Clone) {
-        return Ok(());
-    }
-    let interfaces = guest.config.current.iter().filter(|(key, _)| is_numbered(key, "net"));
-    if want.options.interfaces.is_empty() {
-        let fixed: Vec<&str> = interfaces
-            .filter(|(_, value)| {
-                PropertyString::parse(value).is_ok_and(|net| {
-                    [net.get("ip"), net.get("ip6")].into_iter().flatten().any(|address| address.contains('/'))
-                })
-            })
-            .map(|(key, _)| key.as_str())
-            .collect();
-        if fixed.is_empty() {
-            return Ok(());
-        }
-        let message = format!(
-            "the copy has the static address of its source ({}) and is not started with it: set \
-             spec.network.interfaces",
-            fixed.join(", ")
-        );
-        return Err(Verdict::new(ContainerReason::InvalidSpec, message));
-    }
-    Ok(())
 }
 
 /// The root disk: grown where it is too small; too large is said, never done.
@@ -378,14 +367,6 @@ fn unchangeable(want: &Want, seen: &Seen, guest: &Guest) -> Vec<PendingChange> {
         let message = "the root disk is on another storage; move it in Proxmox VE (pct move-volume)";
         replace("rootDisk.storage", have.to_owned(), wish.to_string(), message);
     }
-    let made_from = seen.recorded.defaults.as_ref().and_then(|defaults| defaults.template.as_ref());
-    let from_template = seen.recorded.created.as_ref().is_some_and(|created| created.origin == Origin::Template);
-    if let (true, Some(made_from), Some(crate::container::want::Source::Template { volume, download: _ })) =
-        (from_template, made_from, &want.source)
-        && made_from != volume
-    {
-        let message = "SourceChanged: a guest is never made anew because its source changed";
-        replace("source", made_from.clone(), volume.clone(), message);
-    }
+    list.extend(super::source::changed(want, seen));
     list
 }

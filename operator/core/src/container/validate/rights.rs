@@ -60,14 +60,16 @@ fn addresses(want: &Want) -> Result<(), Refusal> {
 }
 
 fn storages(want: &Want) -> Result<(), Refusal> {
-    let template = match &want.source {
+    let source = match &want.source {
         Some(Source::Template { volume, .. }) => {
-            volume.split(':').next().map(|name| ("source.template.volume on", name))
+            volume.split(':').next().map(|name| ("source.template on storage", name))
         }
-        Some(Source::Clone { .. } | Source::Image { .. } | Source::Backup(_)) | None => None,
+        Some(Source::Image { storage, .. }) => Some(("source.image.storage", storage.as_str())),
+        Some(Source::Backup(backup)) => Some(("source.backup on storage", backup.storage())),
+        Some(Source::Clone { .. }) | None => None,
     };
     let disk = want.storage.as_ref().map(|storage| ("rootDisk.storage", storage.as_str()));
-    for (field, storage) in template.into_iter().chain(disk) {
+    for (field, storage) in source.into_iter().chain(disk) {
         if !want.grant.storages.contains(storage) {
             let allowed: Vec<_> = want.grant.storages.iter().cloned().collect();
             return Err(denied(&format!("{field} {storage}"), &allowed, "allow.storages"));

@@ -26,6 +26,7 @@ fn ahead(world: &mut World) -> Course {
         status: Some(&status),
         cluster: &world.cluster,
         namespace_labels: &labels,
+        wave: world.wave,
         as_if: AsIf::Recorded,
     };
     course(&input, &world.seen).unwrap()

@@ -9,7 +9,7 @@ use zentoria_core::container::step::{Plan, Step};
 
 /// One line, with names for the marks.
 fn marks(text: &str) -> String {
-    named(text.replace('\n', "\\n"))
+    named(text.replace('\n', "\\n").replace('\0', "\\0"))
 }
 
 fn named(mut text: String) -> String {

@@ -1,6 +1,7 @@
 //! A small Proxmox VE with one operator: plans are applied to it, and what it does was recorded on a real node.
 
 mod pve;
+mod sources;
 
 use crate::fixture::{CP, VMID, guest_mut, guest_of, identity, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,15 +13,16 @@ use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Created, Origin, PowerStatus, RunState, ZentoriaContainerSpec, ZentoriaContainerStatus};
 use zentoria_core::Fact;
 use zentoria_core::container::guard::guard;
-use zentoria_core::container::plan::{needs_backups, needs_snapshot_feature, plan};
+use zentoria_core::container::plan::{needs_backups, needs_snapshot_feature, plan, recorded_source};
 use zentoria_core::container::power::needs_cause;
 use zentoria_core::container::seen::{Backup, ClusterFacts, Guest, GuestFact, Recorded, Seen, StopCause};
 use zentoria_core::container::step::{MarkPurpose, Plan, Step};
 use zentoria_core::container::validate::{AsIf, Input, validate};
-use zentoria_core::container::want::{Refusal, Want};
+use zentoria_core::container::want::{CloneFrom, Refusal, Source, Want};
 use zentoria_types::vmid::Vmid;
 
 pub use pve::{digest_of, new_guest};
+pub use sources::Archive;
 
 /// One container, its cluster, and what is there.
 #[derive(Clone)]
@@ -30,6 +32,8 @@ pub struct World {
     pub seen: Seen,
     /// Other guests, which may be cloned.
     pub others: BTreeMap<Vmid, Guest>,
+    /// Backups on every storage.
+    pub archives: Vec<Archive>,
     /// Firewall configuration that stands at the VMID.
     pub firewall: bool,
     /// When its turn comes, by dependencies.
@@ -59,14 +63,19 @@ impl World {
     pub fn new(spec: ZentoriaContainerSpec) -> Self {
         let template = new_guest(
             crate::fixture::CLONE_SOURCE,
-            &[("memory", "256"), ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:09:00,ip=dhcp,type=veth")],
+            &[
+                ("memory", "256"),
+                ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:09:00,ip=dhcp,type=veth"),
+                ("template", "1"),
+            ],
         );
-        let sibling = new_guest(400, &[("memory", "1024"), ("mp0", "tank:subvol-400-disk-1,mp=/data,size=1G")]);
+        let sibling = sources::golden(false);
         Self {
             spec,
             cluster: crate::fixture::cluster(),
             seen: crate::fixture::seen(),
             others: [template, sibling].into_iter().map(|guest| (guest.vmid, guest)).collect(),
+            archives: vec![Archive::of_the_own_vmid()],
             firewall: true,
             wave: None,
             cause: StopCause::Crash,
@@ -96,6 +105,8 @@ impl World {
     pub fn look(&mut self) {
         let stopped = guest_of(&self.seen).is_some_and(|guest| guest.running == Fact::Known(false));
         self.seen.stop_cause = (stopped && needs_cause(&self.seen)).then(|| Fact::Known(self.cause.clone()));
+        self.seen.clone_origin = self.source().and_then(|source| sources::origin(self, source));
+        self.seen.restorable = sources::restorable(self);
         (self.seen.snapshot_feature, self.seen.backups) = (None, None);
         if let Ok(want) = self.want() {
             if needs_snapshot_feature(&want, &self.seen) {
@@ -104,6 +115,21 @@ impl World {
             if needs_backups(&want, &self.seen) {
                 self.seen.backups = Some(Fact::Known(self.backups.clone()));
             }
+        }
+    }
+
+    /// The guest that is copied, of a guest that is not finished.
+    fn source(&self) -> Option<Vmid> {
+        let recorded = self.seen.recorded.defaults.as_ref().and_then(|defaults| defaults.template.as_ref());
+        if let (true, Some(recorded)) = (self.seen.recorded.is_in_making(), recorded) {
+            return recorded_source(recorded).map(|(vmid, _)| vmid);
+        }
+        match self.want().ok()?.source? {
+            Source::Clone { from: CloneFrom::Vmid(vmid), .. } => Some(vmid),
+            Source::Clone { from: CloneFrom::Container(name), .. } => {
+                self.seen.cluster.vmids_by_name.get(&name).copied()
+            }
+            Source::Template { .. } | Source::Image { .. } | Source::Backup(_) => None,
         }
     }
 
@@ -159,7 +185,7 @@ impl World {
                 assert!(create.options.values().all(|value| !value.is_empty()), "an empty option");
                 pve::check_created_features(create, root);
                 let guest = pve::created(target.vmid, &target.node, &create.options);
-                self.made(guest, Origin::Template, create.defaults.clone());
+                self.made(guest, create.origin, create.defaults.clone());
             }
             Step::Clone(clone) => {
                 self.must_be_free();
@@ -219,6 +245,8 @@ impl World {
                 assert_eq!(self.guest().running, Fact::Known(false), "Proxmox VE destroys no running guest");
                 self.seen.guest = GuestFact::Absent;
             }
+            Step::Snapshot(snapshot) if snapshot.of != target.vmid => sources::snapshot(self, snapshot),
+            Step::DeleteSnapshot { of, name, .. } if *of != target.vmid => sources::delete_snapshot(self, *of, name),
             Step::Snapshot(snapshot) => {
                 assert!(self.can_snapshot, "no storage for snapshots");
                 let now = self.seen.now;
@@ -245,9 +273,15 @@ impl World {
                 }
                 guest.node = to.clone();
             }
-            Step::Restore(_) | Step::Pull(_) | Step::MoveVolume { .. } | Step::ConvertToTemplate => {
-                unreachable!("not in this model: {step}")
+            Step::MoveVolume { .. } => unreachable!("not in this model: {step}"),
+            Step::Restore(restore) => {
+                self.must_be_free();
+                let guest = sources::restored(self, target.vmid, restore);
+                self.firewall = true;
+                self.made(guest, Origin::Backup, restore.defaults.clone());
             }
+            Step::Pull(pull) => sources::pulled(self, pull),
+            Step::ConvertToTemplate => sources::convert(self.guest()),
             Step::ForgetVmid => {
                 self.seen.recorded = Recorded::default();
                 self.seen.guest = GuestFact::NoVmid;

@@ -66,7 +66,13 @@ pub fn created(vmid: Vmid, node: &NodeName, options: &BTreeMap<String, String>) 
 }
 
 pub fn cloned(source: &Guest, vmid: Vmid, clone: &CloneGuest) -> Guest {
+    assert_eq!(source.config.lock(), None, "Proxmox VE copies no locked guest");
+    assert!(
+        source.running == Fact::Known(false) || clone.snapshot.is_some(),
+        "a running guest is copied from a snapshot"
+    );
     let mut guest = source.clone();
+    guest.snapshots = Fact::Known(Vec::new());
     guest.vmid = vmid;
     guest.running = Fact::Known(false);
     guest.config.pending.clear();

@@ -3,9 +3,9 @@
 use super::Run;
 use crate::failure::Failure;
 use std::str::FromStr;
+use zentoria_core::container::ownership::is_of_namespace;
 use zentoria_core::container::step::{TakeBackup, TakeSnapshot};
 use zentoria_pve::{BackupMode, Vzdump};
-use zentoria_types::mark::Description;
 use zentoria_types::names::{NodeName, SnapshotName, StorageName};
 use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
@@ -69,14 +69,7 @@ impl Run<'_> {
         }
         let answer = self.actor.cluster.read_config(of, node).await;
         let config = answer.map_err(|error| self.failed(&format!("look at the source {of} of"), &error))?;
-        let mark = Description::parse(config.description()).ok().and_then(|description| description.mark);
-        let identity = self.actor.identity;
-        let ours = mark.is_some_and(|mark| {
-            mark.vmid == of
-                && mark.estate == identity.estate
-                && mark.namespace == identity.key.namespace
-                && mark.cp == identity.control_plane
-        });
+        let ours = is_of_namespace(self.actor.identity, of, config.description());
         if ours { Ok(()) } else { Err(Failure::Replan(format!("guest {of} does not carry our mark any more"))) }
     }
 }

@@ -53,7 +53,7 @@ impl Run<'_> {
             archive: restore.archive.clone(),
             storage: self.storage(&restore.storage)?,
             options,
-            unique: false,
+            unique: restore.unique,
             pool: restore.pool.clone(),
         };
         let answer = self.actor.cluster.client().restore(&self.target.node, &what).await;

@@ -42,6 +42,7 @@ pub(super) async fn facts(
             .missing_permissions(want.storage.as_ref().map(StorageName::as_str), &want.options.interfaces),
         takeover: known.takeover.clone(),
         vmids_by_name: known.vmids_by_name.clone(),
+        version: cluster.version(),
         capabilities: cluster.capabilities(),
         replicated: cluster.replicated(),
         backup_storage: known.backup_storage.clone(),
@@ -77,9 +78,12 @@ async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, node: 
     let Some(node) = node.filter(|node| facts.nodes.get(node).is_some_and(|facts| facts.online)) else { return };
     let named: BTreeSet<&str> = want.options.interfaces.iter().filter_map(|interface| interface.bridge()).collect();
     bridges(cluster, facts, &node, named).await;
-    if let Some(Source::Template { volume, .. }) = &want.source {
-        let templates = cluster.templates(&node, volume).await.ok();
-        facts.nodes.entry(node.clone()).and_modify(|facts| facts.templates = templates);
+    if let Some((volume, fetched)) = super::source::file(want) {
+        let templates = cluster.templates(&node, &volume).await.ok();
+        let storage = volume.split(':').next().unwrap_or_default();
+        let image = matches!(want.source, Some(Source::Image { .. }));
+        let lacks = if fetched { cluster.missing_for_pull(&node, storage, image) } else { Vec::new() };
+        facts.nodes.entry(node.clone()).and_modify(|facts| (facts.templates, facts.pull_lacks) = (templates, lacks));
     }
     if let (true, Some(storage)) = (no_vmid, &want.storage) {
         facts.taken.extend(cluster.owners(&node, storage).await.unwrap_or_default());
@@ -87,7 +91,7 @@ async fn offers(cluster: &Cluster, want: &Want, facts: &mut ClusterFacts, node: 
 }
 
 /// The node that the plan will choose.
-fn future_node(want: &Want, siting: &Siting, facts: &ClusterFacts) -> Option<NodeName> {
+pub(super) fn future_node(want: &Want, siting: &Siting, facts: &ClusterFacts) -> Option<NodeName> {
     let source = match &want.source {
         Some(Source::Clone { from: CloneFrom::Vmid(vmid), .. }) => Some(vmid),
         Some(Source::Clone { from: CloneFrom::Container(name), .. }) => facts.vmids_by_name.get(name),

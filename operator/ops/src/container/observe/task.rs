@@ -18,13 +18,14 @@ pub(super) async fn task(
     node: Option<&str>,
     task: Option<&TaskStatus>,
 ) -> TaskFact {
-    let (Some(task), Some(vmid)) = (task, vmid) else { return TaskFact::None };
+    let Some(task) = task else { return TaskFact::None };
     let named = history::upid(task.upid.as_deref());
     let upid = match named {
         Some(upid) => upid,
         // The answer to the call never came, or its UPID was never stored: look for the task itself.
         None => {
             let Some(node) = node.and_then(|node| node.parse::<NodeName>().ok()) else { return TaskFact::NotStarted };
+            let Some(vmid) = vmid else { return TaskFact::NotStarted };
             let since = task.started_at.0.as_second();
             match history::task_of_intent(cluster, &node, vmid, task.action, since).await {
                 Ok(Some(row)) if row.ended.is_none() => row.upid,
@@ -52,8 +53,11 @@ pub(super) async fn task(
         Some(TaskEnd::Well | TaskEnd::Lost) => TaskFact::Done(task.action),
         Some(TaskEnd::Badly(message)) => TaskFact::Failed { action: task.action, message },
         None => {
+            // A snapshot of a copy's source runs before a VMID is chosen.
+            let Some(vmid) = vmid.or(upid.vmid()) else { return TaskFact::Running(upid) };
             let node = upid.node().map(|node| node.to_string()).unwrap_or_default();
-            let slot = (!cluster.is_followed(&upid)).then(|| cluster.slots().force(Place { node, storage: None }));
+            let slot = (!cluster.is_followed(&upid))
+                .then(|| cluster.slots().force(Place { node, storage: None, source: None }));
             if let Some(slot) = slot {
                 cluster.follow(key.clone(), vmid, upid.clone(), slot);
             }
