@@ -56,14 +56,20 @@ impl Cluster {
     /// What failed a short time ago, or just now, of what is kept of the guest.
     pub(super) fn keep_failed(&self, vmid: Vmid, task: &TaskFact) -> Option<KeepFailed> {
         use TaskAction::{Backup, DeleteBackup, DeleteSnapshot, Snapshot};
-        let failures = &mut self.lock().keep_failures.0;
-        failures.retain(|_, (at, _)| at.elapsed() < FAILED_FOR);
         if let TaskFact::Failed { action: action @ (Snapshot | Backup | DeleteSnapshot | DeleteBackup), message } = task
         {
-            let failed = KeepFailed { action: *action, message: message.clone() };
-            failures.insert(vmid, (Instant::now(), failed));
+            return Some(self.remember_keep_failure(vmid, *action, message.clone()));
         }
+        let failures = &mut self.lock().keep_failures.0;
+        failures.retain(|_, (at, _)| at.elapsed() < FAILED_FOR);
         failures.get(&vmid).map(|(_, failed)| failed.clone())
+    }
+
+    /// Notes what failed, so that it is not tried again and again.
+    pub(super) fn remember_keep_failure(&self, vmid: Vmid, action: TaskAction, message: String) -> KeepFailed {
+        let failed = KeepFailed { action, message };
+        self.lock().keep_failures.0.insert(vmid, (Instant::now(), failed.clone()));
+        failed
     }
 
     /// Lets a snapshot or backup that failed be tried at once: something has changed.
