@@ -15,7 +15,7 @@ const BY_HAND: &str = "vmid: 404, unprivileged: false, rootDisk: {size: 8Gi}, \
                        network: {interfaces: [{bridge: vmbr0, ipv4: {address: dhcp}}]}";
 const BOTH: &str = "vmid: 404, unprivileged: false, replacePolicy: Recreate, approval: Required, \
                     rootDisk: {size: 8Gi}, network: {interfaces: [{bridge: vmbr0, ipv4: {address: dhcp}}]}";
-const NET: &str = "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:05:04:62,ip=dhcp,type=veth";
+const NET: &str = "name=eth0,bridge=vmbr0,firewall=1,hwaddr=BC:24:11:05:04:62,ip=dhcp,type=veth";
 
 /// A guest that is to be made anew, with everything that allows it.
 fn anew(title: &'static str, wish: &'static str, change: impl FnOnce(&mut World)) -> Case {
