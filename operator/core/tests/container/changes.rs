@@ -303,7 +303,10 @@ fn a_replacement_keeps_the_vmid_and_the_mac_and_ends() {
 /// was planned.
 #[test]
 fn the_guard_lets_no_replacement_through_that_lacks_anything() {
-    let mut world = running("vmid: 404, unprivileged: false, replacePolicy: Recreate, rootDisk: {size: 8Gi}");
+    let mut world = running(
+        "vmid: 404, unprivileged: false, replacePolicy: Recreate, rootDisk: {size: 8Gi}, network: {interfaces: \
+         [{bridge: vmbr0, ipv4: {address: dhcp}}]}",
+    );
     world.seen.cluster.final_backup = FinalBackup::Required;
     world.seen.cluster.backup_storage = Some("nas".into());
     let guest = guest_mut(&mut world.seen).unwrap();

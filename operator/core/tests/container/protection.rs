@@ -240,7 +240,7 @@ fn harm(whose: Option<Whose>, world: &World, plan: &Plan) -> Option<String> {
     }
     // Nothing was approved in these worlds, and no window is open.
     let reboots = |step: &&Step| matches!(step, Step::Reboot | Step::Migrate { restart: true, .. });
-    if world.spec.reboot_policy != RebootPolicy::Automatic && written.iter().any(|step| reboots(step)) {
+    if world.spec.reboot_policy != RebootPolicy::Automatic && written.iter().any(reboots) {
         return Some("rebooted without permission".into());
     }
     let created = world.seen.recorded.created.as_ref();

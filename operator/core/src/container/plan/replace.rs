@@ -148,6 +148,11 @@ fn refusal(want: &Want, seen: &Seen, guest: &Guest) -> Option<String> {
         Some(Source::Clone { .. }) => return Some("a copy is as its source is: change that one".to_owned()),
         Some(Source::Template { .. } | Source::Image { .. } | Source::Backup(_)) => {}
     }
+    if let Some(interface) = unnamed_interface(want, guest) {
+        return Some(format!(
+            "the spec does not name its {interface}, which the new guest would not have: name it there"
+        ));
+    }
     if let Some(verdict) = cannot_be_made(want, seen) {
         return Some(format!("the new guest could not be made: {}", verdict.message));
     }
@@ -155,6 +160,14 @@ fn refusal(want: &Want, seen: &Seen, guest: &Guest) -> Option<String> {
         "DeletionBreaker: safety.maxDestroysPerHour of the ProxmoxCluster is used up for this hour; waits until it is not"
             .to_owned()
     })
+}
+
+/// An interface that the spec leaves to whoever made it, as of an adopted guest.
+fn unnamed_interface<'a>(want: &Want, guest: &'a Guest) -> Option<&'a str> {
+    let named = want.options.interfaces.len();
+    let is_named = |key: &str| key.strip_prefix("net").and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| n < named);
+    let interfaces = guest.config.current.keys().filter(|key| is_numbered(key, "net"));
+    interfaces.map(String::as_str).find(|key| !is_named(key))
 }
 
 /// Whether the creation would be refused, as far as that shows before the guest is gone.

@@ -9,8 +9,13 @@ use zentoria_api::container::TaskAction;
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{Backup, KeepFailed, Snapshot, Window};
 
-const REPLACE: &str = "vmid: 404, unprivileged: false, replacePolicy: Recreate, rootDisk: {size: 8Gi}";
-const NET: &str = "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:05:04:62,ip=dhcp,type=veth";
+const REPLACE: &str = "vmid: 404, unprivileged: false, replacePolicy: Recreate, rootDisk: {size: 8Gi}, \
+                       network: {interfaces: [{bridge: vmbr0, ipv4: {address: dhcp}}]}";
+const BY_HAND: &str = "vmid: 404, unprivileged: false, rootDisk: {size: 8Gi}, \
+                       network: {interfaces: [{bridge: vmbr0, ipv4: {address: dhcp}}]}";
+const BOTH: &str = "vmid: 404, unprivileged: false, replacePolicy: Recreate, approval: Required, \
+                    rootDisk: {size: 8Gi}, network: {interfaces: [{bridge: vmbr0, ipv4: {address: dhcp}}]}";
+const NET: &str = "name=eth0,bridge=vmbr0,firewall=1,hwaddr=BC:24:11:05:04:62,ip=dhcp,type=veth";
 
 /// A guest that is to be made anew, with everything that allows it.
 fn anew(title: &'static str, wish: &'static str, change: impl FnOnce(&mut World)) -> Case {
@@ -62,7 +67,7 @@ fn replacements() {
     check(
         "replacements",
         vec![
-            anew("the policy is Never", "vmid: 404, unprivileged: false, rootDisk: {size: 8Gi}", |_| {}),
+            anew("the policy is Never", BY_HAND, |_| {}),
             anew("it is backed up first", REPLACE, |_| {}),
             anew("a backup of no size is none", REPLACE, |world| {
                 world.backups = vec![Backup { size: 0, ..backup(DIGEST, 0) }];
@@ -86,15 +91,11 @@ fn replacements() {
             anew("what is not wished any more leaves nothing", "vmid: 404", |world| {
                 world.seen.recorded.replacing = Some(Default::default());
             }),
-            anew("a person approved it", "vmid: 404, unprivileged: false, rootDisk: {size: 8Gi}", |world| {
+            anew("a person approved it", BY_HAND, |world| {
                 kept(world);
                 world.seen.approved.insert(DIGEST.into());
             }),
-            anew(
-                "the policy allows it, and an approval is required",
-                "vmid: 404, unprivileged: false, replacePolicy: Recreate, approval: Required, rootDisk: {size: 8Gi}",
-                kept,
-            ),
+            anew("the policy allows it, and an approval is required", BOTH, kept),
             anew("no storage for the final backup", REPLACE, |world| world.seen.cluster.backup_storage = None),
             anew("its final backup failed", REPLACE, |world| {
                 let message = "no space left on device".into();
@@ -113,6 +114,9 @@ fn replacements() {
             held("held: replication", |world| world.seen.cluster.replicated = [vmid(404)].into()),
             held("held: protection", |world| {
                 guest_mut(&mut world.seen).unwrap().config.current.insert("protection".into(), "1".into());
+            }),
+            held("held: an interface that the spec does not name", |world| {
+                guest_mut(&mut world.seen).unwrap().config.current.insert("net1".into(), NET.into());
             }),
             held("held: the breaker", |world| world.seen.cluster.destroys_left = 0),
             held("held: no source", |world| {
