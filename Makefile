@@ -18,8 +18,8 @@ help: ## this list
 need:
 	@hack/tools/need.sh cargo cc python3 openssl flock
 
-demo: need ## control plane, Proxmox VE, operator and the estate of 17 containers; says what to try next
-	@hack/demo/up.sh
+demo: need ## control plane, Proxmox VE, operator and the estate of 17 containers; NODES=3 spreads it over three nodes
+	@NODES=$(NODES) hack/demo/up.sh
 
 demo-down: ## end what `make demo` started
 	@hack/demo/down.sh
@@ -53,8 +53,9 @@ test-fakepve: need ## the Proxmox VE double against the recorded answers of a re
 test-api: need ## the operator against a real API server and the double; T=NAME runs some
 	@hack/tools/test-api.sh $(T)
 
-test-demo: need ## make demo and make demo-down, in a directory of their own
+test-demo: need ## make demo and make demo-down, in a directory of their own, on one node and on three
 	@$(STEP) "demo up and down" hack/tools/demo-smoke.sh
+	@$(STEP) "demo on three nodes" env NODES=3 hack/tools/demo-smoke.sh
 
-bench: need ## release build with 17, 100 and 500 containers against a bare client
+bench: need ## release build with 17, 100 and 500 containers against a bare client, and over 3 and 10 nodes
 	@hack/bench/run

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # `make demo`: a control plane, a Proxmox VE, the operator and manifests/zentoria.yaml, until every container is Ready.
+# NODES=3 gives the double three nodes, and the estate spreads over them.
 # Repeatable: on a running demo it builds and applies again and starts what died. State: .demo/ of the checkout.
 #
 # With PVE_ENDPOINT, PVE_TOKEN_ID, PVE_TOKEN_SECRET and PVE_FINGERPRINT set, that Proxmox VE takes the place of the
@@ -66,8 +67,10 @@ main() {
   chmod 700 "$DEMO"
   exec 7>"$DEMO/lock"
   flock -n 7 || fail "another make demo is at work in $DEMO"
+  [[ $DEMO_NODES =~ ^[1-9]$ ]] || fail "NODES is $DEMO_NODES, and it takes 1 to 9"
   pve_choose
   double_lost_starts_over
+  double_resized_starts_over
   control_plane
   pve_start
   write_env

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make demo` twice and `make demo-down`, in a directory of its own: all Ready, repeatable, nothing left running.
+# `make demo` twice and `make demo-down`, in a directory of its own: all Ready, repeatable, nothing left running. With
+# NODES=3 in the environment also: the estate is on all of them.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -19,6 +20,14 @@ before=$(recorded)
 "$root/hack/demo/up.sh" >/dev/null
 [ "$before" = "$(recorded)" ] || { echo "the second make demo started processes anew" >&2; exit 1; }
 "$root/hack/demo/pve" GET /version >/dev/null
+used=$(
+  # shellcheck source=/dev/null
+  . "$ZENTORIA_DEMO_DIR/env"
+  kubectl get zc -n zentoria -o jsonpath='{range .items[*]}{.status.node}{"\n"}{end}' | sort | uniq -c
+)
+echo "containers by node:"
+echo "$used"
+[ "$(wc -l <<<"$used")" = "${NODES:-1}" ] || { echo "not every node has containers" >&2; exit 1; }
 "$root/hack/demo/down.sh"
 deadline=$((SECONDS + 5))
 for pid in $before; do

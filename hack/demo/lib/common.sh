@@ -10,6 +10,9 @@ export ZENTORIA_CLUSTER_STATE=$DEMO/cluster
 readonly SYSTEM_NAMESPACE=zentoria-system ESTATE_NAMESPACE=zentoria
 ESTATE_MANIFEST=$ROOT/manifests/zentoria.yaml
 
+# How many nodes the double has.
+DEMO_NODES=${NODES:-1}
+
 DEMO_STARTED=$(date +%s%3N)
 
 # Seconds since the start, with one decimal.
@@ -39,5 +42,5 @@ demo_stop() {
   process_stop "$DEMO" operator
   process_stop "$DEMO" fakepve
   "$CLUSTER" down
-  rm -rf "$DEMO/run" "$DEMO"/{env,kubeconfig,pve-ca.pem,operator.stamp,operator.log}
+  rm -rf "$DEMO/run" "$DEMO"/{env,kubeconfig,pve-ca.pem,operator.stamp,operator.log,seed.json}
 }

@@ -2,7 +2,7 @@
 # The Proxmox VE of the demo: a double on loopback, or the real one that the environment names. Both leave
 # PVE_ENDPOINT, PVE_TOKEN_ID, PVE_TOKEN_SECRET, PVE_FINGERPRINT and PVE_CTL (the double's fault endpoint).
 
-DOUBLE_SEED=$ROOT/hack/fakepve/seeds/zentoria.json
+DOUBLE_BASE=$ROOT/hack/fakepve/seeds/zentoria.json DOUBLE_SEED=$DEMO/seed.json
 readonly DOUBLE_ADDRESS=10.10.0.2 DOUBLE_SECONDS=300
 
 # PVE_CTL is only ever set by .demo/env: a shell that has read it means the double, not a real node.
@@ -24,12 +24,33 @@ double_lost_starts_over() {
   fi
 }
 
+# The seed with as many nodes as NODES says (1); each has the size of the one.
+double_seed() {
+  python3 - "$DOUBLE_BASE" "$DEMO_NODES" <<'PYTHON'
+import json, sys
+with open(sys.argv[1]) as base:
+    seed = json.load(base)
+seed["nodes"] = [f"pve{number}" for number in range(1, int(sys.argv[2]) + 1)]
+json.dump(seed, sys.stdout, indent=2)
+PYTHON
+}
+
+# Another number of nodes is another Proxmox VE.
+double_resized_starts_over() {
+  if [ "$PVE_KIND" = double ] && process_alive "$DEMO" fakepve &&
+    [ "$(double_seed)" != "$(cat "$DOUBLE_SEED" 2>/dev/null)" ]; then
+    say "the double has another number of nodes than $DEMO_NODES: starting over"
+    demo_stop
+  fi
+}
+
 pve_start() {
   if [ "$PVE_KIND" = real ]; then
     say "Proxmox VE: $PVE_ENDPOINT (real)"
     return
   fi
-  [ -f "$DOUBLE_SEED" ] || fail "the double's seed $DOUBLE_SEED is missing"
+  [ -f "$DOUBLE_BASE" ] || fail "the double's seed $DOUBLE_BASE is missing"
+  double_seed >"$DOUBLE_SEED"
   if ! process_alive "$DEMO" fakepve; then
     say "Proxmox VE: starting the double (the first time it installs itself into the user's cache)"
     rm -f "$DEMO/log/fakepve.log"

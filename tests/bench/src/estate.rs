@@ -92,11 +92,19 @@ pub fn cluster(namespace: &str) -> ProxmoxClusterSpec {
     serde_json::from_value(spec).expect("a spec")
 }
 
-/// What the double holds at the start of each run: the demo's seed, a second of PVE is a real one, and tasks last as
-/// the aims say.
+/// The name of a node, from 1 on.
 #[must_use]
-pub fn seed() -> Value {
+pub fn node_name(number: u32) -> String {
+    format!("pve{number}")
+}
+
+/// What the double holds at the start of each run: the demo's seed on so many nodes, a second of PVE is a real one, and
+/// tasks last as the aims say.
+#[must_use]
+pub fn seed(nodes: u32) -> Value {
     let mut seed = zentoria_api_tests::pve::seed();
+    seed["nodes"] = (1..=nodes).map(node_name).collect();
+    seed["node"]["maxmem"] = json!(1_u64 << 40);
     seed["storages"]["local-zfs"]["total"] = json!(64_u64 << 40);
     seed["ct_secs"]["create"] = json!(0.2);
     seed["ct_secs"]["start"] = json!(0.06);

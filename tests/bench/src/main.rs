@@ -7,12 +7,14 @@ mod bare;
 mod calls;
 mod estate;
 mod measure;
+mod nodes;
 mod operator;
 mod report;
 mod stage;
 
 use clap::Parser;
 use measure::{creation, quick_drift, slow_drift, steady};
+use nodes::{OnNodes, on_nodes};
 use report::{Size, median};
 use serde_json::json;
 use stage::Stage;
@@ -26,6 +28,16 @@ struct Options {
     /// Numbers of containers.
     #[arg(long, value_delimiter = ',', default_value = "17,100,500", env = "BENCH_SIZES")]
     sizes: Vec<u32>,
+    /// Numbers of nodes. On 1 the operator is compared with the bare client; on more it is measured by itself, with the
+    /// sizes from 100 on.
+    #[arg(long, value_delimiter = ',', default_value = "1,3,10", env = "BENCH_NODES")]
+    nodes: Vec<u32>,
+    /// The smallest size that is measured on several nodes.
+    #[arg(long, default_value_t = 100)]
+    smallest_on_nodes: u32,
+    /// Runs on several nodes.
+    #[arg(long, default_value_t = 1, env = "BENCH_NODE_RUNS")]
+    node_runs: usize,
     /// Runs of each side, alternating; the median counts.
     #[arg(long, default_value_t = 5, env = "BENCH_RUNS")]
     runs: usize,
@@ -69,15 +81,16 @@ async fn run(options: &Options) {
     let started = Instant::now();
     let stage = Stage::new().await;
     let mut sizes = Vec::new();
-    for size in &options.sizes {
+    for size in options.sizes.iter().filter(|_| options.nodes.contains(&1)) {
         if let Some(size) = measured(options, &stage, *size, started).await {
             sizes.push(size);
         }
     }
+    let on_nodes = several(options, &stage, started).await;
+    println!("{}{}", report::text(&sizes), report::on_nodes(&on_nodes));
     if options.quick {
         return;
     }
-    println!("{}", report::text(&sizes));
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let figures = json!({
         "cores": cores,
@@ -86,12 +99,32 @@ async fn run(options: &Options) {
         "startSeconds": 0.06,
         "bareClientPollsEverySeconds": bare::EVERY.as_secs_f64(),
         "sizes": sizes,
+        "onNodes": on_nodes,
     });
     let dir = options.out.parent().unwrap_or(&options.out);
     std::fs::create_dir_all(dir).expect("a directory for the figures");
     let text = serde_json::to_string_pretty(&figures).expect("JSON");
     std::fs::write(&options.out, text).unwrap_or_else(|error| panic!("{}: {error}", options.out.display()));
     println!("bench: figures in {} ({:.0} s)", options.out.display(), started.elapsed().as_secs_f64());
+}
+
+/// The sizes that several nodes are measured with, on each number of nodes.
+async fn several(options: &Options, stage: &Stage, started: Instant) -> Vec<OnNodes> {
+    let mut all = Vec::new();
+    let watched = Duration::from_secs(if options.quick { 0 } else { options.steady });
+    for nodes in options.nodes.iter().filter(|nodes| **nodes > 1) {
+        for size in options.sizes.iter().filter(|size| **size >= options.smallest_on_nodes) {
+            let one = on_nodes(stage, *size, *nodes, options.node_runs, watched).await;
+            let seconds = median(one.creations.iter().map(|creation| creation.wall_seconds));
+            println!(
+                "bench: [{:>5.0} s] {size} containers on {nodes} nodes: operator {seconds:.2} s, all nodes chosen in {:.2} ms",
+                started.elapsed().as_secs_f64(),
+                one.placing_milliseconds,
+            );
+            all.push(one);
+        }
+    }
+    all
 }
 
 /// One size; none where only creations are wanted.
@@ -101,11 +134,11 @@ async fn measured(options: &Options, stage: &Stage, size: u32, started: Instant)
     let (mut bare_seconds, mut bare_calls, mut creations) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
     for run in 1..=runs {
-        stage.empty_pve().await;
+        stage.empty_pve(1).await;
         let bare = bare::run(&stage.pve, size).await;
         bare_seconds.push(bare.wall.as_secs_f64());
         bare_calls.push((bare.calls.calls() + bare.calls.task_polls) as f64 / f64::from(size));
-        let scene = stage.scene(&format!("bench-{size}-{run}")).await;
+        let scene = stage.scene(&format!("bench-{size}-{run}"), 1).await;
         let one = creation(&scene, size).await;
         say(format!(
             "run {run} of {runs}: bare client {:.2} s, operator {:.2} s ({:.1} calls and {:.1} status writes a guest)",

@@ -1,6 +1,7 @@
 //! The figures of one size beside the aims, as a table and as JSON.
 
 use crate::measure::{Creation, Drift, Steady};
+use crate::nodes::OnNodes;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -48,7 +49,8 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn row(what: impl Into<String>, value: f64, aim: impl Into<Option<f64>>) -> Row {
+/// A row; with an aim it says whether it is met.
+pub fn row(what: impl Into<String>, value: f64, aim: impl Into<Option<f64>>) -> Row {
     let aim = aim.into();
     Row { what: what.into(), value, aim, met: aim.map(|aim| value <= aim) }
 }
@@ -118,11 +120,7 @@ pub fn text(sizes: &[Size]) -> String {
     let mut out = String::new();
     for size in sizes {
         let _ = writeln!(out, "\n{} containers (median of {})", size.containers, size.creations.len());
-        for Row { what, value, aim, met } in &size.rows {
-            let aim = aim.map_or_else(String::new, |aim| format!("<= {aim}"));
-            let met = met.map_or("", |met| if met { "met" } else { "MISSED" });
-            let _ = writeln!(out, "  {what:<58} {value:>9.2}  {aim:<8} {met}");
-        }
+        out += &table(&size.rows);
         if let Some(creation) = size.creations.last() {
             out += &calls(creation, size.containers);
         }
@@ -130,6 +128,28 @@ pub fn text(sizes: &[Size]) -> String {
         for (template, count) in &size.steady.calls.by_template {
             let _ = writeln!(out, "    {template:<56} {count:>9}");
         }
+    }
+    out
+}
+
+/// The tables of the estates on several nodes.
+#[must_use]
+pub fn on_nodes(all: &[OnNodes]) -> String {
+    let mut out = String::new();
+    for one in all {
+        let guests: Vec<String> = one.guests.iter().map(|(node, guests)| format!("{node} {guests}")).collect();
+        let _ = writeln!(out, "\n{} containers on {} nodes ({})", one.containers, one.nodes, guests.join(", "));
+        out += &table(&one.rows);
+    }
+    out
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut out = String::new();
+    for Row { what, value, aim, met } in rows {
+        let aim = aim.map_or_else(String::new, |aim| format!("<= {aim}"));
+        let met = met.map_or("", |met| if met { "met" } else { "MISSED" });
+        let _ = writeln!(out, "  {what:<58} {value:>9.2}  {aim:<8} {met}");
     }
     out
 }

@@ -41,7 +41,7 @@ impl Stage {
         let dir = tempfile::Builder::new().prefix("zentoria-bench-").tempdir().expect("a directory");
         let kubeconfig = kubernetes::shared_kubeconfig();
         let client = kubernetes::connect(&kubeconfig).await;
-        let pve = Pve::start(&estate::seed(), dir.path()).await;
+        let pve = Pve::start(&estate::seed(1), dir.path()).await;
         kubernetes::install_crds(&client).await;
         kubernetes::ensure_namespace(&client, SYSTEM).await;
         let token = [("tokenId", OPERATOR), ("secret", TOKEN_SECRET)];
@@ -50,14 +50,14 @@ impl Stage {
         Self { client, kubeconfig, pve, dir }
     }
 
-    /// An empty Proxmox VE.
-    pub async fn empty_pve(&self) {
-        self.pve.ctl.json("POST", "/ctl/reset", Some(&estate::seed())).await;
+    /// An empty Proxmox VE of so many nodes.
+    pub async fn empty_pve(&self, nodes: u32) {
+        self.pve.ctl.json("POST", "/ctl/reset", Some(&estate::seed(nodes))).await;
     }
 
     /// An operator that is connected to an empty Proxmox VE and has nothing to do yet.
-    pub async fn scene(&self, name: &str) -> Scene<'_> {
-        self.empty_pve().await;
+    pub async fn scene(&self, name: &str, nodes: u32) -> Scene<'_> {
+        self.empty_pve(nodes).await;
         kubernetes::ensure_namespace(&self.client, name).await;
         let cluster = ProxmoxCluster::new(name, estate::cluster(name));
         let log = self.dir.path().join(format!("{name}.log"));
