@@ -15,11 +15,13 @@ if [ "${status:-0}" = 77 ]; then # only where CI is not true
   exit 0
 fi
 [ "${status:-0}" = 0 ] || exit "$status"
-hack/tools/step.sh "build the operator" cargo build "${locked[@]}" -p zentoria-operator
+hack/tools/step.sh "build the operator" cargo build "${locked[@]}" -p zentoria-operator -p zentoria-cli
 hack/tools/step.sh "build the tests" cargo test "${locked[@]}" -p zentoria-api-tests --no-run
 
 ZENTORIA_OPERATOR_BIN=$(realpath "$target/debug/zentoria-operator")
 export ZENTORIA_OPERATOR_BIN
+ZENTORIA_CLI_BIN=$(realpath "$target/debug/kubectl-zentoria")
+export ZENTORIA_CLI_BIN
 export ZENTORIA_FAKEPVE=$root/hack/fakepve/run
 export ZENTORIA_CLUSTER_SH=$root/hack/cluster/cluster.sh
 exec hack/tools/step.sh "tests against an API server" hack/cluster/cluster.sh run api \

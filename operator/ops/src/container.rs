@@ -2,4 +2,5 @@
 
 pub mod act;
 mod history;
+pub mod known;
 pub mod observe;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests: to panic is to fail the test
 
 pub mod builders;
+pub mod cli;
 pub mod diagnose;
 pub mod estate;
 pub mod http;

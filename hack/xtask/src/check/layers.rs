@@ -91,6 +91,12 @@ const LAYERS: &[Layer] = &[
         forbidden_crates: &["proxmox-api"],
         forbidden_names: &["zentoria_pve", "proxmox_api"],
     },
+    Layer {
+        dir: "operator/cli",
+        ours: &["zentoria-types", "zentoria-api", "zentoria-core", "zentoria-pve", "zentoria-ops"],
+        forbidden_crates: &["axum", "proxmox-api"],
+        forbidden_names: &["zentoria_operator", "kube::runtime"],
+    },
 ];
 
 /// Every breach of the table, and every crate of the operator that is not in it.
@@ -182,6 +188,11 @@ mod tests {
             ("operator/pve", "zentoria-api.workspace = true", "depends on zentoria-api, which is not below it"),
             ("operator/controller", "zentoria-pve = \"1\"", "depends on zentoria-pve, which is not below it"),
             ("operator/api", "kube.workspace = true", "depends on kube with more than its derive"),
+            (
+                "operator/cli",
+                "zentoria-operator.workspace = true",
+                "depends on zentoria-operator, which is not below it",
+            ),
         ] {
             assert_eq!(in_manifest(layer(dir), &format!("[dependencies]\n{line}\n")), [finding], "{dir}");
         }

@@ -1,0 +1,174 @@
+//! Flags and verbs.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// LXC containers on Proxmox VE: the estate on one screen, what would change, and a person's word where one is asked for.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "kubectl-zentoria", bin_name = "kubectl zentoria", version, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 well, 1 error, 2 (plan) something would change.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+
+    /// To whom.
+    #[command(flatten)]
+    pub to: To,
+}
+
+/// Which API server and namespace, as kubectl has it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct To {
+    /// Namespace of the containers; default that of the kubeconfig's context.
+    #[arg(short, long, global = true)]
+    pub namespace: Option<String>,
+
+    /// Context of the kubeconfig.
+    #[arg(long, global = true)]
+    pub context: Option<String>,
+
+    /// The kubeconfig; default KUBECONFIG, then ~/.kube/config, then that of the pod.
+    #[arg(long, global = true)]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Show what waits for an approval, or approve it.
+    ///
+    /// An approval names the digest of one pending change: when the change becomes another one, it holds no more.
+    Approve(Approve),
+    /// Make the operator look away from containers, or from a ProxmoxCluster with all of its containers.
+    Pause(Pause),
+    /// Take a pause back.
+    Resume(Pause),
+    /// Bind the guests of a control plane that is gone to this one.
+    Takeover(Takeover),
+    /// The estate on one screen.
+    Status(Status),
+    /// What the operator would do, call by call. Nothing is written anywhere.
+    Plan(Plan),
+    /// The version of this program.
+    Version,
+    /// Completions for a shell.
+    Completion(Completion),
+}
+
+/// `approve`.
+#[derive(Clone, Debug, Args)]
+pub struct Approve {
+    /// The container: NAME or zc/NAME.
+    #[arg(value_name = "[zc/]NAME")]
+    pub container: String,
+
+    /// The digests to approve, apart or joined by commas; without any, what is pending is shown.
+    #[arg(value_name = "DIGEST", value_delimiter = ',')]
+    pub digests: Vec<String>,
+
+    /// Approve everything that is pending now and can be approved.
+    #[arg(long, conflicts_with = "digests")]
+    pub all: bool,
+}
+
+/// `pause` and `resume`.
+#[derive(Clone, Debug, Args)]
+pub struct Pause {
+    /// Containers (NAME or zc/NAME) and ProxmoxClusters (pxc/NAME).
+    #[arg(value_name = "[zc/|pxc/]NAME", required_unless_present = "all")]
+    pub objects: Vec<String>,
+
+    /// All containers of the namespace.
+    #[arg(long, conflicts_with = "objects")]
+    pub all: bool,
+}
+
+/// `takeover`.
+#[derive(Clone, Debug, Args)]
+pub struct Takeover {
+    /// The ProxmoxCluster: NAME or pxc/NAME.
+    #[arg(value_name = "[pxc/]NAME")]
+    pub cluster: String,
+
+    /// The old control plane, as the guests' marks name it. To name it is to confirm it; without, the candidates are
+    /// shown.
+    #[arg(value_name = "OLD")]
+    pub old: Option<String>,
+}
+
+/// `status`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Status {
+    /// All namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+}
+
+/// `plan`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Plan {
+    /// Plan these manifests (a file, a directory, or - for standard input; can be repeated) without any Kubernetes:
+    /// ProxmoxClusters, Secrets, ZentoriaContainers and Namespaces.
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-")]
+    pub filenames: Vec<String>,
+
+    /// All namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// The form of the answer.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+
+    /// With -f: the control plane whose guests these are (`cp=` in their marks); default whatever their marks name.
+    #[arg(long, value_name = "ID", requires = "filenames")]
+    pub control_plane: Option<String>,
+
+    /// The operator's own namespace, where the Secrets of ProxmoxClusters are.
+    #[arg(long, default_value = "zentoria-system")]
+    pub operator_namespace: String,
+
+    /// Reach IP:PORT at 127.0.0.1:PORT instead (IP:PORT=127.0.0.1:PORT; can be repeated). With it no other Proxmox VE is
+    /// contacted.
+    #[arg(long)]
+    pub dial_map: Vec<String>,
+}
+
+/// The form of the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `completion`.
+#[derive(Clone, Debug, Args)]
+pub struct Completion {
+    /// Which shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn digests_may_be_joined_by_commas() {
+        let cli = Cli::parse_from(["kubectl-zentoria", "approve", "zc/db", "aa,bb", "cc", "-n", "shop"]);
+        let Verb::Approve(approve) = cli.verb else { panic!("another verb") };
+        assert_eq!(approve.digests, ["aa", "bb", "cc"]);
+        assert_eq!(cli.to.namespace.as_deref(), Some("shop"));
+    }
+}
