@@ -241,10 +241,7 @@ async fn guests_that_carry_the_mark_are_planned_as_taken_back() {
 #[tokio::test]
 async fn a_lost_control_planes_guests_are_taken_over_by_its_name() {
     let world = World::builder("cli takeover").without_operator().start().await;
-    let mark = format!(
-        "<!-- zentoria.ai/v1 cp=deadbeef estate=test name=db ns={} vmid=400 -->",
-        world.namespace
-    );
+    let mark = format!("<!-- zentoria.ai/v1 cp=deadbeef estate=test name=db ns={} vmid=400 -->", world.namespace);
     let config = json!({"hostname": "db", "memory": 512, "cores": 1, "unprivileged": 1, "description": mark,
                         "rootfs": "local-zfs:subvol-400-disk-0,size=8G"});
     world.pve.add_guest(json!({"vmid": 400, "node": "pve1", "status": "running", "config": config})).await;

@@ -135,7 +135,7 @@ pub async fn judge(estate: Estate, dialer: Dialer, now: Timestamp) -> Forecast {
                     .map(|c| (waves.get(&key_of(c)).copied().unwrap_or(1), key_of(c), Arc::clone(c)))
                     .collect();
                 queue.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-                let mut scene = Scene::new(&looked, &cluster, &all, &labels, &control_plane, now);
+                let mut scene = Scene::new(&looked, (&cluster, &all), &labels, &waves, &control_plane, now);
                 scene.warm_up(queue.iter().map(|(_, _, container)| container)).await;
                 for (_, _, container) in &queue {
                     let outcome = scene.outcome(container).await;
@@ -162,6 +162,7 @@ fn waves(all: &[Arc<ZentoriaContainer>]) -> BTreeMap<Key, u32> {
 /// One cluster and what is known beside it.
 struct Scene<'a> {
     looked: &'a Looked,
+    waves: &'a BTreeMap<Key, u32>,
     cluster: &'a ProxmoxCluster,
     all: &'a [Arc<ZentoriaContainer>],
     labels: &'a BTreeMap<String, BTreeMap<String, String>>,
@@ -177,14 +178,14 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn new(
         looked: &'a Looked,
-        cluster: &'a ProxmoxCluster,
-        all: &'a [Arc<ZentoriaContainer>],
+        (cluster, all): (&'a ProxmoxCluster, &'a [Arc<ZentoriaContainer>]),
         labels: &'a BTreeMap<String, BTreeMap<String, String>>,
+        waves: &'a BTreeMap<Key, u32>,
         us: &'a Us,
         now: Timestamp,
     ) -> Self {
         let (taken, held) = (BTreeSet::new(), BTreeMap::new());
-        Self { looked, cluster, all, labels, us, now, taken, held, no_labels: BTreeMap::new() }
+        Self { looked, waves, cluster, all, labels, us, now, taken, held, no_labels: BTreeMap::new() }
     }
 
     /// Asks about many guests at once, so that the plans, one after the other, find what they need.
@@ -240,7 +241,8 @@ impl<'a> Scene<'a> {
     ) -> Input<'b> {
         let namespace_labels = self.labels.get(&identity.key.namespace).unwrap_or(&self.no_labels);
         let (spec, cluster) = (&container.spec, &self.cluster.spec);
-        Input { identity: identity.clone(), spec, status, cluster, namespace_labels, as_if }
+        let wave = self.waves.get(&identity.key).copied();
+        Input { identity: identity.clone(), spec, status, cluster, namespace_labels, wave, as_if }
     }
 
     /// The wish and what is seen, as the operator comes by them.

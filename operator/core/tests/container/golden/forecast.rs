@@ -16,6 +16,7 @@ use zentoria_core::container::step::Step;
 use zentoria_core::container::validate::{AsIf, Input};
 
 fn ahead(world: &mut World) -> Course {
+    world.look();
     let stopped = guest_of(&world.seen).is_some_and(|guest| guest.running == Fact::Known(false));
     world.seen.stop_cause = stopped.then(|| Fact::Known(world.cause.clone()));
     let status = status(&world.seen.recorded);
