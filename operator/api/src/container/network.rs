@@ -113,8 +113,8 @@ pub struct Ipv6 {
     /// An address with the prefix of its network (`fd00::4/64`), `dhcp`, `auto` (SLAAC), or `manual`.
     #[schemars(length(max = 43))]
     pub address: String,
-    /// Gateway, at one interface at most. Default, where no interface names one: the cluster's `defaults.gateway6`, at the
-    /// first interface by name in whose network it lies.
+    /// Gateway, at one interface at most; it may be link-local (`fe80::1`). Default, where no interface names one: the
+    /// cluster's `defaults.gateway6`, at the first interface by name in whose network it lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 39))]
     pub gateway: Option<String>,

@@ -123,7 +123,7 @@ pub(super) fn hold_back(
 }
 
 fn impossible(placed: &Placed<'_>, seen: &Seen, guest: &Guest) -> Option<Verdict> {
-    let Placed { slot: _, field, wish, is_there } = placed;
+    let Placed { slot, field, wish, is_there } = placed;
     if !is_there && wish.bridge().is_none() {
         let has: Vec<String> = nets(&guest.config)
             .filter_map(|(_, value)| PropertyString::parse(value).ok()?.get("name").map(str::to_owned))
@@ -135,6 +135,16 @@ fn impossible(placed: &Placed<'_>, seen: &Seen, guest: &Guest) -> Option<Verdict
             guest.vmid, wish.name
         );
         return Some(Verdict::new(ContainerReason::InvalidSpec, message));
+    }
+    let have = PropertyString::parse(guest.config.effective(slot).unwrap_or("")).unwrap_or_default();
+    let moves = wish.bridge().is_some_and(|bridge| have.get("bridge") != Some(bridge));
+    if moves && seen.cluster.nodes.get(&guest.node).is_none_or(|facts| facts.bridges.is_none()) {
+        // A stopped guest would have it, right or wrong.
+        let message = format!(
+            "spec.{field}: the bridges of node {} could not be read; the interface is not changed before they are",
+            guest.node
+        );
+        return Some(Verdict::new(ContainerReason::PveError, message));
     }
     let place = [(field.as_str(), *wish)];
     supported(place, seen).and_then(|()| bridges_exist(place, seen, &guest.node)).err()

@@ -21,6 +21,8 @@ ipv6: {address: 'fd00::4/64', gateway: 'fd00::1'}}]}";
 const TWO: &str =
     "vmid: 404, network: {interfaces: [{name: eth0, bridge: vmbr0}, {name: eth1, bridge: vmbr1, vlan: 20}]}";
 const ONE: &str = "vmid: 404, network: {interfaces: [{name: eth0, bridge: vmbr0}]}";
+const LINK_LOCAL: &str = "vmid: 404, network: {interfaces: [\
+{name: eth0, bridge: vmbr0, ipv6: {address: 'fd00::4/64', gateway: 'fe80::1'}}]}";
 const MANAGED: &str = "vmid: 404, rootDisk: {size: 8Gi}, \
 network: {interfaces: [{name: eth0, bridge: vmbr0, ipv4: {address: dhcp}, hostManaged: true}]}";
 
@@ -57,6 +59,10 @@ fn networks() {
         vec![
             on("three interfaces as they are wished", THREE, &NETS),
             on("another order changes nothing", OTHER_ORDER, &NETS),
+            on("a gateway of IPv6 may be link-local", LINK_LOCAL, &[("net0", ETH0)]),
+            made("bridges that could not be read: what moves waits", TWO, &[("net0", ETH0)], |world| {
+                world.seen.cluster.nodes.get_mut(&crate::fixture::node("pve1")).unwrap().bridges = None;
+            }),
             on("one more gets the first free slot", TWO, &[("net0", ETH0), ("net2", "name=x,type=veth")]),
             on("one that is not in the spec any more is removed", ONE, &[("net0", ETH0), ("net1", ETH1)]),
             on(

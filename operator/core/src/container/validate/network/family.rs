@@ -109,12 +109,17 @@ fn one(family: &Family, index: usize, text: &str, gateway: Option<&String>) -> R
     let gateway = gateway.map(|text| parse(&format!("{field}.gateway"), text)).transpose()?;
     if let Some(gateway) = gateway {
         let network = cidr.network();
-        if !network.contains(&gateway) {
+        if !network.contains(&gateway) && !is_link_local(gateway) {
             return Err(invalid(format!("{field}.gateway: {gateway} is not in {network}, the network of {text}")));
         }
         not_itself(&field, cidr, gateway)?;
     }
     Ok(Resolved { text: text.to_owned(), address: Some(cidr), gateway })
+}
+
+/// Routers of IPv6 announce themselves by such an address, which is on every link, whatever the network (RFC 4861).
+fn is_link_local(gateway: IpAddr) -> bool {
+    matches!(gateway, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// Gives the default gateway to one interface in whose network it lies: the first by name, for the order of the list
