@@ -28,7 +28,7 @@ fn opens() -> Timestamp {
 /// A running guest of ours in a cluster that allows everything.
 fn running(fields: &str) -> World {
     let description = crate::fixture::Whose::Ours.description("");
-    let usual = [("hostname", "zentoria-db"), ("tags", "zentoria"), ("nameserver", "8.8.8.8")];
+    let usual = [("hostname", "zentoria-db"), ("tags", "zentoria"), ("nameserver", "8.8.8.8"), ("onboot", "1")];
     let mut world = with_guest(spec(fields), &description, &usual, true);
     world.cluster.access[0].allow.privileged = true;
     world.seen.cluster.root_credential = true;
