@@ -16,6 +16,7 @@ use zentoria_core::container::step::Step;
 use zentoria_core::container::validate::{AsIf, Input};
 
 fn ahead(world: &mut World) -> Course {
+    world.look();
     let stopped = guest_of(&world.seen).is_some_and(|guest| guest.running == Fact::Known(false));
     world.seen.stop_cause = stopped.then(|| Fact::Known(world.cause.clone()));
     let status = status(&world.seen.recorded);
@@ -109,8 +110,8 @@ proptest! {
             }
             let target = plan.target.clone().unwrap();
             came.extend(plan.steps.iter().filter_map(|step| call(step, &target)));
-            // What a copy brings along is not known before it is there.
-            copied |= plan.steps.iter().any(|step| matches!(step, Step::Clone(_)));
+            // What a copy or a backup brings along is not known before it is there.
+            copied |= plan.steps.iter().any(|step| matches!(step, Step::Clone(_) | Step::Restore(_)));
             if copied {
                 break;
             }
