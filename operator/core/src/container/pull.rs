@@ -125,7 +125,7 @@ pub(super) fn fetch(fetch: Fetch<'_>, node: &NodeName, facts: &NodeFacts, seen: 
         PullFact::None if !facts.pull_lacks.is_empty() => {
             let message = format!(
                 "{volume} is not on its storage, and the operator's token may not have it fetched there: it lacks {}. \
-                 Grant it (pveum acl modify), or {}",
+                 Grant it (pveum acl modify; a grant on a path takes the place of those above it), or {}",
                 facts.pull_lacks.join(", "),
                 fetch.by_hand
             );

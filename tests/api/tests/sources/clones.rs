@@ -2,9 +2,10 @@
 
 use super::{made_from, may_keep};
 use serde_json::{Value, json};
+use std::time::Duration;
 use zentoria_api::conditions::READY;
 use zentoria_api_tests::World;
-use zentoria_api_tests::wait::eventually;
+use zentoria_api_tests::wait::within;
 use zentoria_api_tests::world::Conditions;
 
 fn of_container(name: &str) -> Value {
@@ -118,7 +119,8 @@ async fn fifty_copies_of_one_guest_are_made_one_after_the_other() {
         let container = world.container(&format!("copy{number}"), vmid);
         world.apply(&made_from(container, of_container("golden"))).await;
     }
-    eventually("50 copies are Ready", || async {
+    // One after the other, each with its first start: more than other waits.
+    within(Duration::from_secs(300), "50 copies are Ready", || async {
         let all = world.all().await;
         let ready = all.iter().filter(|c| c.truth(READY) == "True").count();
         if ready == 51 { Ok(()) } else { Err(format!("{ready} of 51")) }

@@ -58,9 +58,10 @@ impl Web {
     }
 }
 
-/// Gives the operator's user what a download takes, beside what it has.
+/// Gives the operator's user what a download takes, beside what it has. A grant on a path takes the place of those above
+/// it, so what it has is said again.
 fn may_download(seed: &mut Value) {
-    grant(seed, json!([USER, "/nodes", "Sys.AccessNetwork"]));
+    grant(seed, json!([USER, "/nodes", "Sys.Audit", "Sys.AccessNetwork"]));
     let storage = json!([USER, "/storage", "Datastore.AllocateSpace", "Datastore.Audit", "Datastore.AllocateTemplate"]);
     grant(seed, storage);
 }

@@ -146,7 +146,10 @@ fn refusal(want: &Want, seen: &Seen, guest: &Guest) -> Option<String> {
     match &want.source {
         None => return Some("there is no source to make it from: set spec.source".to_owned()),
         Some(Source::Clone { .. }) => return Some("a copy is as its source is: change that one".to_owned()),
-        Some(Source::Template { .. } | Source::Image { .. } | Source::Backup(_)) => {}
+        Some(Source::Backup(_)) => {
+            return Some("made anew from its backup it would be as it was then: restore it by hand".to_owned());
+        }
+        Some(Source::Template { .. } | Source::Image { .. }) => {}
     }
     if let Some(interface) = unnamed_interface(want, guest) {
         return Some(format!(

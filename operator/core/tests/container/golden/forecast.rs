@@ -110,8 +110,8 @@ proptest! {
             }
             let target = plan.target.clone().unwrap();
             came.extend(plan.steps.iter().filter_map(|step| call(step, &target)));
-            // What a copy brings along is not known before it is there.
-            copied |= plan.steps.iter().any(|step| matches!(step, Step::Clone(_)));
+            // What a copy or a backup brings along is not known before it is there.
+            copied |= plan.steps.iter().any(|step| matches!(step, Step::Clone(_) | Step::Restore(_)));
             if copied {
                 break;
             }

@@ -72,7 +72,8 @@ pub fn restorable(world: &World) -> Option<Restorable> {
     let want = world.want().ok()?;
     let Some(Source::Backup(from)) = &want.source else { return None };
     let names = &world.seen.cluster.vmids_by_name;
-    if world.seen.recorded.is_finished() || !may_restore(&want, world.seen.recorded.vmid, names, from.vmid()) {
+    let is_there = crate::fixture::guest_of(&world.seen).is_some();
+    if is_there || !may_restore(&want, world.seen.recorded.vmid, names, from.vmid()) {
         return None;
     }
     let of_guest = world.archives.iter().filter(|archive| archive.guest.vmid == from.vmid());
