@@ -150,7 +150,7 @@ async fn a_plan_says_by_its_exit_code_whether_something_would_change() {
     bad.spec.network.interfaces[0].ipv4.as_mut().unwrap().address = "192.168.1.5/24".into();
     world.apply(&bad).await;
     let wrong = world.plan(&[]).await.with(1);
-    wrong.has("wiki REFUSED AccessDenied");
+    wrong.has("wiki: REFUSED AccessDenied");
     wrong.has("PUT /nodes/pve1/lxc/400/config");
     nothing_is_written(&world.pve).await;
 }
@@ -241,10 +241,7 @@ async fn guests_that_carry_the_mark_are_planned_as_taken_back() {
 #[tokio::test]
 async fn a_lost_control_planes_guests_are_taken_over_by_its_name() {
     let world = World::builder("cli takeover").without_operator().start().await;
-    let mark = format!(
-        "<!-- zentoria.ai/v1 cp=deadbeef estate=test name=db ns={} vmid=400 -->",
-        world.namespace
-    );
+    let mark = format!("<!-- zentoria.ai/v1 cp=deadbeef estate=test name=db ns={} vmid=400 -->", world.namespace);
     let config = json!({"hostname": "db", "memory": 512, "cores": 1, "unprivileged": 1, "description": mark,
                         "rootfs": "local-zfs:subvol-400-disk-0,size=8G"});
     world.pve.add_guest(json!({"vmid": 400, "node": "pve1", "status": "running", "config": config})).await;

@@ -46,7 +46,7 @@ pub async fn look(name: &str, given: Given, dialer: Dialer) -> Result<(Looked, z
         Ok::<_, zentoria_ops::cluster::PollError>((glance, held, look))
     };
     let (glance, held, look) = asked.await.map_err(|error| format!("{}: {}", error.reason, error.message))?;
-    let missing = permissions::missing(&object.spec, &held);
+    let missing = permissions::missing(&object.spec, &held, &pve.zones());
     let shut = gate::shut(&missing, glance.quorate);
     pve.set_permissions(held, missing);
     if let Some(why) = shut {
