@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::container::{ChangeClass, PendingChange, ZentoriaContainerStatus};
 use zentoria_api::wire::APPROVE_ANNOTATION;
+use zentoria_core::container::plan::can_be_approved;
 use zentoria_core::estate::{approved, key_of};
 
 /// Shows what is pending, or approves it.
@@ -34,14 +35,6 @@ fn pending(container: &ZentoriaContainer) -> &[PendingChange] {
     container.status.as_ref().map_or(&[], |status| &status.pending_changes)
 }
 
-/// Whether an approval makes a difference: what is hot is done without, what is impossible is not done with one.
-const fn can_be_approved(change: &PendingChange) -> bool {
-    match change.class {
-        ChangeClass::Create | ChangeClass::Reboot | ChangeClass::Replace => true,
-        ChangeClass::Hot | ChangeClass::Impossible => false,
-    }
-}
-
 /// The new annotation, and what to say. `digests` is `None` for all.
 fn decide(
     container: &ZentoriaContainer,
@@ -55,6 +48,10 @@ fn decide(
     };
     if chosen.is_empty() {
         return Ok((None, format!("zc/{name}: nothing is pending that can be approved\n")));
+    }
+    let spent = container.status.as_ref().map_or(&[][..], |status| &status.spent_approvals);
+    if let Some(used) = chosen.iter().find(|change| spent.contains(&change.digest)) {
+        return once_more(container, name, used);
     }
     let before = approved(&container.metadata);
     let is_pending = |digest: &&String| changes.iter().any(|change| change.digest == **digest);
@@ -70,6 +67,29 @@ fn decide(
     let text = after.iter().cloned().collect::<Vec<_>>().join(",");
     let write = (after != before).then_some(Some(text));
     Ok((write, page))
+}
+
+/// An approval holds for one time. The one that was used has to go before it can be given again, and the operator has to
+/// have seen it gone.
+fn once_more(
+    container: &ZentoriaContainer,
+    name: &str,
+    used: &PendingChange,
+) -> Result<(Option<Option<String>>, String), Error> {
+    let digest = &used.digest;
+    let mut given = approved(&container.metadata);
+    if given.remove(digest) {
+        let left = given.into_iter().collect::<Vec<_>>().join(",");
+        let text = format!(
+            "zc/{name} {digest}: was approved and used before. The old approval is taken back now; give it once more in a \
+             moment, with the same command."
+        );
+        return Ok((Some((!left.is_empty()).then_some(left)), wrap(0, 2, &text)));
+    }
+    Err(Error::Refused(format!(
+        "{digest} was approved and used before, and the operator has not yet seen that this approval was taken back; try \
+         again in a moment"
+    )))
 }
 
 fn find<'a>(name: &str, changes: &'a [PendingChange], digest: &str) -> Result<&'a PendingChange, Error> {

@@ -1,31 +1,19 @@
-//! What the containers of an estate mean to each other: claims, dependencies, quota, who may share a node, who has to be
-//! woken for whom.
-
-pub mod quota;
-pub mod siting;
+//! What the containers of an estate mean to each other: who has to be woken for whom. What they claim and wait for is
+//! read in the core and in ops.
 
 pub mod waves;
 
 use crate::context::{Context, key_of, reference};
 use std::net::IpAddr;
-use std::sync::Arc;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::conditions::ContainerReason;
-pub use zentoria_core::estate::{claimed_vmids, dependencies, ready_reason, vmids_by_name};
+pub use zentoria_core::estate::ready_reason;
 
 /// The addresses that the guest sets up itself, as status shows them.
 #[must_use]
 pub fn extra_addresses(container: &ZentoriaContainer) -> Vec<String> {
     let all = container.spec.network.interfaces.iter().flat_map(|interface| &interface.extra_addresses);
     all.filter_map(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_string()).collect()
-}
-
-/// Who else claims the same and wins. Two that hold nothing yet are told apart by age.
-#[must_use]
-pub fn conflict_of(context: &Context, mine: &ZentoriaContainer, all: &[Arc<ZentoriaContainer>]) -> Option<String> {
-    let cluster = context.cluster(&mine.spec.cluster_ref.name);
-    let bridge = cluster.as_ref().and_then(|cluster| cluster.spec.defaults.bridge.as_deref());
-    zentoria_core::estate::conflict_of(mine, all, bridge)
 }
 
 /// Wakes the containers that something about this one may free: those that depend on it or clone it, those that a

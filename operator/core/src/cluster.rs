@@ -4,6 +4,7 @@ pub mod access;
 pub mod breaker;
 pub mod gate;
 pub mod identity;
+pub mod maintenance;
 pub mod permissions;
 pub mod quota;
 pub mod report;

@@ -6,12 +6,13 @@ use crate::container::claims::{Address, Claim, conflict};
 use crate::container::dependencies::Graph;
 use crate::container::seen::DependencyState;
 use crate::container::want::{Key, Want};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::conditions::{CREATED, ContainerReason, READY, RUNNING, STALLED};
-use zentoria_api::container::{DependencyCondition, PowerState};
+use zentoria_api::container::{DependencyCondition, PowerState, ZentoriaContainerStatus};
 use zentoria_api::wire::{APPROVE_ANNOTATION, PAUSED_ANNOTATION};
 use zentoria_types::net::HostCidr;
 use zentoria_types::vmid::Vmid;
@@ -40,6 +41,14 @@ pub fn is_paused(metadata: &ObjectMeta) -> bool {
 pub fn approved(metadata: &ObjectMeta) -> BTreeSet<String> {
     let text = annotation(metadata, APPROVE_ANNOTATION).unwrap_or("");
     text.split(',').map(str::trim).filter(|digest| !digest.is_empty()).map(str::to_owned).collect()
+}
+
+/// Since when a container has its guest: a destruction before that was of another guest with its VMID.
+#[must_use]
+pub fn born(container: &ZentoriaContainer, status: &ZentoriaContainerStatus) -> Timestamp {
+    let object = container.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
+    let finished = status.created.as_ref().and_then(|created| created.finished_at.as_ref());
+    finished.map_or(object, |finished| finished.0.max(object))
 }
 
 /// The VMID that a container has or asks for.

@@ -150,7 +150,7 @@ async fn a_plan_says_by_its_exit_code_whether_something_would_change() {
     bad.spec.network.interfaces[0].ipv4.as_mut().unwrap().address = "192.168.1.5/24".into();
     world.apply(&bad).await;
     let wrong = world.plan(&[]).await.with(1);
-    wrong.has("wiki REFUSED AccessDenied");
+    wrong.has("wiki: REFUSED AccessDenied");
     wrong.has("PUT /nodes/pve1/lxc/400/config");
     nothing_is_written(&world.pve).await;
 }

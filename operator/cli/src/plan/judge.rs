@@ -10,6 +10,7 @@ use zentoria_api::conditions::{ContainerReason, Phase};
 use zentoria_api::container::{Created, Origin, PowerStatus, RunState, ZentoriaContainerStatus};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::Fact;
+use zentoria_core::cluster::maintenance;
 use zentoria_core::container::forecast::{Course, Line, course};
 use zentoria_core::container::ownership::{Ownership, ownership};
 use zentoria_core::container::seen::{DependencyState, GuestFact, Seen};
@@ -17,7 +18,7 @@ use zentoria_core::container::validate::{AsIf, Input, validate};
 use zentoria_core::container::want::{Identity, Key, Refusal, Want};
 use zentoria_core::estate::{graph, is_paused, key_of, vmid_of};
 use zentoria_ops::cluster::Dialer;
-use zentoria_ops::container::known::known;
+use zentoria_ops::container::known;
 use zentoria_ops::container::observe::observe;
 use zentoria_types::mark::{ControlPlaneId, EstateId};
 use zentoria_types::vmid::Vmid;
@@ -135,7 +136,18 @@ pub async fn judge(estate: Estate, dialer: Dialer, now: Timestamp) -> Forecast {
                     .map(|c| (waves.get(&key_of(c)).copied().unwrap_or(1), key_of(c), Arc::clone(c)))
                     .collect();
                 queue.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-                let mut scene = Scene::new(&looked, (&cluster, &all), &labels, &waves, &control_plane, now);
+                let mut scene = Scene {
+                    looked: &looked,
+                    cluster: &cluster,
+                    all: &all,
+                    labels: &labels,
+                    us: &control_plane,
+                    now,
+                    taken: BTreeSet::new(),
+                    held: BTreeMap::new(),
+                    waves: &waves,
+                    no_labels: BTreeMap::new(),
+                };
                 scene.warm_up(queue.iter().map(|(_, _, container)| container)).await;
                 for (_, _, container) in &queue {
                     let outcome = scene.outcome(container).await;
@@ -162,7 +174,6 @@ fn waves(all: &[Arc<ZentoriaContainer>]) -> BTreeMap<Key, u32> {
 /// One cluster and what is known beside it.
 struct Scene<'a> {
     looked: &'a Looked,
-    waves: &'a BTreeMap<Key, u32>,
     cluster: &'a ProxmoxCluster,
     all: &'a [Arc<ZentoriaContainer>],
     labels: &'a BTreeMap<String, BTreeMap<String, String>>,
@@ -172,22 +183,11 @@ struct Scene<'a> {
     taken: BTreeSet<Vmid>,
     /// Those that will not come, and why: who depends on them waits.
     held: BTreeMap<Key, String>,
+    waves: &'a BTreeMap<Key, u32>,
     no_labels: BTreeMap<String, String>,
 }
 
-impl<'a> Scene<'a> {
-    fn new(
-        looked: &'a Looked,
-        (cluster, all): (&'a ProxmoxCluster, &'a [Arc<ZentoriaContainer>]),
-        labels: &'a BTreeMap<String, BTreeMap<String, String>>,
-        waves: &'a BTreeMap<Key, u32>,
-        us: &'a Us,
-        now: Timestamp,
-    ) -> Self {
-        let (taken, held) = (BTreeSet::new(), BTreeMap::new());
-        Self { looked, waves, cluster, all, labels, us, now, taken, held, no_labels: BTreeMap::new() }
-    }
-
+impl Scene<'_> {
     /// Asks about many guests at once, so that the plans, one after the other, find what they need.
     async fn warm_up(&self, containers: impl Iterator<Item = &Arc<ZentoriaContainer>>) {
         let asked = containers.filter(|container| silence(container, self.cluster).is_none());
@@ -198,6 +198,10 @@ impl<'a> Scene<'a> {
                 let _ = self.look(container, &identity, &status).await;
             }
         });
+        if self.all.iter().any(|container| vmid_of(container).is_none()) {
+            // Whose VMID is not known may have a guest all the same: its mark tells, so all of them are read.
+            self.looked.pve.resync(std::time::Duration::MAX).await;
+        }
         futures::stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
 
@@ -242,7 +246,7 @@ impl<'a> Scene<'a> {
         let namespace_labels = self.labels.get(&identity.key.namespace).unwrap_or(&self.no_labels);
         let (spec, cluster) = (&container.spec, &self.cluster.spec);
         let wave = self.waves.get(&identity.key).copied();
-        Input { identity: identity.clone(), spec, status, cluster, namespace_labels, wave, as_if }
+        Input { identity: identity.clone(), spec, status, cluster, namespace_labels, as_if, wave }
     }
 
     /// The wish and what is seen, as the operator comes by them.
@@ -255,7 +259,10 @@ impl<'a> Scene<'a> {
         let mut as_if = AsIf::Recorded;
         loop {
             let want = validate(&self.input(container, identity, Some(status), as_if))?;
-            let mut known = known(container, &want, self.cluster, self.all, self.now);
+            let window = maintenance::window(&self.cluster.spec, self.now);
+            let mut known = known::alone(container, self.cluster, window, self.now);
+            known = known::placed(known, container, &want, self.all, &self.looked.pve);
+            known = known::claiming(known, container, &want, self.cluster, self.all);
             // The namespace's own key, which is not read here, then the cluster's.
             known.ssh_keys = std::iter::once("(the namespace's own)".to_owned()).chain(want.ssh_keys.clone()).collect();
             if *self.us == Us::AsMarked {

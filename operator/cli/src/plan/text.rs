@@ -28,9 +28,9 @@ fn told(row: &Row) -> String {
     let key = &row.key;
     match &row.outcome {
         Outcome::Course(course) => of_course(row, course),
-        Outcome::Silent(why) => wrap(0, 2, &format!("{key}  {why}")) + "\n",
+        Outcome::Silent(why) => wrap(0, 2, &format!("{key}: {why}")) + "\n",
         Outcome::Refused(refusal) => {
-            wrap(0, 2, &format!("{key}  REFUSED {}: {}", refusal.reason, refusal.message)) + "\n"
+            wrap(0, 2, &format!("{key}: REFUSED {}: {}", refusal.reason, refusal.message)) + "\n"
         }
         Outcome::NotSeen => String::new(),
     }
@@ -42,7 +42,7 @@ fn of_course(row: &Row, course: &Course) -> String {
     if course.lines.is_empty() && settled && course.notes.is_empty() {
         return String::new();
     }
-    let guest = course.target.as_ref().map(|target| format!("  guest {} on {}", target.vmid, target.node));
+    let guest = course.target.as_ref().map(|target| format!(": guest {} on {}", target.vmid, target.node));
     let mut page = format!("{}{}", row.key, guest.unwrap_or_default());
     let makes = course.lines.iter().any(|line| line.class == zentoria_api::container::ChangeClass::Create);
     if makes {

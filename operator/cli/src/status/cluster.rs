@@ -17,14 +17,15 @@ pub fn header(cluster: &ProxmoxCluster) -> String {
     };
     let ready = status.summary.as_deref().unwrap_or("not seen yet");
     let paused = if is_paused(&cluster.metadata) || cluster.spec.suspend { ", paused" } else { "" };
-    let mut page = format!(
-        "pxc/{name}  {ready}{paused}; Proxmox VE {}, nodes {} online, quorum {}, mode {:?}, estate {}\n",
+    let head = format!(
+        "pxc/{name} {ready}{paused}; Proxmox VE {}, nodes {} online, quorum {}, mode {:?}, estate {}",
         status.version.as_deref().unwrap_or("(unknown)"),
         status.nodes_summary.as_deref().unwrap_or("?"),
         status.quorum.as_deref().unwrap_or("unknown"),
         cluster.spec.mode,
         cluster.spec.estate_id,
     );
+    let mut page = wrap(0, 4, &head);
     if let Some(guests) = &status.guests {
         page.push_str(&wrap(2, 4, &format!("guests: {}", census(guests))));
     }
@@ -38,7 +39,7 @@ fn census(guests: &GuestCounts) -> String {
     let more = [
         (unmanaged, "not managed"),
         (foreign, "of others"),
-        (copies, "copies"),
+        (copies, "copied by people"),
         (retained, "retained"),
         (trashed, "in the trash"),
     ];

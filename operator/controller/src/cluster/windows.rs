@@ -6,8 +6,9 @@ use kube::ResourceExt;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use zentoria_api::ProxmoxCluster;
+use zentoria_core::cluster::maintenance;
 use zentoria_core::container::seen::Window;
-use zentoria_core::windows::{WindowSpec, WindowState, Windows};
+use zentoria_core::windows::{WindowState, Windows};
 
 /// How long "open, and no end in sight" holds.
 const LONG: SignedDuration = SignedDuration::from_hours(1);
@@ -67,12 +68,7 @@ pub(super) fn problem(cluster: &ProxmoxCluster) -> Option<String> {
 }
 
 fn read(cluster: &ProxmoxCluster) -> Result<Windows, String> {
-    let specs = cluster.spec.maintenance_windows.iter().map(|window| WindowSpec {
-        schedule: &window.schedule,
-        duration: &window.duration,
-        time_zone: window.time_zone.as_deref(),
-    });
-    Windows::parse(specs).map_err(|error| format!("spec.{error}"))
+    maintenance::windows(&cluster.spec)
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ use std::time::Duration;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::DeletionPolicy;
-use zentoria_api::container::ZentoriaContainerStatus;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::{breaker, span};
 use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
 use zentoria_core::container::guard::guard_delete;
 use zentoria_core::container::step::{MarkPurpose, Plan, Step, Verdict};
+pub(super) use zentoria_core::estate::born;
 use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
 use zentoria_ops::container::observe::{proofs, recorded, remains};
@@ -86,14 +86,6 @@ async fn counted(plan: &Plan, policy: DeletionPolicy, journal: &StatusJournal<'_
         Some(target) => journal.destroying(target.vmid, None).await,
         None => Ok(()),
     }
-}
-
-/// When the object was made, or its guest, whatever is later: a destruction before that was of another guest with its
-/// VMID.
-pub(super) fn born(object: &ZentoriaContainer, status: &ZentoriaContainerStatus) -> Timestamp {
-    let object = object.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
-    let finished = status.created.as_ref().and_then(|created| created.finished_at.as_ref());
-    finished.map_or(object, |finished| finished.0.max(object))
 }
 
 struct Bye<'a> {

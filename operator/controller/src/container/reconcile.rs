@@ -5,7 +5,7 @@ use super::report::{Saying, report};
 use super::{deletion, keys, outcome};
 use crate::cluster::registry::Gate;
 use crate::context::{Context, is_paused, key_of, reference};
-use crate::estate::{self, quota, siting, waves};
+use crate::estate::waves;
 use crate::runtime::finalizer::Finalized;
 use crate::runtime::write::WriteError;
 use jiff::Timestamp;
@@ -15,10 +15,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, info, warn};
-use zentoria_api::cluster::{Destroy, Safety};
 use zentoria_api::conditions::{ContainerReason, STALLED, UpToDateReason};
 use zentoria_api::container::{ChangeClass, OnMissing, ZentoriaContainerStatus};
-use zentoria_api::wire::{APPROVE_ANNOTATION, TAKEOVER_ANNOTATION};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;
 use zentoria_core::container::guard::guard;
@@ -29,9 +27,9 @@ use zentoria_core::container::validate::{AsIf, Input, validate};
 use zentoria_core::container::want::Want;
 use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
+use zentoria_ops::container::known;
 use zentoria_ops::container::observe::{Known, Observed, observe};
 use zentoria_ops::failure::Failure;
-use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::vmid::Vmid;
 
 /// One look at a container, and what follows from it.
@@ -290,23 +288,11 @@ impl Pass<'_> {
         status: &ZentoriaContainerStatus,
     ) -> Result<Known, Verdict> {
         let finished = status.created.as_ref().is_some_and(|created| created.finished_at.is_some());
-        let takeover = cluster.annotations().get(TAKEOVER_ANNOTATION);
-        let takeover = takeover.and_then(|cp| ControlPlaneId::new(cp.clone()).ok());
         let seen_before = status.observed_generation == self.object.metadata.generation;
-        let destroys = cluster.status.as_ref().map(|status| status.destroys.clone()).unwrap_or_default();
-        let safety = &cluster.spec.safety;
+        let window = self.context.windows.at(cluster, self.now);
         let base = Known {
-            takeover,
             ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
-            approved: approved(self.object)
-                .into_iter()
-                .filter(|digest| !status.spent_approvals.contains(digest))
-                .collect(),
-            window: self.context.windows.at(cluster, self.now),
-            backup_storage: safety.backup_storage.clone(),
-            final_backup: safety.final_backup,
-            destroys_left: self.destroys_left(safety, &destroys, status),
-            ..Known::default()
+            ..known::alone(self.object, cluster, window, self.now)
         };
         let anew = status.replacing.is_some()
             || status.pending_changes.iter().any(|change| change.class == ChangeClass::Replace);
@@ -318,31 +304,11 @@ impl Pass<'_> {
             return Ok(base);
         }
         let all = self.context.containers_on(&self.object.spec.cluster_ref.name);
-        let base = Known {
-            neighbours: siting::neighbours(self.object, &all),
-            over_quota: limited.then(|| quota::over_quota(self.object, &want.grant.quotas, &all, pve)).flatten(),
-            ..base
-        };
+        let base = known::placed(base, self.object, want, &all, pve);
         if settled {
             return Ok(base);
         }
-        let (dependencies, cycle) = estate::dependencies(want, &all);
-        Ok(Known {
-            dependencies,
-            cycle,
-            conflict: estate::conflict_of(self.context, self.object, &all),
-            vmids_by_name: estate::vmids_by_name(&want.identity.key.namespace, &all),
-            claimed: estate::claimed_vmids(self.object, &all),
-            ..base
-        })
-    }
-
-    /// Destructions that are still allowed: the one of this guest, where it is counted already.
-    fn destroys_left(&self, safety: &Safety, destroys: &[Destroy], status: &ZentoriaContainerStatus) -> u32 {
-        let vmid = status.vmid.and_then(|vmid| Vmid::new(vmid.0).ok());
-        let since = deletion::born(self.object, status);
-        let counted = vmid.is_some_and(|vmid| breaker::is_counted(vmid, since, destroys));
-        breaker::destroys_left(safety, destroys, self.now).max(u32::from(counted))
+        Ok(known::claiming(base, self.object, want, cluster, &all))
     }
 
     /// Says one thing about a container that was not looked at.
@@ -355,8 +321,7 @@ impl Pass<'_> {
 
 /// The digests of `zentoria.ai/approve`.
 pub(super) fn approved(object: &ZentoriaContainer) -> BTreeSet<String> {
-    let text = object.annotations().get(APPROVE_ANNOTATION).map_or("", String::as_str);
-    text.split(',').map(str::trim).filter(|digest| !digest.is_empty()).map(str::to_owned).collect()
+    zentoria_core::estate::approved(&object.metadata)
 }
 
 /// Whether the plan says what differs. One that only says why nothing is done to a guest knows nothing of it.

@@ -51,6 +51,17 @@ pub fn plan(want: &Want, seen: &Seen) -> Plan {
     }
 }
 
+/// Whether an approval makes a difference to a pending change: what is hot is done without one, what is impossible, or
+/// never a reason to make a guest anew, is not done with one.
+#[must_use]
+pub fn can_be_approved(change: &PendingChange) -> bool {
+    match change.class {
+        ChangeClass::Create | ChangeClass::Reboot => true,
+        ChangeClass::Replace => replace::is_asked(change),
+        ChangeClass::Hot | ChangeClass::Impossible => false,
+    }
+}
+
 /// What keeps us from planning at all.
 fn hindrance(seen: &Seen) -> Option<Verdict> {
     match &seen.task {

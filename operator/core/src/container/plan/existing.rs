@@ -8,6 +8,7 @@ use super::replace::replace;
 use super::target_of;
 use crate::container::delete::trash::cleaned;
 use crate::container::interfaces::hold_back;
+pub(super) use crate::container::options::waits_for_reboot as is_at_reboot;
 use crate::container::options::{as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
@@ -280,12 +281,6 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         steps.push(Step::Reboot);
     }
     moving.over(Plan { target: Some(target_of(guest)), steps, pending, verdict, notes }, guest)
-}
-
-/// Whether a running guest takes the option up at its next reboot only.
-pub(super) fn is_at_reboot(key: &str) -> bool {
-    const AT_REBOOT: [&str; 6] = ["entrypoint", "env", "nameserver", "searchdomain", "timezone", "features"];
-    AT_REBOOT.contains(&key)
 }
 
 /// Whether a PUT stores what a running guest takes up at its next reboot only.

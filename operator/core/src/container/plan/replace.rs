@@ -63,7 +63,7 @@ pub(super) fn replace(
     }
 }
 
-fn is_asked(change: &PendingChange) -> bool {
+pub(super) fn is_asked(change: &PendingChange) -> bool {
     change.class == ChangeClass::Replace && ANEW.contains(&change.field.as_str())
 }
 

@@ -1,40 +1,39 @@
 //! What the containers of a namespace use of its quota.
 
-use kube::ResourceExt;
-use std::sync::Arc;
+use crate::cluster::Cluster;
+use std::borrow::Borrow;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::cluster::Quota;
 use zentoria_api::common::Size;
 use zentoria_api::container::Source;
 use zentoria_core::cluster::quota::{Asked, Member, OverQuota, Usage};
-use zentoria_ops::cluster::Cluster;
+use zentoria_core::estate::key_of;
 use zentoria_types::size::Bytes;
 use zentoria_types::vmid::Vmid;
 
 /// What the container asks for beyond the quotas of its namespace.
-#[must_use]
-pub fn over_quota(
+pub(super) fn over_quota(
     mine: &ZentoriaContainer,
     quotas: &[Quota],
-    all: &[Arc<ZentoriaContainer>],
+    all: &[impl Borrow<ZentoriaContainer>],
     pve: &Cluster,
 ) -> Option<OverQuota> {
-    let namespace = mine.namespace().unwrap_or_default();
-    let here: Vec<&Arc<ZentoriaContainer>> =
-        all.iter().filter(|other| other.namespace().as_deref() == Some(&namespace)).collect();
+    let key = key_of(mine);
+    let here: Vec<&ZentoriaContainer> =
+        all.iter().map(Borrow::borrow).filter(|other| key_of(other).namespace == key.namespace).collect();
     let members: Vec<Member> = here.iter().map(|container| member(container, &here, pve)).collect();
-    zentoria_core::cluster::quota::over_quota(quotas, &namespace, &mine.name_any(), &members)
+    zentoria_core::cluster::quota::over_quota(quotas, &key.namespace, &key.name, &members)
 }
 
-fn member(container: &ZentoriaContainer, here: &[&Arc<ZentoriaContainer>], pve: &Cluster) -> Member {
-    let created = container.creation_timestamp().map_or(0, |time| time.0.as_second());
+fn member(container: &ZentoriaContainer, here: &[&ZentoriaContainer], pve: &Cluster) -> Member {
+    let created = container.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
     let holds = container.status.as_ref().is_some_and(|status| status.created.is_some());
     Member {
-        name: container.name_any(),
+        name: key_of(container).name,
         asked: asked(container),
         has: if holds { has(container, pve) } else { origin(container, here, pve) },
         holds,
-        age: (created, container.uid().unwrap_or_default()),
+        age: (created, container.metadata.uid.clone().unwrap_or_default()),
     }
 }
 
@@ -45,14 +44,14 @@ fn has(container: &ZentoriaContainer, pve: &Cluster) -> Option<Usage> {
 }
 
 /// A copy has what its source has, where its spec does not say otherwise.
-fn origin(container: &ZentoriaContainer, here: &[&Arc<ZentoriaContainer>], pve: &Cluster) -> Option<Usage> {
+fn origin(container: &ZentoriaContainer, here: &[&ZentoriaContainer], pve: &Cluster) -> Option<Usage> {
     let clone = match container.spec.source.as_ref()? {
         Source::Clone(clone) => clone,
         Source::Template(_) | Source::Image(_) | Source::Backup(_) => return None,
     };
     match (&clone.vmid, &clone.container) {
         (Some(vmid), _) => pve.usage_of(Vmid::new(vmid.0).ok()?),
-        (None, Some(name)) => has(here.iter().find(|other| other.name_any() == *name)?, pve),
+        (None, Some(name)) => has(here.iter().find(|other| key_of(other).name == *name)?, pve),
         (None, None) => None,
     }
 }
