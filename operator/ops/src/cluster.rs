@@ -73,6 +73,10 @@ pub(crate) struct State {
     held: Option<Permissions>,
     duties: Duties,
     pub(crate) keep_failures: KeepFailures,
+    /// When vzdump said OK, and its storage did not list the backup.
+    pub(crate) unlisted_backups: HashMap<Vmid, Instant>,
+    /// Guests that somebody acts on just now.
+    pub(crate) turns: HashSet<Vmid>,
     missing_permissions: Vec<String>,
 }
 

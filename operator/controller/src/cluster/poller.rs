@@ -27,7 +27,8 @@ const GLANCE_EVERY: u32 = 3;
 
 /// Polls until it is aborted.
 pub(super) async fn poll_forever(context: Arc<Context>, name: String, cluster: Arc<Cluster>) {
-    let mut poller = Poller {
+    let (trash, emptier) = Trash::of(&context, &name, &cluster);
+    let poller = Poller {
         context,
         name,
         cluster,
@@ -36,15 +37,10 @@ pub(super) async fn poll_forever(context: Arc<Context>, name: String, cluster: A
         missing: Vec::new(),
         regained: false,
         failed: false,
-        trash: Trash::default(),
+        trash,
     };
-    loop {
-        let Some(object) = poller.context.cluster(&poller.name) else { return };
-        let interval = span::parse(&object.spec.poll.interval).unwrap_or(Duration::from_secs(10));
-        let started = Instant::now();
-        poller.tick(&object, interval).await;
-        tokio::time::sleep(interval.saturating_sub(started.elapsed()).max(Duration::from_millis(100))).await;
-    }
+    // One task: it ends as a whole.
+    tokio::select! { () = poller.run() => {}, () = emptier.run() => {} }
 }
 
 struct Poller {
@@ -61,6 +57,16 @@ struct Poller {
 }
 
 impl Poller {
+    async fn run(mut self) {
+        loop {
+            let Some(object) = self.context.cluster(&self.name) else { return };
+            let interval = span::parse(&object.spec.poll.interval).unwrap_or(Duration::from_secs(10));
+            let started = Instant::now();
+            self.tick(&object, interval).await;
+            tokio::time::sleep(interval.saturating_sub(started.elapsed()).max(Duration::from_millis(100))).await;
+        }
+    }
+
     async fn tick(&mut self, object: &ProxmoxCluster, interval: Duration) {
         if secrets::read(&self.context, &object.spec).is_err() {
             // A Secret that was deleted: no event tells it. The reconcile says so and ends this poll.
@@ -137,9 +143,7 @@ impl Poller {
             concerned.extend(self.cluster.resync(interval).await);
         }
         let census = self.census(object);
-        if gate == Gate::Open {
-            self.trash.expire(&self.context, object, &self.cluster, &census.trash).await;
-        }
+        self.trash.show(&census.trash);
         view.sight = Some(self.sight(&census));
         let regained = std::mem::take(&mut self.regained);
         if opened {

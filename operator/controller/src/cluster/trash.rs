@@ -1,210 +1,186 @@
-//! Expiry of the trash: guests whose time is over are destroyed, one step each with every poll, under the same holds as a
-//! deletion. All that has to survive a crash stands in their marks, in Proxmox VE's lists, and in the count of
+//! The trash of a cluster: guests whose time is over are destroyed, under the same holds as a deletion, beside the poll
+//! that shows them. All that has to survive a crash stands in their marks, in Proxmox VE's lists, and in the count of
 //! destructions.
 
-use super::destroys;
+mod expiry;
+
+use super::registry::Gate;
 use crate::context::Context;
-use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
-use kube::{Api, ResourceExt};
+use crate::runtime::events::{Event, EventType};
+use expiry::{Expiry, Look};
+use jiff::Timestamp;
+use kube::Resource;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tracing::{info, warn};
+use tokio::sync::watch;
+use zentoria_api::ProxmoxCluster;
 use zentoria_api::cluster::Trashed;
-use zentoria_api::common::Mode;
-use zentoria_api::container::{DeletionPolicy, Origin, Replacing, TaskAction};
-use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
-use zentoria_core::cluster::{breaker, trash};
-use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
-use zentoria_core::container::guard::guard_delete;
-use zentoria_core::container::seen::{Recorded, TaskFact};
-use zentoria_core::container::want::Key;
-use zentoria_ops::cluster::{Cluster, TaskEnd};
-use zentoria_ops::container::act::{Actor, Done, act};
-use zentoria_ops::container::observe::{look_at, proofs};
-use zentoria_ops::failure::Failure;
-use zentoria_ops::journal::{Intent, Journal, JournalError};
+use zentoria_api::conditions::{ContainerReason, Phase};
+use zentoria_api::container::TaskAction;
+use zentoria_core::cluster::trash;
+use zentoria_ops::cluster::Cluster;
 use zentoria_types::mark::Mark;
-use zentoria_types::names::NodeName;
 use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
 
-/// Between two tries after a task that failed: it doubles, up to an hour.
-const RETRY: Duration = Duration::from_secs(60);
+/// Between two looks at a guest that something holds: it doubles, from the first to the second.
+const HELD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Between two tries after a failure: it doubles, from the first to the second.
+const FAILED: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
 
-/// What is remembered of one guest between two polls.
-#[derive(Default)]
-struct Attempt {
-    task: Option<(TaskAction, Upid)>,
-    failures: u32,
-    not_before: Option<Instant>,
+/// What holds guests back, by VMID.
+type Held = Arc<Mutex<BTreeMap<Vmid, String>>>;
+
+fn lock(held: &Held) -> MutexGuard<'_, BTreeMap<Vmid, String>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The trash of one cluster.
-#[derive(Default)]
+/// The guests in the trash, with their marks.
+type Marks = BTreeMap<Vmid, Mark>;
+
+/// The trash as the poller sees it.
 pub(super) struct Trash {
-    attempts: BTreeMap<Vmid, Attempt>,
-    held: BTreeMap<Vmid, String>,
+    told: watch::Sender<Marks>,
+    held: Held,
 }
 
 impl Trash {
-    /// What the status lists.
-    pub fn listed(&self, marks: &BTreeMap<Vmid, Mark>) -> Vec<Trashed> {
-        trash::listed(marks.iter().map(|(vmid, mark)| (*vmid, mark)), &self.held)
+    /// The trash of one cluster, and who empties it.
+    pub fn of(context: &Arc<Context>, name: &str, pve: &Arc<Cluster>) -> (Self, Emptier) {
+        let (tell, told) = watch::channel(Marks::default());
+        let held = Held::default();
+        let emptier = Emptier {
+            context: Arc::clone(context),
+            name: name.to_owned(),
+            pve: Arc::clone(pve),
+            told,
+            held: Arc::clone(&held),
+            attempts: BTreeMap::new(),
+        };
+        (Self { told: tell, held }, emptier)
     }
 
-    /// Forgets guests that are not in the trash any more.
-    fn sweep(&mut self, marks: &BTreeMap<Vmid, Mark>) {
-        self.attempts.retain(|vmid, _| marks.contains_key(vmid));
-        self.held.retain(|vmid, _| marks.contains_key(vmid));
+    /// Tells what a poll showed.
+    pub fn show(&self, marks: &Marks) {
+        self.told.send_replace(marks.clone());
+    }
+
+    /// What the status lists.
+    pub fn listed(&self, marks: &Marks) -> Vec<Trashed> {
+        trash::listed(marks.iter().map(|(vmid, mark)| (*vmid, mark)), &lock(&self.held))
+    }
+}
+
+/// What is remembered of one guest between two looks.
+#[derive(Default)]
+struct Attempt {
+    task: Option<(TaskAction, Upid)>,
+    /// Looks in a row that came to nothing.
+    vain: u32,
+    not_before: Option<Instant>,
+    /// What an Event said last of what holds it.
+    told: Option<String>,
+}
+
+impl Attempt {
+    fn pause(&mut self, (first, longest): (Duration, Duration)) {
+        let pause = first.saturating_mul(2u32.saturating_pow(self.vain.min(12))).min(longest);
+        self.vain += 1;
+        self.not_before = Some(Instant::now() + pause);
+    }
+
+    fn goes_on(&mut self) {
+        (self.vain, self.not_before, self.told) = (0, None, None);
+    }
+}
+
+/// Who empties the trash of one cluster.
+pub(super) struct Emptier {
+    context: Arc<Context>,
+    name: String,
+    pve: Arc<Cluster>,
+    told: watch::Receiver<Marks>,
+    held: Held,
+    attempts: BTreeMap<Vmid, Attempt>,
+}
+
+impl Emptier {
+    /// Destroys what is due, after each poll and at the next instant at which something becomes due, until the poller is
+    /// gone.
+    pub async fn run(mut self) {
+        loop {
+            let marks = self.told.borrow_and_update().clone();
+            self.attempts.retain(|vmid, _| marks.contains_key(vmid));
+            lock(&self.held).retain(|vmid, _| marks.contains_key(vmid));
+            if matches!(self.context.registry.gate(&self.name), Some((_, Gate::Open))) {
+                self.expire(&marks).await;
+            }
+            let now = Timestamp::now();
+            let next = trash::next(marks.iter().map(|(vmid, mark)| (*vmid, mark)), now);
+            let nap = next.map(|at| at.duration_since(now).unsigned_abs());
+            tokio::select! {
+                told = self.told.changed() => if told.is_err() { return },
+                () = tokio::time::sleep(nap.unwrap_or(Duration::MAX)), if nap.is_some() => {}
+            }
+        }
     }
 
     /// One step for each guest whose time is over.
-    pub async fn expire(
-        &mut self,
-        context: &Arc<Context>,
-        object: &ProxmoxCluster,
-        pve: &Arc<Cluster>,
-        marks: &BTreeMap<Vmid, Mark>,
-    ) {
-        self.sweep(marks);
+    async fn expire(&mut self, marks: &Marks) {
         let now = Timestamp::now();
         for (vmid, until) in trash::due(marks.iter().map(|(vmid, mark)| (*vmid, mark)), now) {
-            let Some(mark) = marks.get(&vmid) else { continue };
-            let expiry = Expiry { context, object, pve, mark, vmid, until, now };
+            let (Some(mark), Some(object)) = (marks.get(&vmid), self.context.cluster(&self.name)) else { continue };
             let attempt = self.attempts.entry(vmid).or_default();
-            match expiry.step(attempt).await {
-                Some(held) => self.held.insert(vmid, held),
-                None => self.held.remove(&vmid),
+            if attempt.not_before.is_some_and(|at| Instant::now() < at) {
+                continue;
+            }
+            let expiry = Expiry { context: &self.context, object: &object, pve: &self.pve, mark, vmid, until, now };
+            let held = match expiry.look(attempt).await {
+                Look::Working => {
+                    attempt.goes_on();
+                    None
+                }
+                Look::Destroying(note) => {
+                    attempt.goes_on();
+                    tell(&self.context, &object, EventType::Normal, "TrashDestroyed", note);
+                    None
+                }
+                Look::Held { reason, message } => {
+                    attempt.pause(HELD);
+                    Some((reason, message))
+                }
+                Look::Failed { reason, message } => {
+                    attempt.pause(FAILED);
+                    Some((Some(reason), format!("{message}; it is tried again later")))
+                }
+            };
+            if let Some((Some(reason), message)) = &held
+                && attempt.told.as_ref() != Some(message)
+                && let Some(type_) = loudness(*reason)
+            {
+                attempt.told = Some(message.clone());
+                let note = format!("guest {vmid} ({}/{}) stays in the trash: {message}", mark.namespace, mark.name);
+                tell(&self.context, &object, type_, "TrashHeld", note);
+            }
+            match held {
+                Some((_, message)) => lock(&self.held).insert(vmid, message),
+                None => lock(&self.held).remove(&vmid),
             };
         }
     }
 }
 
-struct Expiry<'a> {
-    context: &'a Arc<Context>,
-    object: &'a ProxmoxCluster,
-    pve: &'a Arc<Cluster>,
-    mark: &'a Mark,
-    vmid: Vmid,
-    until: Timestamp,
-    now: Timestamp,
-}
-
-impl Expiry<'_> {
-    /// One step; what holds it back, where something does.
-    async fn step(&self, attempt: &mut Attempt) -> Option<String> {
-        if attempt.not_before.is_some_and(|at| Instant::now() < at) {
-            return Some("the last try failed; it is tried again later".to_owned());
-        }
-        if self.object.spec.mode == Mode::Observe {
-            return Some("mode is Observe".to_owned());
-        }
-        let task = self.task(attempt)?;
-        match self.is_wanted().await {
-            Ok(false) => {}
-            Ok(true) => return None,
-            Err(why) => return Some(format!("whether its ZentoriaContainer exists cannot be read: {why}")),
-        }
-        let key = Key { namespace: self.mark.namespace.clone(), name: self.mark.name.clone() };
-        let identity = self.context.identity(self.object, key)?;
-        let (guest, fresh) = look_at(self.pve, self.vmid).await;
-        let bye = self.farewell(identity);
-        let (replicated, backups) = proofs(self.pve, &bye, &guest).await;
-        let recorded = Recorded::default();
-        let seen = Remains { now: self.now, guest, task, recorded, replicated, backups };
-        let plan = match plan_delete(&bye, &seen) {
-            DeletionPlan::Done(_) => return None,
-            DeletionPlan::Pending(plan) => guard_delete(plan, &bye, &seen),
-        };
-        if plan.steps.is_empty() {
-            return Some(plan.verdict.message);
-        }
-        let journal = Started { expiry: self, task: Mutex::default() };
-        let actor = Actor { cluster: self.pve, identity: &bye.identity, journal: &journal, fresh };
-        let done = act(&actor, &plan).await;
-        attempt.task = journal.task.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match done {
-            Done::InFlight(..) | Done::Changed(_) | Done::Nothing => {
-                info!(vmid = %self.vmid, of = self.mark.name, did = plan.verdict.message, "trash");
-                None
-            }
-            Done::Queued => Some("waits for a task slot".to_owned()),
-            Done::Failed(Failure::Say(verdict)) => Some(verdict.message),
-            Done::Failed(Failure::Replan(why)) => Some(why),
-            Done::Failed(Failure::Fenced) => None,
-        }
-    }
-
-    /// What became of the last task; none while it runs.
-    fn task(&self, attempt: &mut Attempt) -> Option<TaskFact> {
-        let Some((action, upid)) = attempt.task.clone() else { return Some(TaskFact::None) };
-        if self.pve.is_followed(&upid) {
-            return None;
-        }
-        let end = self.pve.take_end(&upid);
-        attempt.task = None;
-        Some(match end {
-            Some(TaskEnd::Badly(message)) => {
-                attempt.failures += 1;
-                let pause = RETRY * 2u32.saturating_pow(attempt.failures.min(6));
-                attempt.not_before = Some(Instant::now() + pause);
-                warn!(vmid = %self.vmid, ?action, message, "a task for a guest in the trash failed");
-                TaskFact::Failed { action, message }
-            }
-            Some(TaskEnd::Well | TaskEnd::Lost) | None => TaskFact::Done(action),
-        })
-    }
-
-    /// Whether the object exists again: then the guest is its, whatever the time. Asked right before each step.
-    async fn is_wanted(&self) -> Result<bool, kube::Error> {
-        let api: Api<ZentoriaContainer> = Api::namespaced(self.context.client.clone(), &self.mark.namespace);
-        Ok(api.get_metadata_opt(&self.mark.name).await?.is_some())
-    }
-
-    fn farewell(&self, identity: zentoria_core::container::want::Identity) -> Farewell {
-        let safety = &self.object.spec.safety;
-        let destroys = self.object.status.as_ref().map(|status| status.destroys.clone()).unwrap_or_default();
-        let counted = breaker::is_counted(self.vmid, self.until, &destroys);
-        Farewell {
-            identity,
-            mode: self.object.spec.mode,
-            policy: DeletionPolicy::Trash,
-            expiring: true,
-            requested_at: self.until,
-            trash_retention: SignedDuration::ZERO,
-            final_backup: safety.final_backup,
-            backup_storage: safety.backup_storage.clone(),
-            destroys_left: breaker::destroys_left(safety, &destroys, self.now).max(u32::from(counted)),
-        }
+/// What a person has to mend is a warning; that the breaker waits is worth knowing; locks and slots pass by themselves.
+const fn loudness(reason: ContainerReason) -> Option<EventType> {
+    match (reason, reason.phase()) {
+        (ContainerReason::DeletionBreaker, _) => Some(EventType::Normal),
+        (_, Phase::Stalled | Phase::Retrying) => Some(EventType::Warning),
+        (_, Phase::Settled | Phase::Progressing | Phase::Waiting | Phase::Resting | Phase::Silent) => None,
     }
 }
 
-/// The journal of a guest without an object: the task is remembered until the next poll, the destruction is counted.
-struct Started<'a> {
-    expiry: &'a Expiry<'a>,
-    task: Mutex<Option<(TaskAction, Upid)>>,
-}
-
-#[async_trait]
-impl Journal for Started<'_> {
-    async fn intent(&self, _: Intent) -> Result<(), JournalError> {
-        Err(JournalError("nothing is made for the trash".into()))
-    }
-
-    fn started(&self, action: TaskAction, upid: &Upid) {
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some((action, upid.clone()));
-    }
-
-    fn ended(&self) {}
-
-    fn finished(&self, _: Vmid, _: &NodeName, _: Option<Origin>) {}
-
-    fn forget(&self) {}
-
-    async fn destroying(&self, vmid: Vmid, _: Option<&Replacing>) -> Result<(), JournalError> {
-        let expiry = self.expiry;
-        destroys::count(expiry.context, &expiry.object.name_any(), vmid, expiry.until, expiry.now).await
-    }
+fn tell(context: &Context, object: &ProxmoxCluster, type_: EventType, reason: &'static str, note: String) {
+    let event = Event { type_, reason: reason.into(), action: "Destroy".into(), note };
+    context.events.publish(object.object_ref(&()), event);
 }

@@ -15,16 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::DeletionPolicy;
+use zentoria_api::container::{DeletionPolicy, TaskAction};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::{breaker, span};
-use zentoria_core::container::delete::{DeletionPlan, Farewell, Remains, plan_delete};
+use zentoria_core::container::delete::{DeletionPlan, Farewell, plan_delete};
 use zentoria_core::container::guard::guard_delete;
 use zentoria_core::container::step::{MarkPurpose, Plan, Step, Verdict};
 pub(super) use zentoria_core::estate::born;
 use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
-use zentoria_ops::container::observe::{proofs, recorded, remains};
+use zentoria_ops::container::observe::{proved, recorded, remains};
 use zentoria_ops::failure::Failure;
 use zentoria_ops::journal::{Journal, JournalError};
 use zentoria_types::vmid::Vmid;
@@ -64,8 +64,10 @@ pub async fn delete(
 /// What became of a guest that a mark keeps.
 fn kept(plan: &Plan, now: &Timestamp, bye: &Farewell) -> Option<String> {
     let vmid = plan.target.as_ref()?.vmid;
-    plan.steps.iter().find_map(|step| match step {
-        Step::Mark(mark) if mark.purpose == MarkPurpose::Trash => {
+    let purpose =
+        plan.steps.iter().find_map(|step| if let Step::Mark(mark) = step { Some(mark.purpose) } else { None });
+    match purpose? {
+        MarkPurpose::Trash => {
             let until = now.checked_add(bye.trash_retention).unwrap_or(Timestamp::MAX);
             Some(format!(
                 "guest {vmid} is in the trash until {}, stopped, and is then destroyed; the same manifest takes it back \
@@ -73,9 +75,9 @@ fn kept(plan: &Plan, now: &Timestamp, bye: &Farewell) -> Option<String> {
                 until.strftime("%Y-%m-%dT%H:%M:%SZ")
             ))
         }
-        Step::Mark(_) => Some(format!("guest {vmid} is retained")),
-        _ => None,
-    })
+        MarkPurpose::Retain => Some(format!("guest {vmid} is retained")),
+        MarkPurpose::Adopt | MarkPurpose::TakeBack | MarkPurpose::Rebind => None,
+    }
 }
 
 /// A guest that is shut down to be destroyed is counted before: one that is held is not shut down either.
@@ -131,8 +133,7 @@ impl Bye<'_> {
                 None => breaker::destroys_left(&cluster.spec.safety, &destroys, self.now),
             },
         };
-        let (replicated, backups) = proofs(pve, &farewell, &guest).await;
-        let seen = Remains { now: self.now, guest, task, recorded: recorded(&status), replicated, backups };
+        let seen = proved(pve, &farewell, self.now, guest, task, recorded(&status)).await;
         let plan = match plan_delete(&farewell, &seen) {
             DeletionPlan::Done(what) => return self.let_go(&what).await,
             DeletionPlan::Pending(plan) => guard_delete(plan, &farewell, &seen),
@@ -154,6 +155,9 @@ impl Bye<'_> {
         };
         let (stored, working) = journal.working();
         report(self.context, &stored, &working, &status, &Saying::only(&verdict), self.now).await?;
+        if let Done::InFlight(TaskAction::Destroy, _) = &done {
+            self.tell("Destroying", "Destroy", plan.notes.join("; "));
+        }
         if let (Some(what), Done::Changed(_)) = (kept(&plan, &seen.now, &farewell), &done) {
             return self.let_go(&what).await;
         }
@@ -169,18 +173,17 @@ impl Bye<'_> {
         wait.clamp(Duration::from_secs(1), Duration::from_secs(3600))
     }
 
+    fn tell(&self, reason: &'static str, action: &'static str, note: String) {
+        let event = Event { type_: EventType::Normal, reason: reason.into(), action: action.into(), note };
+        self.context.events.publish(self.object.object_ref(&()), event);
+    }
+
     /// Removes the finalizer; says what became of the guest.
     async fn let_go(&self, what: &str) -> Result<Action, WriteError> {
         let api: Api<ZentoriaContainer> =
             Api::namespaced(self.context.client.clone(), &self.object.namespace().unwrap_or_default());
-        let event = Event {
-            type_: EventType::Normal,
-            reason: "Deleted".into(),
-            action: "Delete".into(),
-            note: format!("the object goes: {what}"),
-        };
         self.context.containers.finalizer.remove(&api, &**self.object).await?;
-        self.context.events.publish(self.object.object_ref(&()), event);
+        self.tell("Deleted", "Delete", format!("the object goes: {what}"));
         let key = key_of(self.object);
         let name = &self.object.spec.cluster_ref.name;
         if let Some((pve, _)) = self.context.registry.gate(name) {

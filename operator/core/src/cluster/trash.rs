@@ -18,6 +18,13 @@ pub fn due<'a>(marks: impl IntoIterator<Item = (Vmid, &'a Mark)>, now: Timestamp
     due
 }
 
+/// When the next guest is due that is not yet.
+#[must_use]
+pub fn next<'a>(marks: impl IntoIterator<Item = (Vmid, &'a Mark)>, now: Timestamp) -> Option<Timestamp> {
+    let readable = marks.into_iter().filter_map(|(_, mark)| until(mark)?.ok());
+    readable.filter(|until| *until > now).min()
+}
+
 /// What the status lists. `held` says what holds a guest back; a time that cannot be read holds it for ever.
 #[must_use]
 pub fn listed<'a>(marks: impl IntoIterator<Item = (Vmid, &'a Mark)>, held: &BTreeMap<Vmid, String>) -> Vec<Trashed> {
@@ -62,6 +69,8 @@ mod tests {
         let now = "2026-06-01T12:00:00Z".parse().unwrap();
         let due = due(marks.iter().map(|(vmid, mark)| (*vmid, mark)), now);
         assert_eq!(due.iter().map(|(vmid, _)| vmid.get()).collect::<Vec<_>>(), [401, 400]);
+        let next = next(marks.iter().map(|(vmid, mark)| (*vmid, mark)), now);
+        assert_eq!(next, Some("2026-06-01T12:00:01Z".parse().unwrap()), "who is due already is not waited for");
     }
 
     #[test]

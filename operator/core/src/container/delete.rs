@@ -58,6 +58,11 @@ pub struct Remains {
     pub replicated: Fact<bool>,
     /// Its backups on the storage for backups; asked only where a final backup is needed.
     pub backups: Option<Fact<Vec<Backup>>>,
+    /// vzdump said OK a short time ago, and the storage listed no backup with a size for it.
+    pub unlisted_backup: bool,
+    /// Whether a restore made the guest anew since its time in the trash was over. Its final backup has the mark of then,
+    /// so that what a person restored from it looks as if it had to be destroyed once more.
+    pub restored: Fact<bool>,
 }
 
 /// What to do before the object may go.
@@ -140,16 +145,18 @@ fn steps(guest: &Guest, step: Step, verdict: Verdict) -> DeletionPlan {
 }
 
 fn retain(seen: &Remains, guest: &Guest, mark: &Mark) -> DeletionPlan {
-    if mark.retained.is_some() {
+    if mark.retained.is_some() && mark.trash_until.is_none() {
         return DeletionPlan::Done(format!("guest {} is retained", guest.vmid));
     }
-    let tombstone = Mark { retained: Some(seen.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()), ..mark.clone() };
+    // Whoever changes the policy while the object waits to go has it out of the trash again.
+    let (clean, on_boot) = trash::cleaned(mark);
+    let tombstone = Mark { retained: Some(seen.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()), ..clean };
     let text = Description::parse(guest.config.description()).map(|d| d.text).unwrap_or_default();
     let mark = MarkGuest {
         purpose: MarkPurpose::Retain,
         description: Some(describe(&text, Some(&tombstone))),
         tags: None,
-        on_boot: None,
+        on_boot,
     };
     steps(guest, Step::Mark(mark), Verdict::new(ContainerReason::Deleting, "the guest is retained"))
 }
@@ -166,11 +173,17 @@ fn delete(bye: &Farewell, seen: &Remains, guest: &Guest) -> DeletionPlan {
         (Fact::Known(false), Proof::ToMake(storage)) => {
             steps(guest, final_backup::step(bye, storage), deleting("is backed up before it is destroyed"))
         }
-        (Fact::Known(false), Proof::NotNeeded | Proof::Listed(_)) => {
-            steps(guest, Step::Destroy { replacing: None }, deleting("is being destroyed"))
-        }
+        (Fact::Known(false), Proof::NotNeeded | Proof::Listed(_)) => destroy(bye, guest, &proof),
         (Fact::Known(false), Proof::Impossible | Proof::Unknown(_)) => say(deleting("waits for its final backup")),
     }
+}
+
+/// What stays of the guest is told with its destruction.
+fn destroy(bye: &Farewell, guest: &Guest, proof: &Proof) -> DeletionPlan {
+    let verdict = Verdict::new(ContainerReason::Deleting, "is being destroyed");
+    let notes = vec![format!("guest {} is destroyed {}", guest.vmid, final_backup::left_behind(bye, proof))];
+    let steps = vec![Step::Destroy { replacing: None }];
+    DeletionPlan::Pending(Plan { target: target(guest), steps, pending: Vec::new(), verdict, notes })
 }
 
 /// Whether the backups of the guest have to be read for this deletion.

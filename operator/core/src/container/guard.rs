@@ -69,7 +69,7 @@ pub fn guard_delete(plan: Plan, bye: &Farewell, seen: &Remains) -> Plan {
     let asked = (bye.policy == DeletionPolicy::Delete || has_expired(bye, seen)) && bye.destroys_left > 0;
     let may_destroy = asked && seen.replicated == Fact::Known(false);
     // A guest is stopped for the trash, too.
-    let may_stop = may_destroy || bye.policy == DeletionPolicy::Trash && !bye.expiring;
+    let may_stop = !bye.expiring && (may_destroy || bye.policy == DeletionPolicy::Trash);
     let scene = Scene {
         identity: &bye.identity,
         mode: bye.mode,
@@ -353,8 +353,10 @@ fn marking(scene: &Scene<'_>, mark: &MarkGuest, guest: &Guest) -> Option<String>
     let MarkGuest { purpose, description, tags, on_boot } = mark;
     let may_boot = match purpose {
         MarkPurpose::Trash => on_boot.is_none_or(|on| !on),
-        MarkPurpose::TakeBack => on_boot.is_none_or(|on| on),
-        MarkPurpose::Adopt | MarkPurpose::Rebind | MarkPurpose::Retain => on_boot.is_none(),
+        MarkPurpose::TakeBack | MarkPurpose::Rebind | MarkPurpose::Retain => {
+            on_boot.is_none_or(|on| on && deletion::started_at_boot(guest))
+        }
+        MarkPurpose::Adopt => on_boot.is_none(),
     };
     if !may_boot {
         return Some("a mark would change whether the guest starts at boot".to_owned());

@@ -152,6 +152,7 @@ pub fn guest_mut(seen: &mut Seen) -> Option<&mut Guest> {
 pub enum Whose {
     Ours,
     OursRetained,
+    OursTrashed,
     OursOfALaterVersion,
     OldControlPlane,
     Copy,
@@ -163,6 +164,7 @@ pub enum Whose {
 }
 
 impl Whose {
+    /// All but the one in the trash, which deletions have cases of their own for.
     pub const ALL: [Self; 10] = [
         Self::Ours,
         Self::OursRetained,
@@ -177,7 +179,7 @@ impl Whose {
     ];
 
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Ours | Self::OursRetained | Self::OursOfALaterVersion)
+        matches!(self, Self::Ours | Self::OursRetained | Self::OursTrashed | Self::OursOfALaterVersion)
     }
 
     /// The line of the mark.
@@ -190,6 +192,10 @@ impl Whose {
             Self::OursRetained => Some(format!(
                 "<!-- zentoria.ai/v1 cp={CP} estate=home name=zentoria-db ns=zentoria retained=2026-05-01T00:00:00Z \
                  vmid={VMID} -->"
+            )),
+            Self::OursTrashed => Some(format!(
+                "<!-- zentoria.ai/v1 cp={CP} estate=home name=zentoria-db ns=zentoria onboot=1 \
+                 trashUntil=2026-06-01T11:00:00Z vmid={VMID} -->"
             )),
             Self::OursOfALaterVersion => line(CP, "home", "zentoria-db", VMID, " later=x"),
             Self::OldControlPlane => line(OLD_CP, "home", "zentoria-db", VMID, " later=x"),

@@ -39,7 +39,7 @@ fn inverted(seen: &mut Seen) {
     rewrite(seen, |description| {
         let text: Vec<&str> = description.lines().filter(|line| !line.starts_with("<!-- zentoria.ai/")).collect();
         let text = text.join("\n");
-        let ours = [Whose::Ours, Whose::OursRetained, Whose::OursOfALaterVersion];
+        let ours = [Whose::Ours, Whose::OursRetained, Whose::OursTrashed, Whose::OursOfALaterVersion];
         let was_ours = ours
             .iter()
             .any(|whose| whose.line().is_some_and(|line| description.lines().eq(text.lines().chain(line.lines()))));

@@ -344,7 +344,7 @@ proptest! {
         let allowed = match whose {
             Whose::Nobody => world.spec.adoption == Adoption::IfExists,
             Whose::OldControlPlane => world.seen.cluster.takeover.is_some(),
-            Whose::Ours | Whose::OursRetained | Whose::OursOfALaterVersion | Whose::Copy | Whose::OtherObject
+            Whose::Ours | Whose::OursRetained | Whose::OursTrashed | Whose::OursOfALaterVersion | Whose::Copy | Whose::OtherObject
             | Whose::OtherEstate | Whose::Unreadable | Whose::TwoMarks => false,
         };
         world.round();

@@ -230,7 +230,7 @@ fn harm(whose: Option<Whose>, world: &World, plan: &Plan) -> Option<String> {
         return Some("touched the snapshots of a guest of others".into());
     }
     let taken = match whose? {
-        Whose::Ours | Whose::OursRetained | Whose::OursOfALaterVersion => true,
+        Whose::Ours | Whose::OursRetained | Whose::OursTrashed | Whose::OursOfALaterVersion => true,
         Whose::Nobody => world.spec.adoption == Adoption::IfExists && is_one_mark(&written),
         Whose::OldControlPlane => world.seen.cluster.takeover.is_some() && is_one_mark(&written),
         Whose::Copy | Whose::OtherObject | Whose::OtherEstate | Whose::Unreadable | Whose::TwoMarks => false,

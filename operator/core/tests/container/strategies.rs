@@ -413,9 +413,12 @@ pub fn open_worlds() -> impl Strategy<Value = World> {
             Whose::Copy | Whose::OtherObject | Whose::OtherEstate | Whose::Unreadable | Whose::TwoMarks => {
                 Whose::Nobody
             }
-            Whose::Ours | Whose::OursRetained | Whose::OursOfALaterVersion | Whose::OldControlPlane | Whose::Nobody => {
-                whose
-            }
+            Whose::Ours
+            | Whose::OursRetained
+            | Whose::OursTrashed
+            | Whose::OursOfALaterVersion
+            | Whose::OldControlPlane
+            | Whose::Nobody => whose,
         };
         if whose == Whose::Nobody {
             spec.adoption = Adoption::IfExists;
@@ -441,7 +444,7 @@ pub fn open_worlds() -> impl Strategy<Value = World> {
         if whose.is_ours() {
             world.seen.recorded.vmid = origin.map(|_| vmid(VMID));
             // Nothing is let go while it is being made.
-            let finished = finished || whose == Whose::OursRetained;
+            let finished = finished || matches!(whose, Whose::OursRetained | Whose::OursTrashed);
             world.seen.recorded.created = origin.map(|origin| created(origin, finished));
         }
         world

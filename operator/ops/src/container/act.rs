@@ -1,12 +1,14 @@
 //! Act: carry a plan out. No choice is left but to stop: before each write the guest's mark and configuration are those
 //! that were planned for, or nothing is written. By step: `make` (a guest comes to be), `change` (its mark, options and
-//! firewall), `keep` (snapshots and backups), `moving`, `verify` (it is still the one that was planned for).
+//! firewall), `keep` (snapshots and backups), `moving`, `verify` (it is still the one that was planned for), `turn` (one
+//! at a time acts on a guest).
 
 mod change;
 mod keep;
 mod make;
 mod moving;
 mod pull;
+mod turn;
 mod verify;
 
 use crate::cluster::Cluster;
@@ -60,6 +62,9 @@ pub async fn act(actor: &Actor<'_>, plan: &Plan) -> Done {
         actor.cluster.slots().leave(&actor.identity.key);
     }
     let Some(target) = plan.target.as_ref().filter(|_| !plan.steps.is_empty()) else { return Done::Nothing };
+    let Some(_turn) = actor.cluster.turn(target.vmid) else {
+        return Done::Failed(Failure::Replan(format!("something else is done to guest {} just now", target.vmid)));
+    };
     let mut run = Run { actor, target, digest: None, changes: Vec::new() };
     match run.steps(&plan.steps).await {
         Ok(done) => done,
@@ -207,6 +212,9 @@ impl Run<'_> {
             Step::Destroy { replacing } => {
                 self.verified().await?;
                 self.store(self.actor.journal.destroying(self.target.vmid, replacing.as_ref()).await)?;
+                // That took its time, and the call itself takes no digest: the guest is read once more, right before.
+                self.digest = None;
+                self.verified().await?;
                 let how = Destroy { purge: true, force: false };
                 let answer = self.actor.cluster.client().destroy(&self.target.node, self.target.vmid, how).await;
                 self.task("destroy", answer)

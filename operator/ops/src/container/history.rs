@@ -51,6 +51,24 @@ pub(super) async fn task_of_intent(
     Ok(rows.into_iter().find(|row| row.user == cluster.client().token_id() || row.user == "root@pam"))
 }
 
+/// Whether somebody restored a backup as this guest since then, in seconds since 1970. One that failed counts, too: who
+/// tries to have a guest back does not want it destroyed.
+pub(super) async fn restored_since(
+    cluster: &Cluster,
+    node: &NodeName,
+    vmid: Vmid,
+    since: i64,
+) -> Result<bool, PveError> {
+    let filter = TaskFilter {
+        vmid: Some(vmid),
+        since: u64::try_from(since - CLOCK_SKEW).ok(),
+        source: TaskSource::All,
+        typefilter: Some("vzrestore".to_owned()),
+        limit: Some(1),
+    };
+    Ok(!cluster.client().node_tasks(node, &filter).await?.is_empty())
+}
+
 /// Why a guest is stopped, by the newest of its power tasks.
 pub(super) async fn stop_cause(cluster: &Cluster, node: &NodeName, vmid: Vmid) -> Result<StopCause, PveError> {
     let filter = TaskFilter { vmid: Some(vmid), source: TaskSource::All, limit: Some(50), ..TaskFilter::default() };

@@ -1,15 +1,18 @@
 //! Observe: every fact with its proof. What is known and unchanged is not asked again. By fact: `task` (the one in
 //! flight), `guest`,
-//! `backups` (and snapshots), `offers` (what the cluster has for a new guest), `source` (what it is made from).
+//! `backups` (and snapshots), `offers` (what the cluster has for a new guest), `source` (what it is made from), `remains`
+//! (what a deletion rests on).
 
 mod backups;
 mod guest;
 mod offers;
+mod remains;
 mod source;
 mod task;
 
 pub(crate) use backups::KeepFailures;
 pub use backups::backups;
+pub use remains::{look_at, proved, remains};
 
 use super::history;
 use crate::cluster::{Cluster, Marked, Site};
@@ -20,16 +23,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use task::task;
 use zentoria_api::cluster::FinalBackup;
-use zentoria_api::container::{DeletionPolicy, TaskAction, ZentoriaContainerStatus};
+use zentoria_api::container::{TaskAction, ZentoriaContainerStatus};
 use zentoria_core::Fact;
 use zentoria_core::cluster::quota::OverQuota;
-use zentoria_core::container::delete::{self, Farewell};
 use zentoria_core::container::plan::{needs_backups, needs_replication, needs_snapshot_feature, plan};
 use zentoria_core::container::power::needs_cause;
-use zentoria_core::container::seen::{Backup, DependencyState, GuestFact, Recorded, Seen, StopCause, TaskFact, Window};
+use zentoria_core::container::seen::{DependencyState, GuestFact, Recorded, Seen, StopCause, TaskFact, Window};
 use zentoria_core::container::siting::Neighbours;
 use zentoria_core::container::step::Step;
-use zentoria_core::container::want::{Key, Want};
+use zentoria_core::container::want::Want;
 use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::vmid::Vmid;
 
@@ -167,52 +169,10 @@ fn site(
     Some(Site::new(&want.identity.key, known.neighbours.clone(), status, made))
 }
 
-/// The guest alone, for a deletion.
-pub async fn remains(
-    cluster: &Arc<Cluster>,
-    key: &Key,
-    status: &ZentoriaContainerStatus,
-    spec_vmid: Option<Vmid>,
-) -> (GuestFact, TaskFact, bool) {
-    let recorded = recorded(status);
-    let vmid = recorded.vmid.or(spec_vmid.filter(|_| recorded.created.is_some()));
-    let task = task(cluster, key, vmid, status.node.as_deref(), status.task.as_ref()).await;
-    let (guest, fresh) = match (&task, vmid) {
-        (TaskFact::Running(_), _) => (last_seen(vmid), false),
-        (_, None) => (GuestFact::NoVmid, false),
-        (_, Some(vmid)) => guest(cluster, vmid, &recorded, status.node.as_deref()).await,
-    };
-    (guest, task, fresh)
-}
-
 /// One of them may be the guest of this object.
 fn not_read_yet(count: usize) -> GuestFact {
     let why = format!("{count} guests of the cluster were not read yet, and one of them may carry its mark");
     GuestFact::Unknown { why, offline: None }
-}
-
-/// A guest that no object remembers.
-pub async fn look_at(cluster: &Cluster, vmid: Vmid) -> (GuestFact, bool) {
-    guest(cluster, vmid, &Recorded::default(), None).await
-}
-
-/// What a destruction has to know, read now: whether the guest is replicated, and its backups where one is needed. What
-/// does not destroy asks nobody.
-pub async fn proofs(cluster: &Cluster, bye: &Farewell, guest: &GuestFact) -> (Fact<bool>, Option<Fact<Vec<Backup>>>) {
-    let destroys = bye.policy == DeletionPolicy::Delete || bye.expiring;
-    let GuestFact::Present(guest) = guest else { return (Fact::Known(false), None) };
-    if !destroys {
-        return (Fact::Known(false), None);
-    }
-    let replicated = match cluster.read_replicated().await {
-        Ok(guests) => Fact::Known(guests.contains(&guest.vmid)),
-        Err(error) => Fact::Unknown(format!("the replication jobs of the cluster: {error}")),
-    };
-    let kept = match &bye.backup_storage {
-        Some(storage) if delete::needs_backups(bye) => Some(backups(cluster, guest.vmid, &guest.node, storage).await),
-        Some(_) | None => None,
-    };
-    (replicated, kept)
 }
 
 /// What can be and is kept of the guest before a change, asked only where the plan needs it.

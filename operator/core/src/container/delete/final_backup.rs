@@ -2,11 +2,10 @@
 
 use super::{Farewell, Remains};
 use crate::Fact;
-use crate::container::seen::{Guest, TaskFact};
+use crate::container::seen::Guest;
 use crate::container::step::{Step, TakeBackup, Verdict};
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::TaskAction;
 
 /// How it stands with the final backup.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,8 +61,7 @@ pub(super) fn held(proof: &Proof, seen: &Remains, guest: &Guest) -> Option<Verdi
         Proof::NotNeeded | Proof::Listed(_) => None,
         Proof::ToMake(storage) => {
             // Otherwise the storage would fill up with backups that it does not list.
-            let made = seen.task == TaskFact::Done(TaskAction::Backup);
-            made.then(|| {
+            seen.unlisted_backup.then(|| {
                 let message = format!(
                     "guest {vmid} is kept: vzdump said OK, and storage {storage} lists no such backup with a size. Look at \
                      the storage, and whether the operator's token has VM.Backup on /vms/{vmid} and Datastore.AllocateSpace \
@@ -87,4 +85,20 @@ pub(super) fn held(proof: &Proof, seen: &Remains, guest: &Guest) -> Option<Verdi
 /// The backup itself.
 pub(super) fn step(bye: &Farewell, storage: &str) -> Step {
     Step::Backup(TakeBackup { storage: storage.to_owned(), notes: notes(bye), protected: false })
+}
+
+/// What stays of a guest that is destroyed, in words.
+pub(super) fn left_behind(bye: &Farewell, proof: &Proof) -> String {
+    match proof {
+        Proof::Listed(volume) => format!("with its disks; its final backup is {volume}"),
+        Proof::NotNeeded | Proof::ToMake(_) | Proof::Impossible | Proof::Unknown(_) => {
+            let why = match bye.final_backup {
+                FinalBackup::None => "safety.finalBackup is None",
+                FinalBackup::IfPossible | FinalBackup::Required => {
+                    "safety.finalBackup is IfPossible, and safety.backupStorage names no storage"
+                }
+            };
+            format!("with its disks and without a final backup: {why}")
+        }
+    }
 }

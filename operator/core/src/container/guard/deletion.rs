@@ -7,12 +7,18 @@ use crate::container::seen::{Guest, GuestFact};
 use zentoria_api::cluster::FinalBackup;
 use zentoria_types::mark::Description;
 
-/// The mark itself says that the time in the trash is over.
+/// The mark itself says that the time in the trash is over, and nobody restored the guest since.
 pub(super) fn has_expired(bye: &Farewell, seen: &Remains) -> bool {
     let GuestFact::Present(guest) = &seen.guest else { return false };
     let mark = Description::parse(guest.config.description()).ok().and_then(|description| description.mark);
     let until = mark.and_then(|mark| mark.trash_until?.parse::<jiff::Timestamp>().ok());
-    bye.expiring && until.is_some_and(|until| until <= seen.now)
+    bye.expiring && seen.restored == Fact::Known(false) && until.is_some_and(|until| until <= seen.now)
+}
+
+/// The mark says of a guest in the trash that it was started at boot before.
+pub(super) fn started_at_boot(guest: &Guest) -> bool {
+    let mark = Description::parse(guest.config.description()).ok().and_then(|description| description.mark);
+    mark.is_some_and(|mark| mark.trash_until.is_some() && mark.extra.get("onboot").is_some_and(|value| value == "1"))
 }
 
 /// Why the destruction of this guest is not covered.

@@ -177,11 +177,13 @@ fn take_back(want: &Want, guest: &Guest, mark_found: &Mark) -> Plan {
     }
     let (clean, on_boot) = cleaned(mark_found);
     let description = (clean != *mark_found).then(|| describe(&text_of(guest), Some(&clean)));
-    let mut plan = mark(guest, MarkPurpose::TakeBack, description, None, "is taken back");
-    for step in &mut plan.steps {
-        if let Step::Mark(mark) = step {
-            mark.on_boot = on_boot;
-        }
+    booting(mark(guest, MarkPurpose::TakeBack, description, None, "is taken back"), on_boot)
+}
+
+/// The same, with whether the guest starts at boot.
+fn booting(mut plan: Plan, on_boot: Option<bool>) -> Plan {
+    if let Some(Step::Mark(mark)) = plan.steps.first_mut() {
+        mark.on_boot = on_boot;
     }
     plan
 }
@@ -192,9 +194,11 @@ fn rebind(want: &Want, guest: &Guest) -> Plan {
     }
     let mut ours = want.identity.mark(guest.vmid);
     let found = Description::parse(guest.config.description()).ok().and_then(|description| description.mark);
-    ours.extra = found.map(|mark| mark.extra).unwrap_or_default();
+    let found = found.map(|mark| cleaned(&mark));
+    let on_boot = found.as_ref().and_then(|(_, on_boot)| *on_boot);
+    ours.extra = found.map(|(mark, _)| mark.extra).unwrap_or_default();
     let description = describe(&text_of(guest), Some(&ours));
-    mark(guest, MarkPurpose::Rebind, Some(description), None, "is re-bound to this control plane")
+    booting(mark(guest, MarkPurpose::Rebind, Some(description), None, "is re-bound to this control plane"), on_boot)
 }
 
 fn text_of(guest: &Guest) -> String {

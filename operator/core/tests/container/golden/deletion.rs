@@ -111,8 +111,7 @@ fn final_backups(page: &mut Page, delete: &Farewell) {
     page.over("an empty backup does not count", &asked, &stopped, &with(&stopped, Some(empty)));
     let nightly = Backup { notes: "nightly".into(), ..proof(&asked, 404) };
     page.over("somebody else's backup does not count", &asked, &stopped, &with(&stopped, Some(nightly)));
-    let mut said_ok = with(&stopped, None);
-    said_ok.task = TaskFact::Done(TaskAction::Backup);
+    let said_ok = Remains { unlisted_backup: true, ..with(&stopped, None) };
     page.over("a task that says OK does not count", &asked, &stopped, &said_ok);
     let unread = Remains { backups: Some(Fact::Unknown("403 Forbidden".into())), ..remains(&stopped) };
     page.over("its backups cannot be read", &asked, &stopped, &unread);
@@ -131,6 +130,15 @@ fn final_backups(page: &mut Page, delete: &Farewell) {
         reclaim_policy: zentoria_api::container::ReclaimPolicy::Delete,
     }];
     page.case("a mount that is given up goes with the guest", delete, &mounted);
+    page.case("the trash remembers that it is given up", &farewell(DeletionPolicy::Trash), &mounted);
+    let lines = Whose::OursTrashed.line().unwrap();
+    let remembering = |volume: &str| {
+        let mark = lines.replace(" trashUntil=", &format!(" reclaim={volume} trashUntil="));
+        let options = [("mp0", "tank:subvol-404-disk-1,mp=/data")];
+        with_guest(spec("vmid: 404"), &format!("Notes\n{mark}"), &options, false)
+    };
+    page.case("and destroys it with the guest", &expiry(), &remembering("tank:subvol-404-disk-1"));
+    page.case("and no other volume in its place", &expiry(), &remembering("tank:subvol-404-disk-9"));
 }
 
 fn trash(page: &mut Page) {
@@ -152,6 +160,17 @@ fn trash(page: &mut Page) {
     page.case("its time cannot be read", &expiry(), &trashed("soon"));
     page.case("it was taken back meanwhile", &expiry(), &world(Whose::Ours, &[], false));
     page.case("expiry asks for a final backup, too", &backed(&expiry()), &trashed("2026-06-01T11:59:59Z"));
+    page.case(
+        "the policy became Retain meanwhile",
+        &farewell(DeletionPolicy::Retain),
+        &world(Whose::OursTrashed, &[("onboot", "0")], false),
+    );
+    page.case("somebody started it", &expiry(), &world(Whose::OursTrashed, &[], true));
+    let over = world(Whose::OursTrashed, &[], false);
+    let restored = Remains { restored: Fact::Known(true), ..remains(&over) };
+    page.over("a person restored it", &expiry(), &over, &restored);
+    let unknown = Remains { restored: Fact::Unknown("403 Forbidden".into()), ..remains(&over) };
+    page.over("nobody knows whether it was restored", &expiry(), &over, &unknown);
     let rationed = Farewell { destroys_left: 0, ..expiry() };
     page.case("expiry is rationed", &rationed, &trashed("2026-06-01T11:59:59Z"));
 }

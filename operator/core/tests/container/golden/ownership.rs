@@ -56,6 +56,12 @@ fn ownership() {
             found("two marks", NAMED, Whose::TwoMarks, &[]),
             found("ours is taken back", "vmid: 404", Whose::Ours, &[]),
             found("ours with a tombstone is taken back", "vmid: 404", Whose::OursRetained, &[]),
+            found(
+                "ours in the trash is taken back, late as it is",
+                "vmid: 404",
+                Whose::OursTrashed,
+                &[("onboot", "0")],
+            ),
             found("ours may not be taken back", "vmid: 404, adoption: Never", Whose::Ours, &[]),
             found("another control plane's", "vmid: 404", Whose::OldControlPlane, &[]),
             with(found("re-bound by takeover", "vmid: 404", Whose::OldControlPlane, &[]), takeover),

@@ -13,7 +13,9 @@ fn marks(text: &str) -> String {
 }
 
 fn named(mut text: String) -> String {
-    for whose in [Whose::Ours, Whose::OursRetained, Whose::OldControlPlane, Whose::Copy, Whose::OtherObject] {
+    for whose in
+        [Whose::Ours, Whose::OursRetained, Whose::OursTrashed, Whose::OldControlPlane, Whose::Copy, Whose::OtherObject]
+    {
         if let Some(line) = whose.line() {
             text = text.replace(&line, &format!("<mark {whose:?}>"));
         }

@@ -204,7 +204,9 @@ impl World {
                 };
                 let (description, tags) = (mark.description.iter(), mark.tags.iter());
                 let set = description.map(|d| ("description".to_owned(), d.clone()));
-                let set = set.chain(tags.map(|t| ("tags".to_owned(), t.clone()))).collect();
+                let set = set.chain(tags.map(|t| ("tags".to_owned(), t.clone())));
+                let on_boot = mark.on_boot.map(|on| ("onboot".to_owned(), u8::from(on).to_string()));
+                let set = set.chain(on_boot).collect();
                 pve::put(self.guest(), &set, &[], &[]);
                 if let Some(origin) = origin {
                     self.seen.recorded.vmid = Some(target.vmid);
