@@ -2,11 +2,9 @@
 
 use super::{Farewell, Remains};
 use crate::Fact;
-use crate::container::seen::{Guest, is_numbered};
+use crate::container::seen::Guest;
 use crate::container::step::Verdict;
-use std::collections::BTreeSet;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::ReclaimPolicy;
 
 /// The first that holds.
 pub(super) fn held(bye: &Farewell, seen: &Remains, guest: &Guest) -> Option<Verdict> {
@@ -58,19 +56,7 @@ pub(super) fn under_ha(guest: &Guest) -> Verdict {
     Verdict::new(ContainerReason::ManagedByHA, message)
 }
 
-/// Volumes that Proxmox VE would destroy with the guest and that nobody gave up: mounts that are not `Delete`, and
-/// everything unused. A directory of the node is no volume.
+/// Volumes that Proxmox VE would destroy with the guest and that nobody gave up.
 pub(crate) fn hanging(seen: &Remains, guest: &Guest) -> Vec<String> {
-    let given_up: BTreeSet<&str> = seen
-        .recorded
-        .mounts
-        .iter()
-        .filter(|mount| mount.reclaim_policy == ReclaimPolicy::Delete)
-        .map(|mount| mount.slot.as_str())
-        .collect();
-    let is_bind = |slot: &str| guest.config.effective(slot).is_some_and(|value| value.starts_with('/'));
-    let all = guest.config.hanging_volumes().into_iter();
-    all.filter(|slot| !(is_numbered(slot, "mp") && (is_bind(slot) || given_up.contains(slot))))
-        .map(str::to_owned)
-        .collect()
+    guest.config.held_volumes(&seen.recorded.mounts).into_iter().map(str::to_owned).collect()
 }

@@ -215,6 +215,7 @@ impl World {
             Step::Configure(configure) => {
                 assert!(root || !configure.as_root, "root@pam without a password");
                 pve::check_changed_features(configure, self.guest());
+                pve::check_of_node(configure);
                 pve::put(self.guest(), &configure.set, &configure.delete, &configure.revert);
             }
             Step::ClearFirewall => {
@@ -227,7 +228,8 @@ impl World {
                 created.finished_at.get_or_insert(now);
                 self.seen.recorded.replacing = None;
             }
-            Step::Resize { to, .. } => pve::resize(self.guest(), *to),
+            Step::Resize { disk, to } => pve::resize(self.guest(), disk, *to),
+            Step::MoveVolume { disk, storage } => pve::move_volume(self.guest(), disk, storage),
             Step::Start => {
                 assert!(self.seen.recorded.is_finished(), "started before it was finished");
                 pve::start(self.guest());
@@ -273,7 +275,6 @@ impl World {
                 }
                 guest.node = to.clone();
             }
-            Step::MoveVolume { .. } => unreachable!("not in this model: {step}"),
             Step::Restore(restore) => {
                 self.must_be_free();
                 let guest = sources::restored(self, target.vmid, restore);
