@@ -15,6 +15,7 @@ use zentoria_core::Fact;
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::{needs_backups, needs_snapshot_feature, plan, recorded_source};
 use zentoria_core::container::power::needs_cause;
+use zentoria_core::container::report::inventory;
 use zentoria_core::container::seen::{Backup, ClusterFacts, Guest, GuestFact, Recorded, Seen, StopCause};
 use zentoria_core::container::step::{MarkPurpose, Plan, Step};
 use zentoria_core::container::validate::{AsIf, Input, validate};
@@ -151,7 +152,16 @@ impl World {
             self.apply(&plan, step);
         }
         self.record_power(&plan);
+        self.record_mounts();
         plan
+    }
+
+    /// What the report remembers of the mounts of a guest of ours.
+    fn record_mounts(&mut self) {
+        let Ok(want) = self.want() else { return };
+        if let (true, Some(guest)) = (self.seen.recorded.created.is_some(), guest_of(&self.seen)) {
+            self.seen.recorded.mounts = inventory::mounts(&want, &self.seen.recorded.mounts, &guest.config);
+        }
     }
 
     fn record_power(&mut self, plan: &Plan) {
