@@ -154,7 +154,9 @@ class Config:
         ct = self._find_ct(v['node'], v['vmid'])
         # Every plain key of the configuration file is listed, its digest and its lock among them.
         lock = [{'key': 'lock', 'value': ct.lock}] if ct.lock else []
-        return [row for row in rows if row['key'] != 'lock'] + lock + [{'key': 'digest', 'value': ct.digest()}]
+        # Raw lxc.* lines are a list, which is left out here.
+        rows = [row for row in rows if row['key'] != 'lock' and not isinstance(row.get('value'), list)]
+        return rows + lock + [{'key': 'digest', 'value': ct.digest()}]
 
     async def _update_config(self, ct, user, values, deletes, reverts):
         values, deletes = dict(values), list(deletes)

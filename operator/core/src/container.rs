@@ -2,12 +2,15 @@
 //! (whose guest it is), `siting` (on which node it belongs), `options` (what differs), `plan` and `delete` (what to do),
 //! `guard` (what must never be done), `report` (what the status says), `forecast` (what lies ahead, for people).
 
+pub mod allow;
 pub mod claims;
 pub mod delete;
 pub mod dependencies;
+pub mod devices;
 pub mod forecast;
 pub mod guard;
 pub mod interfaces;
+pub mod mounts;
 pub mod options;
 pub mod ownership;
 pub mod plan;

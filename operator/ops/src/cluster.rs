@@ -48,6 +48,8 @@ pub(crate) struct Known {
     pub(crate) config: Config,
     /// Its snapshots, where they were asked for.
     pub(crate) snapshots: Option<Vec<Snapshot>>,
+    /// Its raw `lxc.*` lines, where they were asked for.
+    pub(crate) raw: Option<String>,
     pub(crate) read_at: Instant,
 }
 
@@ -222,16 +224,16 @@ impl Cluster {
     pub(crate) fn remember(&self, vmid: Vmid, node: &NodeName, config: &GuestConfig) -> Config {
         let config = convert(config);
         let mut state = self.lock();
-        // Snapshots come and go with the configuration file: one that did not change has the same.
-        let snapshots = match state.configs.remove(&vmid) {
-            Some(before) if before.config.digest == config.digest => before.snapshots,
-            Some(_) | None => None,
+        // Snapshots and raw lines come and go with the configuration file: one that did not change has the same.
+        let (snapshots, raw) = match state.configs.remove(&vmid) {
+            Some(before) if before.config.digest == config.digest => (before.snapshots, before.raw),
+            Some(_) | None => (None, None),
         };
         // While it is made it has nothing but the lock.
         if config.lock() != Some("create") {
             state.usages.insert(vmid, usage(&config));
         }
-        let known = Known { node: node.clone(), config: config.clone(), snapshots, read_at: Instant::now() };
+        let known = Known { node: node.clone(), config: config.clone(), snapshots, raw, read_at: Instant::now() };
         state.configs.insert(vmid, known);
         config
     }
@@ -239,6 +241,12 @@ impl Cluster {
     pub(crate) fn remember_snapshots(&self, vmid: Vmid, snapshots: &[Snapshot]) {
         if let Some(known) = self.lock().configs.get_mut(&vmid) {
             known.snapshots = Some(snapshots.to_vec());
+        }
+    }
+
+    pub(crate) fn remember_raw(&self, vmid: Vmid, raw: &str) {
+        if let Some(known) = self.lock().configs.get_mut(&vmid) {
+            known.raw = Some(raw.to_owned());
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a failed call means for the container: a reason for its conditions, and a message that says what to do.
 
 use zentoria_api::conditions::ContainerReason;
+use zentoria_core::container::devices;
 use zentoria_core::container::step::Verdict;
 use zentoria_pve::PveError;
 
@@ -21,6 +22,10 @@ pub fn read(doing: &str, error: &PveError) -> Failure {
     use ContainerReason as Reason;
     let say = |reason, message: String| Failure::Say(Verdict::new(reason, message));
     let text = format!("{doing}: {error}");
+    if let Some(device) = devices::missing(&text) {
+        let node = doing.rsplit(' ').next().unwrap_or_default();
+        return Failure::Say(devices::missing_verdict(device, node));
+    }
     match error {
         PveError::Fenced { .. } => Failure::Fenced,
         PveError::DigestMismatch | PveError::Exists { .. } | PveError::WrongState { .. } | PveError::Absent { .. } => {
@@ -85,6 +90,20 @@ mod tests {
         for (error, expected) in cases {
             assert_eq!(reason(&error), expected, "{error}");
         }
+    }
+
+    #[test]
+    fn a_device_that_the_node_lacks_is_named_with_what_to_do() {
+        let error = PveError::Unexpected {
+            status: 500,
+            reason: "Device /dev/dri/renderD128 does not exist".into(),
+            body: String::new(),
+        };
+        let Failure::Say(verdict) = read("configure guest 160 on node pve1", &error) else {
+            unreachable!("a missing device is said")
+        };
+        assert_eq!(verdict.reason, ContainerReason::NotFound);
+        assert!(verdict.message.contains("/dev/dri/renderD128 does not exist on node pve1"), "{verdict:?}");
     }
 
     #[test]

@@ -242,6 +242,7 @@ impl Pass<'_> {
             verdict: &verdict,
             mode: Some(want.mode),
             guest,
+            want: Some(want),
             pending: compared.then_some(plan.pending.as_slice()),
             changes: &changes,
         };

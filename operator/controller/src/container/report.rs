@@ -15,6 +15,7 @@ use zentoria_api::container::{PendingChange, ZentoriaContainerStatus};
 use zentoria_core::container::report::{Facts, events, status};
 use zentoria_core::container::seen::GuestFact;
 use zentoria_core::container::step::Verdict;
+use zentoria_core::container::want::Want;
 
 /// What is to be said.
 pub struct Saying<'a> {
@@ -24,6 +25,8 @@ pub struct Saying<'a> {
     pub mode: Option<Mode>,
     /// The guest, where it was looked at.
     pub guest: Option<&'a GuestFact>,
+    /// The wish, where the spec could be read.
+    pub want: Option<&'a Want>,
     /// What differs and is not done, where it is known.
     pub pending: Option<&'a [PendingChange]>,
     /// Fields that were set right just now.
@@ -33,7 +36,7 @@ pub struct Saying<'a> {
 impl<'a> Saying<'a> {
     /// A verdict alone.
     pub fn only(verdict: &'a Verdict) -> Self {
-        Self { verdict, mode: None, guest: None, pending: None, changes: &[] }
+        Self { verdict, mode: None, guest: None, want: None, pending: None, changes: &[] }
     }
 }
 
@@ -51,6 +54,7 @@ pub async fn report(
         now: &now,
         mode: saying.mode,
         guest: saying.guest,
+        want: saying.want,
         pending: saying.pending,
         extra_addresses: &estate::extra_addresses(stored),
         changing: !saying.changes.is_empty(),

@@ -2,6 +2,7 @@
 
 mod dangerous;
 mod deletion;
+mod disks;
 mod siting;
 
 use super::delete::{Farewell, Remains};
@@ -14,7 +15,7 @@ use crate::Fact;
 use deletion::{has_expired, unproved};
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{Adoption, DeletionPolicy, Origin};
+use zentoria_api::container::{Adoption, ChangeClass, DeletionPolicy, Origin, PowerState};
 use zentoria_api::wire::GUEST_TAG;
 use zentoria_types::mark::{ControlPlaneId, Description};
 use zentoria_types::tags::Tags;
@@ -163,8 +164,11 @@ fn creating(scene: &Scene<'_>, create: &Create, vmid: Vmid) -> Option<String> {
     }
     // `storage:40` makes a volume; `storage:vm-101-disk-0` would write over another guest's.
     let size = option("rootfs").and_then(|rootfs| rootfs.split(',').next()?.split_once(':')).map(|(_, size)| size);
-    if size.is_none_or(|size| size.parse::<f64>().is_err()) || create.options.keys().any(|key| is_numbered(key, "mp")) {
+    if size.is_none_or(|size| size.parse::<f64>().is_err()) {
         return Some("a creation on a volume that may exist already".to_owned());
+    }
+    if let Some(why) = disks::creating(scene, &create.options) {
+        return Some(why);
     }
     making(scene, option("description").unwrap_or(""), vmid)
 }
@@ -276,23 +280,32 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
         Step::MoveVolume { .. } | Step::ConvertToTemplate if guest.running != Fact::Known(false) => {
             Some(format!("{step} on a running guest"))
         }
+        Step::Resize { disk, .. } => disks::disk(scene, disk, None, guest),
+        Step::MoveVolume { disk, storage } => {
+            disks::disk(scene, disk, Some(storage), guest).or_else(|| taken_down(scene, plan))
+        }
+        Step::Shutdown => taken_down(scene, plan),
         Step::Create(_)
         | Step::Clone(_)
         | Step::Restore(_)
         | Step::Pull(_)
         | Step::ClearFirewall
         | Step::Finish
-        | Step::Resize { .. }
-        | Step::MoveVolume { .. }
         | Step::Migrate { .. }
         | Step::Snapshot(_)
         | Step::DeleteSnapshot { .. }
         | Step::Backup(_)
         | Step::ConvertToTemplate
         | Step::Start
-        | Step::Shutdown
         | Step::ForgetVmid => None,
     }
+}
+
+/// A guest that is to run is stopped, or kept from running, only as it may be rebooted; or it is made anew.
+fn taken_down(scene: &Scene<'_>, plan: &Plan) -> Option<String> {
+    let (want, seen) = scene.living?;
+    let anew = plan.pending.iter().any(|change| change.class == ChangeClass::Replace);
+    if want.power == Some(PowerState::Stopped) || anew { None } else { dangerous::rebooting(want, seen, plan) }
 }
 
 /// The source of a copy may be ours as well: of it a snapshot is made and removed, and nothing else.
@@ -324,11 +337,7 @@ fn configuring(scene: &Scene<'_>, configure: &Configure, guest: &Guest) -> Optio
     if let Some(net) = configure.delete.iter().find(|key| !made && is_numbered(key, "net")) {
         return Some(format!("{net} of a guest that we did not make would be removed"));
     }
-    let touched = configure.set.keys().chain(&configure.delete).chain(&configure.revert);
-    let holds_data = |key: &&String| {
-        matches!(key.as_str(), "rootfs" | "lock") || is_numbered(key, "mp") || is_numbered(key, "unused")
-    };
-    touched.into_iter().find(holds_data).map(|key| format!("a change of {key}"))
+    disks::configuring(scene, configure, guest)
 }
 
 fn destroying(scene: &Scene<'_>, guest: &Guest) -> Option<String> {

@@ -6,13 +6,14 @@
 
 mod environment;
 
+use super::devices;
 use super::interfaces::{Layout, layout};
 use super::seen::Config;
 use super::step::Configure;
 use super::want::{Keys, Options};
 use crate::digest::of_parts;
 use std::collections::BTreeMap;
-use zentoria_api::container::{ChangeClass, PendingChange};
+use zentoria_api::container::{ChangeClass, ConsoleMode, PendingChange};
 use zentoria_types::mark::{Description, Mark};
 use zentoria_types::property::PropertyString;
 use zentoria_types::tags::Tags;
@@ -69,7 +70,7 @@ fn wishes<'a>(options: &Options, interfaces: &'a Layout<'_>) -> Vec<Wish<'a>> {
     let number = |want: f64, default: Option<f64>| Value::Number { want, default };
     let text = |want: &str, default: &'static str| Value::Text { want: want.to_owned(), default };
     let switch = |on: bool| Value::Number { want: f64::from(u8::from(on)), default: Some(0.0) };
-    let list: [(&'static str, &'static str, ChangeClass, Option<Value>); 13] = [
+    let list: [(&'static str, &'static str, ChangeClass, Option<Value>); 17] = [
         ("cores", "resources.cores", Hot, options.cores.map(|n| number(f64::from(n), None))),
         ("cpulimit", "resources.cpuLimit", Hot, options.cpu_limit.map(|n| number(n, Some(0.0)))),
         ("cpuunits", "resources.cpuUnits", Hot, options.cpu_units.map(|n| number(f64::from(n), None))),
@@ -79,6 +80,15 @@ fn wishes<'a>(options: &Options, interfaces: &'a Layout<'_>) -> Vec<Wish<'a>> {
         ("onboot", "startup.onBoot", Hot, options.on_boot.map(switch)),
         ("startup", "startup", Hot, (!options.startup.0.is_empty()).then(|| Value::Startup(options.startup.clone()))),
         ("protection", "protection", Hot, options.protection.map(switch)),
+        ("hookscript", "hookscript", Hot, options.hookscript.as_ref().map(|script| text(script, ""))),
+        (
+            "console",
+            "console.enabled",
+            Reboot,
+            options.console.enabled.map(|on| number(f64::from(u8::from(on)), Some(1.0))),
+        ),
+        ("tty", "console.tty", Reboot, options.console.tty.map(|count| number(f64::from(count), Some(2.0)))),
+        ("cmode", "console.mode", Reboot, options.console.mode.map(|mode| text(mode_of(mode), "tty"))),
         (
             "nameserver",
             "network.dns.nameservers",
@@ -115,6 +125,15 @@ fn of_image(options: &Options) -> Vec<Wish<'_>> {
         value.map(|value| Wish { key, field, class: ChangeClass::Reboot, value })
     };
     list.into_iter().filter_map(wish).collect()
+}
+
+/// `cmode`.
+const fn mode_of(mode: ConsoleMode) -> &'static str {
+    match mode {
+        ConsoleMode::Tty => "tty",
+        ConsoleMode::Console => "console",
+        ConsoleMode::Shell => "shell",
+    }
 }
 
 fn keys(keys: &Keys) -> Option<Value> {
@@ -229,9 +248,12 @@ pub fn difference(options: &Options, config: &Config, mark: &Mark) -> Difference
     if options.interfaces_only {
         remove(&mut configure, &layout.others, config);
     }
-    configure.as_root = configure.set.get("features").is_some_and(|features| change_needs_root(features, config));
-    let nothing = configure.set.is_empty() && configure.delete.is_empty() && configure.revert.is_empty();
-    Difference { configure: (!nothing).then_some(configure), pending }
+    configure.as_root = configure.set.get("features").is_some_and(|features| change_needs_root(features, config))
+        || configure.touches("hookscript");
+    if let Some(devices) = &options.devices {
+        pending.extend(devices::difference(devices, config, &mut configure));
+    }
+    Difference { configure: (!configure.is_empty()).then_some(configure), pending }
 }
 
 /// Interfaces that the spec does not have go. One whose removal is pending already goes by itself.
@@ -304,6 +326,7 @@ pub fn for_creation(options: &Options, description: String) -> BTreeMap<String, 
         .map(|wish| (wish.key.to_owned(), wish.value.over(None)))
         .filter(|(_, value)| !value.is_empty())
         .collect();
+    set.extend(options.devices.iter().flatten().enumerate().map(|(slot, value)| (format!("dev{slot}"), value.clone())));
     set.insert("description".to_owned(), description);
     if let Some(tags) = &options.tags {
         set.insert("tags".to_owned(), tags.to_string());

@@ -5,8 +5,10 @@ mod approval;
 mod before_change;
 mod copies;
 mod creation;
+mod disk_moves;
 mod existing;
 mod limits;
+mod mounts;
 mod moving;
 mod placing;
 mod replace;
@@ -16,6 +18,7 @@ mod template;
 pub use before_change::{needs_backups, needs_replication, needs_snapshot_feature};
 pub use creation::{chosen, may_restore, recorded_source};
 
+use super::devices;
 use super::seen::{GuestFact, Seen, TaskFact};
 use super::step::{MarkPurpose, Plan, Step, Target, Verdict};
 use super::want::Want;
@@ -72,6 +75,9 @@ fn hindrance(seen: &Seen) -> Option<Verdict> {
         // What cannot be kept is told with the change that it was for.
         TaskFact::Failed { action, .. } if is_told_elsewhere(seen, *action) => {}
         TaskFact::Failed { action, message } => {
+            if let (Some(device), GuestFact::Present(guest)) = (devices::missing(message), &seen.guest) {
+                return Some(devices::missing_verdict(device, guest.node.as_str()));
+            }
             if let Some(verdict) = source::unusable(*action, message) {
                 return Some(verdict);
             }

@@ -1,8 +1,11 @@
 //! What the status of a container says, and which events tell it. No second verdict: everything is derived here.
 
+pub mod inventory;
+
 use super::interfaces::static_addresses;
 use super::seen::GuestFact;
 use super::step::Verdict;
+use super::want::Want;
 use crate::Fact;
 use crate::conditions::{Conditions, Truth};
 use jiff::Timestamp;
@@ -21,6 +24,8 @@ pub struct Facts<'a> {
     pub mode: Option<Mode>,
     /// The guest; `None` where it was not looked at.
     pub guest: Option<&'a GuestFact>,
+    /// The wish; `None` where the spec could not be read.
+    pub want: Option<&'a Want>,
     /// What differs and is not done; `None` where it is not known.
     pub pending: Option<&'a [PendingChange]>,
     /// Addresses of `extraAddresses`, which the guest sets up itself.
@@ -81,6 +86,9 @@ fn observed(next: &mut ZentoriaContainerStatus, conditions: &mut Conditions<'_>,
     next.addresses = static_addresses(&guest.config);
     let extra = facts.extra_addresses.iter().filter(|address| !next.addresses.contains(address)).cloned();
     next.addresses.extend(extra.collect::<Vec<_>>());
+    if let Some(want) = facts.want {
+        inventory::show(next, want, guest);
+    }
     let stopped_by = |previous: Option<&PowerStatus>| match verdict.reason {
         ContainerReason::StoppedExternally => verdict.subject.clone(),
         _ => previous.and_then(|power| power.stopped_by.clone()),

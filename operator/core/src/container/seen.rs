@@ -1,5 +1,6 @@
 //! What was observed: facts, each with its proof, or why there is none.
 
+use super::mounts::{Kind, MountPoint};
 use super::pull::PullFailure;
 use super::siting::Siting;
 use crate::Fact;
@@ -7,7 +8,9 @@ use crate::cluster::quota::OverQuota;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::FinalBackup;
-use zentoria_api::container::{Created, MountStatus, PowerStatus, RecordedDefaults, Replacing, TaskAction};
+use zentoria_api::container::{
+    Created, MountStatus, PowerStatus, ReclaimPolicy, RecordedDefaults, Replacing, TaskAction,
+};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::names::NodeName;
@@ -41,12 +44,32 @@ impl Config {
         self.current.get("lock").map(String::as_str)
     }
 
-    /// The mount points and unused volumes, pending ones too: Proxmox VE destroys their volumes with the guest.
+    /// The mount points and unused volumes, pending ones too: Proxmox VE destroys their volumes with the guest. A directory
+    /// of the node stays.
     #[must_use]
     pub fn hanging_volumes(&self) -> Vec<&str> {
-        let pending = self.pending.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key);
-        let keys: BTreeSet<&str> = self.current.keys().chain(pending).map(String::as_str).collect();
-        keys.into_iter().filter(|key| is_numbered(key, "mp") || is_numbered(key, "unused")).collect()
+        self.held_volumes(&[])
+    }
+
+    /// Those of the [`Self::hanging_volumes`] that hold back a destruction: all but the volumes of mounts of ours whose
+    /// `reclaimPolicy` lets them go with the guest. What is detached (`unusedN`) always holds.
+    #[must_use]
+    pub fn held_volumes(&self, mounts: &[MountStatus]) -> Vec<&str> {
+        let holds = |(key, value): &(&str, &str)| {
+            if is_numbered(key, "unused") {
+                return true;
+            }
+            let Some(point) = MountPoint::parse(value) else { return true };
+            let released = mounts.iter().any(|mount| {
+                mount.slot == *key && mount.volume == point.volume() && mount.reclaim_policy == ReclaimPolicy::Delete
+            });
+            point.kind() != Kind::OfNode && !released
+        };
+        let now = self.current.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let then = self.pending.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)));
+        let hanging = now.chain(then).filter(|(key, _)| is_numbered(key, "mp") || is_numbered(key, "unused"));
+        let keys: BTreeSet<&str> = hanging.filter(holds).map(|(key, _)| key).collect();
+        keys.into_iter().collect()
     }
 
     /// The description, with whatever mark it has.

@@ -1,6 +1,7 @@
 //! Steps: what is to be done to one guest, in order. Every choice is made; acting only carries out.
 
 use super::options::needs_root;
+use super::seen::is_numbered;
 use super::want::Download;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -108,11 +109,16 @@ pub struct Create {
 }
 
 impl Create {
-    /// Whether only root@pam may make it: a token may give an unprivileged guest nesting, and no other feature.
+    /// Whether only root@pam may make it: a token may give an unprivileged guest nesting, and no other feature; and
+    /// nothing of the node (directories, devices, hook scripts).
     #[must_use]
     pub fn as_root(&self) -> bool {
         let privileged = self.options.get("unprivileged").is_some_and(|value| value == "0");
+        let of_node = |(key, value): (&String, &String)| {
+            key == "hookscript" || is_numbered(key, "dev") || (is_numbered(key, "mp") && value.starts_with('/'))
+        };
         self.options.get("features").is_some_and(|features| privileged || needs_root(features))
+            || self.options.iter().any(of_node)
     }
 }
 
@@ -244,6 +250,25 @@ pub struct Configure {
     pub changes: Vec<String>,
     /// Only root@pam may do it.
     pub as_root: bool,
+}
+
+impl Configure {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.delete.is_empty() && self.revert.is_empty()
+    }
+
+    /// Whether it changes this option.
+    #[must_use]
+    pub fn touches(&self, key: &str) -> bool {
+        self.touched().any(|touched| touched == key)
+    }
+
+    /// The options that it changes.
+    pub fn touched(&self) -> impl Iterator<Item = &str> {
+        self.set.keys().chain(&self.delete).chain(&self.revert).map(String::as_str)
+    }
 }
 
 /// Which guest a plan is about.

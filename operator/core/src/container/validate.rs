@@ -4,9 +4,10 @@ mod boot;
 mod network;
 mod rights;
 mod source;
+mod storage;
 
 use super::seen::{GuestFact, Seen};
-use super::want::{ConsoleWish, FeatureWish, Identity, Options, PlacementWish, Refusal, Want};
+use super::want::{FeatureWish, Identity, Options, PlacementWish, Refusal, Want};
 use crate::cluster::access;
 use std::collections::BTreeMap;
 use zentoria_api::cluster::ProxmoxClusterSpec;
@@ -111,9 +112,10 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
         adoption: spec.adoption,
         on_missing: spec.on_missing,
         placement: placement(input, made_by_us)?,
-        storage: optional("spec.rootDisk.storage", storage(spec, &defaults))?,
+        storage: optional("spec.rootDisk.storage", root_storage(spec, &defaults))?,
+        storage_named: spec.root_disk.as_ref().is_some_and(|disk| disk.storage.is_some()),
         disk: spec.root_disk.as_ref().map(|disk| whole("spec.rootDisk.size", &disk.size, GIB)).transpose()?,
-        mounts: Vec::new(),
+        mounts: storage::mounts(input, &defaults)?,
         pool: spec.pool.clone(),
         template: spec.template,
         options: options(input, &defaults, origin)?,
@@ -211,7 +213,7 @@ fn record_defaults(input: &Input<'_>) -> RecordedDefaults {
     }
 }
 
-fn storage<'a>(spec: &'a ZentoriaContainerSpec, defaults: &'a RecordedDefaults) -> Option<&'a String> {
+fn root_storage<'a>(spec: &'a ZentoriaContainerSpec, defaults: &'a RecordedDefaults) -> Option<&'a String> {
     spec.root_disk.as_ref().and_then(|disk| disk.storage.as_ref()).or(defaults.storage.as_ref())
 }
 
@@ -240,9 +242,9 @@ fn options(input: &Input<'_>, defaults: &RecordedDefaults, origin: Option<Origin
         tags: tags(input, defaults, origin),
         interfaces: network::interfaces(input, defaults, origin)?,
         interfaces_only: !spec.network.interfaces.is_empty() && origin.is_none_or(is_made),
-        devices: None,
-        hookscript: None,
-        console: ConsoleWish::default(),
+        devices: storage::devices(spec)?,
+        hookscript: spec.hookscript.clone(),
+        console: storage::console(spec.console.as_ref()),
         entrypoint: None,
         env: None,
         nameservers: (!nameservers.is_empty()).then(|| network::nameservers(&nameservers)).transpose()?,

@@ -151,12 +151,14 @@ pub enum BackupFrom {
 pub struct MountWish {
     /// Its name in the spec.
     pub name: String,
-    /// The slot that the spec or the status names.
+    /// The slot that the spec names. Without, the mount keeps the one that status remembers, or takes a free one.
     pub slot: Option<u32>,
     /// Where it appears in the guest.
     pub path: String,
     /// What is mounted.
     pub what: Mounted,
+    /// Whether the spec names the storage: else the volume stays where it is.
+    pub storage_named: bool,
     /// Read-only.
     pub read_only: bool,
     /// Whether vzdump includes it.
@@ -418,6 +420,8 @@ pub struct Want {
     pub placement: PlacementWish,
     /// Storage for creation.
     pub storage: Option<StorageName>,
+    /// Whether the spec names the storage: else the disk stays where it is.
+    pub storage_named: bool,
     /// Size of the root disk.
     pub disk: Option<Bytes>,
     /// Mounts.

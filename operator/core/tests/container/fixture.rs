@@ -40,6 +40,9 @@ access:
     cloneSources: [900]
     features: [nesting, keyctl, fuse]
     vlans: ['20', 100-199]
+    bindPaths: [/srv/data]
+    devices: ['/dev/dri/*', /dev/kfd]
+    hookscripts: ['local:snippets/hook.sh']
 defaults:
   template: 'local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst'
   storage: local-zfs

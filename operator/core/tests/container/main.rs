@@ -7,6 +7,7 @@ mod deletion;
 mod fixture;
 mod golden;
 mod model;
+mod mounts;
 mod mutants;
 mod placing;
 mod properties;

@@ -5,7 +5,7 @@ use crate::deletion::deletion_guard_protects;
 use crate::fixture::{CP, OLD_CP, VMID, Whose, guest_mut, guest_of};
 use crate::protection::{guard_protects, planner_protects};
 use zentoria_api::cluster::FinalBackup;
-use zentoria_api::container::{Adoption, DeletionPolicy, Origin};
+use zentoria_api::container::{Adoption, DeletionPolicy, MountStatus, Origin, ReclaimPolicy};
 use zentoria_core::Fact;
 use zentoria_core::container::delete::{Farewell, Remains};
 use zentoria_core::container::guard::{guard, guard_delete};
@@ -109,6 +109,17 @@ fn a_guard_that_does_not_compare_the_estate_or_the_name_is_found() {
     is_found(guard_protects(&estate), "touched a guest that is not ours (OtherEstate)");
     let name = guard_over(|seen| rewrite(seen, |text| text.replace("name=zentoria-web", "name=zentoria-db")));
     is_found(guard_protects(&name), "touched a guest that is not ours (OtherObject)");
+}
+
+#[test]
+fn a_guard_that_takes_any_mount_for_one_that_the_spec_let_go_is_found() {
+    let mutant = guard_over(|seen| {
+        let Some(volume) = guest_of(seen).and_then(|guest| guest.config.current.get("mp0")) else { return };
+        let volume = volume.split(',').next().unwrap().to_owned();
+        let (name, slot) = ("data".to_owned(), "mp0".to_owned());
+        seen.recorded.mounts = vec![MountStatus { name, slot, volume, reclaim_policy: ReclaimPolicy::Retain }];
+    });
+    is_found(guard_protects(&mutant), "a change took the mark or a volume away");
 }
 
 #[test]

@@ -273,12 +273,15 @@ fn harm_of_step(step: &Step, guest: &Guest, made: bool) -> Option<String> {
         Step::Configure(configure) => {
             let unmarks = configure.set.get("description").is_some_and(|text| !has_our_mark(text));
             let touched = configure.set.keys().chain(&configure.delete);
-            let data = touched.into_iter().find(|key| ["rootfs", "mp0", "unused0", "lock"].contains(&key.as_str()));
+            let data = touched.into_iter().find(|key| ["rootfs", "unused0", "lock"].contains(&key.as_str()));
             if !made && configure.delete.iter().any(|key| key.starts_with("net")) {
                 return Some("took an interface from a guest that we did not make".to_owned());
             }
-            let deleted = configure.delete.iter().any(|key| key == "description");
-            (unmarks || deleted || data.is_some()).then(|| "a change took the mark or a volume away".to_owned())
+            let deleted = configure.delete.iter().any(|key| key == "description" || key == "mp0");
+            let mounts = configure.set.iter().filter(|(key, _)| key.starts_with("mp"));
+            let other = mounts.into_iter().any(|(key, value)| is_other_volume(guest.config.current.get(key), value));
+            (unmarks || deleted || other || data.is_some())
+                .then(|| "a change took the mark or a volume away".to_owned())
         }
         Step::Start | Step::Shutdown | Step::Reboot | Step::Migrate { .. } => {
             guest.ha.then(|| "worked against HA".to_owned())
@@ -294,6 +297,19 @@ fn harm_of_step(step: &Step, guest: &Guest, made: bool) -> Option<String> {
         | Step::Backup(_)
         | Step::ForgetVmid => None,
         Step::DeleteSnapshot { .. } | Step::DeleteBackup { .. } => Some("removed what somebody else kept".into()),
+    }
+}
+
+/// Whether a mount would lose its volume, or get one that exists already.
+fn is_other_volume(before: Option<&String>, value: &str) -> bool {
+    let volume = |value: &str| value.split(',').next().unwrap_or_default().to_owned();
+    match before {
+        Some(before) if !before.starts_with('/') => volume(before) != volume(value),
+        Some(_) | None => {
+            let size = volume(value).split_once(':').map(|(_, size)| size.to_owned());
+            let is_new = size.is_some_and(|size| size.parse::<f64>().is_ok());
+            !is_new && !value.starts_with("/srv/data")
+        }
     }
 }
 

@@ -10,8 +10,9 @@ use proptest::sample::select;
 use std::collections::BTreeMap;
 use zentoria_api::common::{Mode, Size, VmidField};
 use zentoria_api::container::{
-    Adoption, CloneSource, Features, Interface, OnExternalStop, OnMissing, Origin, Power, PowerState, PowerStatus,
-    RebootPolicy, Resources, RootDisk, RunState, Source, Startup, Tag, TemplateSource, ZentoriaContainerSpec,
+    Adoption, CloneSource, Console, Device, Features, Interface, Mount, OnExternalStop, OnMissing, Origin, Power,
+    PowerState, PowerStatus, RebootPolicy, Resources, RootDisk, RunState, Source, Startup, Tag, TemplateSource,
+    ZentoriaContainerSpec,
 };
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{DependencyState, Guest, GuestFact, Recorded, StopCause, TaskFact};
@@ -180,6 +181,37 @@ fn features() -> impl Strategy<Value = Features> {
     })
 }
 
+/// Mounts of a spec, each with a name and a path of its own.
+pub fn mounts() -> impl Strategy<Value = Vec<Mount>> {
+    const MOUNTS: [&str; 6] = [
+        "name: data, path: /data, volume: {size: 1Gi}",
+        "name: logs, path: /logs, volume: {size: 8Gi, storage: tank}, backup: true",
+        "name: cache, path: /var/cache, slot: 7, volume: {size: 2Gi}, reclaimPolicy: Delete",
+        "name: media, path: /media, bind: {path: /srv/data/media}, readOnly: true",
+        "name: more, path: /more, volume: {size: 4Gi, storage: local-zfs}, readOnly: true",
+        "name: spool, path: /var/spool, slot: 3, volume: {size: 1Gi}, backup: false",
+    ];
+    let chosen = proptest::sample::subsequence(MOUNTS.to_vec(), 0..4).prop_shuffle();
+    chosen
+        .prop_map(|list| list.into_iter().map(|text| serde_saphyr::from_str(&format!("{{{text}}}")).unwrap()).collect())
+}
+
+fn devices() -> impl Strategy<Value = Vec<Device>> {
+    const DEVICES: [&str; 3] = [
+        "path: /dev/dri/renderD128, gid: 104",
+        "path: /dev/kfd",
+        "path: /dev/dri/card0, mode: '0660', denyWrite: true",
+    ];
+    proptest::sample::subsequence(DEVICES.to_vec(), 0..4)
+        .prop_map(|list| list.into_iter().map(|text| serde_saphyr::from_str(&format!("{{{text}}}")).unwrap()).collect())
+}
+
+fn of_node() -> impl Strategy<Value = (Option<&'static str>, Option<Console>)> {
+    let console = option::weighted(0.3, (option::of(any::<bool>()), option::of(0u32..4)));
+    let script = option::weighted(0.2, select(vec!["", "local:snippets/hook.sh"]));
+    (script, console.prop_map(|console| console.map(|(enabled, tty)| Console { enabled, tty, mode: None })))
+}
+
 /// Specs that are well-formed and allowed.
 pub fn specs() -> impl Strategy<Value = ZentoriaContainerSpec> {
     let resources = (
@@ -224,8 +256,11 @@ pub fn specs() -> impl Strategy<Value = ZentoriaContainerSpec> {
         words,
         policies,
         (source(), option::weighted(0.8, select(vec!["1Gi", "8Gi", "20Gi"])), option::of(any::<bool>())),
+        (option::weighted(0.2, Just("tank")), mounts(), option::weighted(0.3, devices()), of_node()),
     );
-    parts.prop_map(|((resources, startup, tags, features, interfaces), words, policies, (source, disk, protection))| {
+    parts.prop_map(|((resources, startup, tags, features, interfaces), words, policies, made, held)| {
+        let (source, disk, protection) = made;
+        let (storage, mounts, devices, (hookscript, console)) = held;
         let (hostname, description, timezone, dns) = words;
         let (adoption, on_missing, state, on_external_stop, reboot_policy) = policies;
         let mut spec = spec(&format!("vmid: {VMID}"));
@@ -236,7 +271,9 @@ pub fn specs() -> impl Strategy<Value = ZentoriaContainerSpec> {
         spec.timezone = timezone.map(str::to_owned);
         (spec.adoption, spec.on_missing, spec.reboot_policy) = (adoption, on_missing, reboot_policy);
         spec.power = Power { state, on_external_stop };
-        spec.root_disk = disk.map(|size| RootDisk { storage: None, size: Size(size.into()) });
+        spec.root_disk = disk.map(|size| RootDisk { storage: storage.map(str::to_owned), size: Size(size.into()) });
+        (spec.mounts, spec.devices) = (mounts, devices);
+        (spec.hookscript, spec.console) = (hookscript.map(str::to_owned), console);
         (spec.source, spec.protection) = (source, protection);
         spec
     })

@@ -62,6 +62,8 @@ fn numbers(options: &Options) -> Vec<(&'static str, f64, Option<f64>)> {
         ("swap", options.swap_mib.map(|mib| mib as f64), Some(512.0)),
         ("onboot", switch(options.on_boot), Some(0.0)),
         ("protection", switch(options.protection), Some(0.0)),
+        ("console", switch(options.console.enabled), Some(1.0)),
+        ("tty", options.console.tty.map(f64::from), Some(2.0)),
     ];
     list.into_iter().filter_map(|(key, wish, default)| wish.map(|wish| (key, wish, default))).collect()
 }
@@ -74,6 +76,7 @@ fn texts(options: &Options) -> Vec<(&'static str, String)> {
         ("searchdomain", options.search_domain.clone()),
         ("timezone", options.timezone.clone()),
         ("entrypoint", options.entrypoint.clone()),
+        ("hookscript", options.hookscript.clone()),
     ];
     list.into_iter().filter_map(|(key, wish)| wish.map(|wish| (key, wish))).collect()
 }

@@ -5,9 +5,7 @@ use super::{Farewell, Remains};
 use crate::Fact;
 use crate::container::seen::{Guest, is_numbered};
 use crate::container::step::Verdict;
-use std::collections::BTreeSet;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::ReclaimPolicy;
 use zentoria_types::mark::Description;
 
 /// The first that holds.
@@ -91,19 +89,15 @@ pub(super) fn under_ha(guest: &Guest) -> Verdict {
     Verdict::new(ContainerReason::ManagedByHA, message)
 }
 
-/// Volumes that Proxmox VE would destroy with the guest and that nobody gave up: mounts that are not `Delete`, and
-/// everything unused. A directory of the node is no volume.
+/// Volumes that Proxmox VE would destroy with the guest and that nobody gave up.
 pub(crate) fn hanging(seen: &Remains, guest: &Guest) -> Vec<String> {
-    let by_status = seen.recorded.mounts.iter().filter(|mount| mount.reclaim_policy == ReclaimPolicy::Delete);
-    let by_status: BTreeSet<&str> = by_status.map(|mount| mount.slot.as_str()).collect();
     let by_mark = given_up_by_mark(guest);
     let goes = |slot: &str| {
-        let value = guest.config.effective(slot).unwrap_or("");
-        let is_given_up = || volume_of(value).is_some_and(|volume| by_mark.iter().any(|given_up| given_up == volume));
-        value.starts_with('/') || by_status.contains(slot) || is_given_up()
+        let volume = volume_of(guest.config.effective(slot).unwrap_or(""));
+        is_numbered(slot, "mp") && volume.is_some_and(|volume| by_mark.iter().any(|given_up| given_up == volume))
     };
-    let all = guest.config.hanging_volumes().into_iter();
-    all.filter(|slot| !(is_numbered(slot, "mp") && goes(slot))).map(str::to_owned).collect()
+    let held = guest.config.held_volumes(&seen.recorded.mounts).into_iter();
+    held.filter(|slot| !goes(slot)).map(str::to_owned).collect()
 }
 
 /// What the mark of a guest in the trash remembers of its mounts.

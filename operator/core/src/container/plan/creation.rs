@@ -9,12 +9,13 @@ pub use backup::chosen;
 pub use backup::may_restore;
 pub use clone::{leftover_snapshot, recorded_source};
 
+use super::mounts;
 use crate::container::dependencies::blocker;
 use crate::container::options::describe;
 use crate::container::seen::Seen;
 use crate::container::step::{Plan, Step, Target, Verdict};
 use crate::container::vmid::choose;
-use crate::container::want::{Source, Want};
+use crate::container::want::{FeatureWish, Source, Want};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::RecordedDefaults;
 use zentoria_types::names::{NodeName, StorageName};
@@ -94,11 +95,13 @@ fn root_credential(want: &Want, seen: &Seen) -> Result<(), Verdict> {
     if seen.cluster.root_credential {
         return Ok(());
     }
-    let Some(features) = &want.options.features else { return Ok(()) };
-    let what = if features.needs_root() {
-        "spec.features asks for more than nesting"
-    } else if !want.unprivileged && features.nesting == Some(true) {
-        "spec.features asks for nesting in a privileged container"
+    let features = want.options.features.as_ref();
+    let what = if features.is_some_and(FeatureWish::needs_root) {
+        "spec.features asks for more than nesting".to_owned()
+    } else if !want.unprivileged && features.is_some_and(|features| features.nesting == Some(true)) {
+        "spec.features asks for nesting in a privileged container".to_owned()
+    } else if let Some(what) = mounts::needs_root(want) {
+        what
     } else {
         return Ok(());
     };

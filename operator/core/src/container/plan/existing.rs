@@ -5,17 +5,18 @@ use super::creation::leftover_snapshot;
 use super::limits;
 use super::moving::moving;
 use super::replace::replace;
-use super::target_of;
+use super::{disk_moves, mounts, target_of};
 use crate::container::delete::trash::cleaned;
 use crate::container::interfaces::hold_back;
 pub(super) use crate::container::options::waits_for_reboot as is_at_reboot;
 use crate::container::options::{as_shown, describe, difference};
 use crate::container::ownership::{Ownership, ownership};
 use crate::container::power::power;
-use crate::container::seen::{Guest, Seen};
-use crate::container::step::{MarkGuest, MarkPurpose, Plan, Step, Verdict};
+use crate::container::seen::{Guest, Seen, is_numbered};
+use crate::container::step::{Configure, MarkGuest, MarkPurpose, Plan, Step, Verdict};
 use crate::container::want::Want;
 use crate::digest::of_parts;
+use std::collections::BTreeSet;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Adoption, ChangeClass, Created, Origin, PendingChange};
@@ -58,7 +59,7 @@ pub(super) fn existing(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
             ContainerReason::MarkUnreadable,
             format!("the mark in the notes of guest {vmid} cannot be read ({error}): restore it, or remove the line"),
         )),
-        Ownership::Unmarked if want.adoption == Adoption::IfExists && !is_being_made(seen) => adopt(want, guest),
+        Ownership::Unmarked if want.adoption == Adoption::IfExists && !is_being_made(seen) => adopt(want, seen, guest),
         Ownership::Unmarked => stranger(want, seen, guest, true, "carries no mark of ours"),
         Ownership::Foreign(mark) => {
             let owner = format!("belongs to {}/{} of estate {}", mark.namespace, mark.name, mark.estate);
@@ -139,7 +140,7 @@ fn mark(guest: &Guest, purpose: MarkPurpose, description: Option<String>, tags: 
 }
 
 /// One PUT: the old text with our mark, the old tags with ours.
-fn adopt(want: &Want, guest: &Guest) -> Plan {
+fn adopt(want: &Want, seen: &Seen, guest: &Guest) -> Plan {
     let text = guest.config.description();
     let text = text.strip_suffix('\n').unwrap_or(text);
     let description = describe(text, Some(&want.identity.mark(guest.vmid)));
@@ -147,15 +148,17 @@ fn adopt(want: &Want, guest: &Guest) -> Plan {
     let tags = tags.insert(GUEST_TAG).then(|| tags.to_string());
     let mut plan = mark(guest, MarkPurpose::Adopt, Some(description), tags, "is taken over as it is");
     if want.mode == Mode::Observe {
-        plan.pending = after_adoption(want, guest);
+        plan.pending = after_adoption(want, seen, guest);
     }
     plan
 }
 
 /// What Enforce would change once the guest is ours: who only looks is to see it before.
-fn after_adoption(want: &Want, guest: &Guest) -> Vec<PendingChange> {
-    let found = difference(&want.options, &guest.config, &want.identity.mark(guest.vmid));
+fn after_adoption(want: &Want, seen: &Seen, guest: &Guest) -> Vec<PendingChange> {
+    let mut found = difference(&want.options, &guest.config, &want.identity.mark(guest.vmid));
+    let disks = mounts::difference(want, seen, guest, &mut found);
     let mut pending = found.pending;
+    pending.extend(disks.into_iter().flat_map(|rest| rest.pending));
     // The description is the mark's.
     let shown = found.configure.iter().flat_map(as_shown);
     pending.extend(shown.filter(|change| change.field != "description" || want.options.description.is_some()));
@@ -218,7 +221,13 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
     if let (true, Some(verdict)) = (is_being_made(seen), &held_back) {
         return Plan::say(verdict.clone());
     }
+    let rest = match mounts::difference(want, seen, guest, &mut found) {
+        Ok(rest) => rest,
+        Err(verdict) => return Plan::say(verdict),
+    };
+    let moves: Vec<_> = disk_moves::of_root(want, seen, guest).into_iter().chain(rest.moves).collect();
     let mut pending = found.pending;
+    pending.extend(rest.pending);
     pending.extend(unchangeable(want, seen, guest));
     let moving = moving(want, seen, guest, &mut pending);
     let mut notes = Vec::new();
@@ -230,15 +239,21 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         if configure.as_root && !seen.cluster.root_credential {
             return Plan::say(Verdict::new(
                 ContainerReason::NeedsRootCredential,
-                "the features that are wished need root@pam: set credentials.rootSecretRef of the ProxmoxCluster",
+                format!(
+                    "only root@pam may set {}: set credentials.rootSecretRef of the ProxmoxCluster, or leave it out",
+                    root_fields(&configure)
+                ),
             ));
         }
         steps.push(Step::Configure(configure));
     }
     let template = super::template::standing(want, guest);
-    if let Some(step) = disk(want, guest, &mut pending, &mut notes).filter(|_| !template.is_made()) {
+    let root = disk(want, guest, &mut pending, &mut notes);
+    let what = if root.is_some() { "its root disk grows" } else { "a volume of it grows" };
+    if let Some(step) = root.or(rest.grow).filter(|_| !template.is_made()) {
+        let verdict = Verdict::new(ContainerReason::Resizing, what);
         steps.push(step);
-        let verdict = Verdict::new(ContainerReason::Resizing, "its root disk grows");
+        pending.extend(moves.into_iter().map(|step| step.change));
         return Plan { target: Some(target_of(guest)), steps, pending, verdict, notes };
     }
     if is_being_made(seen) {
@@ -264,6 +279,8 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         return Plan { target: Some(target_of(guest)), steps, pending, verdict, notes };
     }
     let (step, verdict) = power(want, seen, guest);
+    let towards = disk_moves::next(want, seen, guest, &moves, &pending, step.as_ref());
+    let (step, verdict) = towards.map_or((step, verdict), |(step, verdict)| (Some(step), verdict));
     let stores = steps.iter().any(needs_reboot);
     let allowed =
         if stores { may_reboot_unasked(want, seen) } else { may_reboot(want, seen, &pending) == Permission::Allowed };
@@ -272,6 +289,7 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         && step.is_none()
         && guest.running.known() == Some(&true)
         && (stores || of_class(&pending, ChangeClass::Reboot).next().is_some());
+    pending.extend(moves.into_iter().map(|next| next.change));
     let parked = if reboot { None } else { explain(want, seen, guest, &mut pending) };
     let verdict = match (&step, steps.is_empty(), reboot) {
         (None, _, true) => Verdict::new(ContainerReason::Rebooting, "reboots for a change that needs it"),
@@ -285,6 +303,20 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
         steps.push(Step::Reboot);
     }
     moving.over(Plan { target: Some(target_of(guest)), steps, pending, verdict, notes }, guest)
+}
+
+/// The options of a change that only root@pam may write, as fields of the spec.
+fn root_fields(configure: &Configure) -> String {
+    let field = |key: &str| match key {
+        "features" | "hookscript" => Some(key.to_owned()),
+        key if is_numbered(key, "dev") => Some("devices".to_owned()),
+        key if is_numbered(key, "mp") && configure.set.get(key).is_some_and(|value| value.starts_with('/')) => {
+            Some(format!("mounts ({key}, a directory of the node)"))
+        }
+        _ => None,
+    };
+    let fields: BTreeSet<String> = configure.touched().filter_map(field).map(|field| format!("spec.{field}")).collect();
+    fields.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a PUT stores what a running guest takes up at its next reboot only.
@@ -358,13 +390,6 @@ fn unchangeable(want: &Want, seen: &Seen, guest: &Guest) -> Vec<PendingChange> {
             want.unprivileged.to_string(),
             "Proxmox VE cannot change it in place",
         );
-    }
-    let volume = guest.config.current.get("rootfs").and_then(|rootfs| rootfs.split(':').next());
-    if let (Some(wish), Some(have)) = (&want.storage, volume)
-        && wish.as_str() != have
-    {
-        let message = "the root disk is on another storage; move it in Proxmox VE (pct move-volume)";
-        replace("rootDisk.storage", have.to_owned(), wish.to_string(), message);
     }
     list.extend(super::source::changed(want, seen));
     list

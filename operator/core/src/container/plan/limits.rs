@@ -8,7 +8,7 @@ use crate::container::want::{Mounted, Want};
 use crate::digest::of_parts;
 use std::borrow::Cow;
 use zentoria_api::conditions::{ContainerReason, Phase};
-use zentoria_api::container::{ChangeClass, PendingChange};
+use zentoria_api::container::{ChangeClass, MountStatus, PendingChange};
 use zentoria_types::property::PropertyString;
 use zentoria_types::size::Bytes;
 
@@ -32,12 +32,17 @@ pub(super) fn within<'a>(want: &'a Want, seen: &Seen, guest: &Guest) -> (Cow<'a,
         hold("resources.memory", has.to_string(), wish.to_string());
     }
     if over.is_over(Resource::Disk) {
-        disks_within(&mut held, config, &mut hold);
+        disks_within(&mut held, config, &seen.recorded.mounts, &mut hold);
     }
     (Cow::Owned(held), pending)
 }
 
-fn disks_within(held: &mut Want, config: &Config, hold: &mut impl FnMut(&str, String, String)) {
+fn disks_within(
+    held: &mut Want,
+    config: &Config,
+    recorded: &[MountStatus],
+    hold: &mut impl FnMut(&str, String, String),
+) {
     let size_of = |slot: &str| disks(config).find(|(key, ..)| *key == slot).map(|(_, _, size)| size);
     if let (Some(wish), Some(has)) = (held.disk, size_of("rootfs"))
         && wish > has
@@ -48,8 +53,10 @@ fn disks_within(held: &mut Want, config: &Config, hold: &mut impl FnMut(&str, St
     held.mounts.retain_mut(|mount| {
         let Mounted::Volume { storage: _, size: wish } = &mut mount.what else { return true };
         let at = |value: &String| PropertyString::parse(value).is_ok_and(|mp| mp.get("mp") == Some(&mount.path));
-        let slot = config.current.iter().find(|(key, value)| is_numbered(key, "mp") && at(value));
-        let has = slot.and_then(|(slot, _)| size_of(slot));
+        let known = recorded.iter().find(|known| known.name == mount.name).map(|known| known.slot.as_str());
+        let by_path = || config.current.iter().find(|(key, value)| is_numbered(key, "mp") && at(value));
+        let slot = known.filter(|slot| size_of(slot).is_some()).or_else(|| by_path().map(|(slot, _)| slot.as_str()));
+        let has = slot.and_then(size_of);
         let field = format!("mounts[{}]", mount.name);
         match has {
             Some(has) if *wish > has => {
@@ -58,6 +65,8 @@ fn disks_within(held: &mut Want, config: &Config, hold: &mut impl FnMut(&str, St
                 true
             }
             Some(_) => true,
+            // One that it had and lost is judged by the planner.
+            None if known.is_some() => true,
             None => {
                 hold(&field, "(unset)".to_owned(), wish.to_string());
                 false

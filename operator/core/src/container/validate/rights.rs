@@ -1,7 +1,9 @@
 //! What the namespace may do: who may create a container must not thereby read another estate's disk or become root on
 //! the node.
 
-use super::super::want::{CloneFrom, Refusal, Source, Want};
+use super::super::devices::path_of;
+use super::super::want::{CloneFrom, MountWish, Mounted, Refusal, Source, Want};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use zentoria_api::cluster::FeatureName;
 use zentoria_api::conditions::ContainerReason;
@@ -13,6 +15,7 @@ pub(super) fn check(want: &Want) -> Result<(), Refusal> {
     storages(want)?;
     networks(want)?;
     features(want)?;
+    node(want)?;
     if !want.unprivileged && !want.grant.privileged {
         return Err(denied("unprivileged: false", &[], "allow.privileged"));
     }
@@ -69,6 +72,12 @@ fn storages(want: &Want) -> Result<(), Refusal> {
         Some(Source::Clone { .. }) | None => None,
     };
     let disk = want.storage.as_ref().map(|storage| ("rootDisk.storage", storage.as_str()));
+    for (name, storage) in want.mounts.iter().filter_map(volume_of) {
+        if !want.grant.storages.contains(storage) {
+            let allowed: Vec<_> = want.grant.storages.iter().cloned().collect();
+            return Err(denied(&format!("mounts[{name}].volume.storage {storage}"), &allowed, "allow.storages"));
+        }
+    }
     for (field, storage) in source.into_iter().chain(disk) {
         if !want.grant.storages.contains(storage) {
             let allowed: Vec<_> = want.grant.storages.iter().cloned().collect();
@@ -76,6 +85,41 @@ fn storages(want: &Want) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// The name of a mount and the storage of its volume.
+fn volume_of(mount: &MountWish) -> Option<(&str, &str)> {
+    match &mount.what {
+        Mounted::Volume { storage, size: _ } => Some((&mount.name, storage.as_str())),
+        Mounted::Bind { .. } => None,
+    }
+}
+
+/// What reaches into the node: directories, devices, and scripts that run as root there.
+fn node(want: &Want) -> Result<(), Refusal> {
+    let grant = &want.grant;
+    let listed = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
+    for mount in &want.mounts {
+        match &mount.what {
+            Mounted::Bind { path } if !grant.allows_bind(path) => {
+                let what = format!("mounts[{}].bind.path {path}", mount.name);
+                return Err(denied(&what, &listed(&grant.bind_paths), "allow.bindPaths"));
+            }
+            Mounted::Bind { .. } | Mounted::Volume { .. } => {}
+        }
+    }
+    for device in want.options.devices.iter().flatten() {
+        let path = path_of(device).unwrap_or_default();
+        if !grant.allows_device(&path) {
+            return Err(denied(&format!("devices {path}"), &listed(&grant.devices), "allow.devices"));
+        }
+    }
+    match &want.options.hookscript {
+        Some(script) if !script.is_empty() && !grant.allows_hookscript(script) => {
+            Err(denied(&format!("hookscript {script}"), &listed(&grant.hookscripts), "allow.hookscripts"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Bridges and VLANs. An interface without a tag is in no VLAN that would have to be granted.

@@ -33,6 +33,29 @@ fn refusals() {
     ]
     .map(str::to_owned)
     .to_vec();
+    let mounts = |rest: &str| format!("vmid: 404, mounts: [{rest}]");
+    cases.extend(
+        [
+            "{name: a, path: /a, volume: {size: 1Gi}}, {name: b, path: /a/, volume: {size: 1Gi}}",
+            "{name: a, path: /a, slot: 1, volume: {size: 1Gi}}, {name: b, path: /b, slot: 1, volume: {size: 1Gi}}",
+            "{name: a, path: /a/../etc, volume: {size: 1Gi}}",
+            "{name: a, path: /a, volume: {size: 1500Mi}}",
+            "{name: a, path: /a, volume: {size: 1Gi, storage: ceph}}",
+            "{name: a, path: /a, bind: {path: /srv/database}}",
+            "{name: a, path: /a, bind: {path: /etc}}",
+            "{name: a, path: /a, bind: {path: /srv/data/../../etc}}",
+            "{name: a, path: /a, bind: {path: /srv/data/x}, backup: true}",
+        ]
+        .map(mounts),
+    );
+    cases.extend(
+        [
+            "devices: [{path: /dev/sda}]",
+            "devices: [{path: /dev/kfd}, {path: /dev/kfd}]",
+            "hookscript: 'local:snippets/x.sh'",
+        ]
+        .map(|rest| format!("vmid: 404, {rest}")),
+    );
     cases.extend(
         [
             "ipv4: {address: 10.20.0.4/16}",

@@ -15,6 +15,7 @@ use zentoria_core::Fact;
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::{needs_backups, needs_snapshot_feature, plan, recorded_source};
 use zentoria_core::container::power::needs_cause;
+use zentoria_core::container::report::inventory;
 use zentoria_core::container::seen::{Backup, ClusterFacts, Guest, GuestFact, Recorded, Seen, StopCause};
 use zentoria_core::container::step::{MarkPurpose, Plan, Step};
 use zentoria_core::container::validate::{AsIf, Input, validate};
@@ -151,7 +152,16 @@ impl World {
             self.apply(&plan, step);
         }
         self.record_power(&plan);
+        self.record_mounts();
         plan
+    }
+
+    /// What the report remembers of the mounts of a guest of ours.
+    fn record_mounts(&mut self) {
+        let Ok(want) = self.want() else { return };
+        if let (true, Some(guest)) = (self.seen.recorded.created.is_some(), guest_of(&self.seen)) {
+            self.seen.recorded.mounts = inventory::mounts(&want, &self.seen.recorded.mounts, &guest.config);
+        }
     }
 
     fn record_power(&mut self, plan: &Plan) {
@@ -217,6 +227,7 @@ impl World {
             Step::Configure(configure) => {
                 assert!(root || !configure.as_root, "root@pam without a password");
                 pve::check_changed_features(configure, self.guest());
+                pve::check_of_node(configure);
                 pve::put(self.guest(), &configure.set, &configure.delete, &configure.revert);
             }
             Step::ClearFirewall => {
@@ -229,7 +240,8 @@ impl World {
                 created.finished_at.get_or_insert(now);
                 self.seen.recorded.replacing = None;
             }
-            Step::Resize { to, .. } => pve::resize(self.guest(), *to),
+            Step::Resize { disk, to } => pve::resize(self.guest(), disk, *to),
+            Step::MoveVolume { disk, storage } => pve::move_volume(self.guest(), disk, storage),
             Step::Start => {
                 assert!(self.seen.recorded.is_finished(), "started before it was finished");
                 pve::start(self.guest());
@@ -275,7 +287,6 @@ impl World {
                 }
                 guest.node = to.clone();
             }
-            Step::MoveVolume { .. } => unreachable!("not in this model: {step}"),
             Step::Restore(restore) => {
                 self.must_be_free();
                 let guest = sources::restored(self, target.vmid, restore);

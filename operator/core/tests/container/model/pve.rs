@@ -13,7 +13,7 @@ use zentoria_types::size::Bytes;
 use zentoria_types::vmid::Vmid;
 
 /// What a running guest takes up at its next start.
-const PENDING: [&str; 11] = [
+const PENDING: [&str; 12] = [
     "arch",
     "cmode",
     "console",
@@ -25,6 +25,7 @@ const PENDING: [&str; 11] = [
     "ostype",
     "searchdomain",
     "timezone",
+    "tty",
 ];
 
 /// A digest over everything, as Proxmox VE's over the file.
@@ -148,7 +149,9 @@ pub fn put(guest: &mut Guest, set: &BTreeMap<String, String>, delete: &[String],
         assert!(!delete.contains(key) && !revert.contains(key), "{key} is both set and taken away");
         assert!(key == "description" || !value.contains('\n'), "{key} holds a newline");
         let value = stored(key, value, guest.vmid);
-        if running && PENDING.contains(&key.as_str()) {
+        let value = if is_mount(key) { mounted(guest.vmid, key, &value, current.get(key)) } else { value };
+        let waits = PENDING.contains(&key.as_str()) || (holds_slot(key) && current.contains_key(key));
+        if running && waits {
             pending.insert(key.clone(), Some(value));
         } else {
             pending.remove(key);
@@ -157,12 +160,12 @@ pub fn put(guest: &mut Guest, set: &BTreeMap<String, String>, delete: &[String],
     }
     for key in delete {
         // What is only pending stays so.
-        if running && PENDING.contains(&key.as_str()) {
+        if running && (PENDING.contains(&key.as_str()) || holds_slot(key)) {
             if current.contains_key(key) {
                 pending.insert(key.clone(), None);
             }
         } else {
-            current.remove(key);
+            detach(current, key);
         }
     }
     if !running {
@@ -171,11 +174,19 @@ pub fn put(guest: &mut Guest, set: &BTreeMap<String, String>, delete: &[String],
     guest.config.digest = digest_of(&guest.config);
 }
 
+/// What is hot where its slot is free, and else waits.
+fn holds_slot(key: &str) -> bool {
+    is_mount(key) || (key.starts_with("dev") && key.len() > 3)
+}
+
 fn apply_pending(guest: &mut Guest) {
     for (key, value) in std::mem::take(&mut guest.config.pending) {
         match value {
             Some(value) => guest.config.current.insert(key, value),
-            None => guest.config.current.remove(&key),
+            None => {
+                detach(&mut guest.config.current, &key);
+                None
+            }
         };
     }
     guest.config.digest = digest_of(&guest.config);
@@ -193,13 +204,64 @@ pub fn stop(guest: &mut Guest) {
     guest.running = Fact::Known(false);
 }
 
-pub fn resize(guest: &mut Guest, to: Bytes) {
-    let rootfs = &guest.config.current["rootfs"];
-    let now = rootfs.split(',').find_map(|part| part.strip_prefix("size=")).unwrap();
+pub fn resize(guest: &mut Guest, disk: &str, to: Bytes) {
+    let value = &guest.config.current[disk];
+    let now = value.split(',').find_map(|part| part.strip_prefix("size=")).unwrap();
     assert!(Bytes::parse_pve(now).unwrap() < to, "Proxmox VE grows disks only");
-    let next = rootfs.replace(&format!("size={now}"), &format!("size={}", to.to_pve()));
-    guest.config.current.insert("rootfs".into(), next);
+    let next = value.replace(&format!("size={now}"), &format!("size={}", to.to_pve()));
+    guest.config.current.insert(disk.into(), next);
     guest.config.digest = digest_of(&guest.config);
+}
+
+pub fn move_volume(guest: &mut Guest, disk: &str, storage: &str) {
+    assert_eq!(guest.running, Fact::Known(false), "cannot move volumes of a running container");
+    assert_eq!(
+        guest.snapshots,
+        Fact::Known(Vec::new()),
+        "you can't move a volume with snapshots and delete the source"
+    );
+    let (volume, rest) = guest.config.current[disk].split_once(',').map(|(v, r)| (v.to_owned(), r.to_owned())).unwrap();
+    let (old, name) = volume.split_once(':').unwrap();
+    assert_ne!(old, storage, "moved to where it is");
+    guest.config.current.insert(disk.into(), format!("{storage}:{name}m,{rest}"));
+    guest.config.digest = digest_of(&guest.config);
+}
+
+/// What reaches into the node is root@pam's alone.
+pub fn check_of_node(configure: &Configure) {
+    for (key, value) in &configure.set {
+        let of_node =
+            key == "hookscript" || key.starts_with("dev") || (key.starts_with("mp") && value.starts_with('/'));
+        assert!(!of_node || configure.as_root, "403: {key} by a token");
+    }
+    let deleted =
+        configure.delete.iter().chain(&configure.revert).any(|key| key == "hookscript" || key.starts_with("dev"));
+    assert!(!deleted || configure.as_root, "403: a device taken away by a token");
+}
+
+fn is_mount(key: &str) -> bool {
+    key.strip_prefix("mp").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A mount as it is stored: a new volume is made, an existing one must be the guest's own in that very slot.
+fn mounted(vmid: Vmid, key: &str, value: &str, before: Option<&String>) -> String {
+    let (volume, rest) = value.split_once(',').unwrap();
+    let Some((storage, name)) = volume.split_once(':').filter(|_| !volume.starts_with('/')) else {
+        return value.to_owned();
+    };
+    if name.parse::<f64>().is_err() {
+        let own = before.is_some_and(|before| before.split(',').next() == Some(volume));
+        assert!(own, "{key} names a volume that is not its own: {value}");
+        return value.to_owned();
+    }
+    assert!(before.is_none(), "{key} is replaced by a new volume: {before:?} by {value}");
+    format!("{storage}:subvol-{vmid}-disk-{key},{rest},size={name}G")
+}
+
+fn detach(current: &mut BTreeMap<String, String>, key: &str) {
+    let Some(value) = current.remove(key).filter(|value| is_mount(key) && !value.starts_with('/')) else { return };
+    let unused = (0..).map(|number| format!("unused{number}")).find(|key| !current.contains_key(key)).unwrap();
+    current.insert(unused, value.split(',').next().unwrap().to_owned());
 }
 
 /// Features at creation: a token may set `nesting=1` of an unprivileged guest and nothing else.

@@ -67,7 +67,30 @@ async fn read(cluster: &Cluster, vmid: Vmid, node: &NodeName, recorded: &Recorde
         Fact::Unknown(why) => Fact::Unknown(why),
     };
     let snapshots = snapshots(cluster, vmid, node, &config).await;
+    let mut config = config;
+    // While it is made there is nothing of a person's in it.
+    if recorded.is_finished() && !locked {
+        let raw = raw_lines(cluster, vmid, node).await.filter(|raw| !raw.is_empty());
+        config.current.extend(raw.map(|raw| (RAW.to_owned(), raw)));
+    }
     Ok((Guest { vmid, node: node.clone(), config, running, ha, snapshots }, fresh))
+}
+
+const RAW: &str = "lxc";
+
+/// The raw `lxc.*` lines of a guest, which the list of what is pending leaves out: asked once for each configuration. Where
+/// they cannot be read they are not shown; nothing is decided by them.
+async fn raw_lines(cluster: &Cluster, vmid: Vmid, node: &NodeName) -> Option<String> {
+    let known = cluster.known(vmid);
+    if let Some(raw) = known.as_ref().and_then(|known| known.raw.clone()) {
+        return Some(raw);
+    }
+    let whole = cluster.client().config(node, vmid).await.ok()?;
+    let raw = whole.get(RAW).unwrap_or_default().to_owned();
+    if known.is_some_and(|known| known.config.digest.as_ref() == Some(&whole.digest)) {
+        cluster.remember_raw(vmid, &raw);
+    }
+    Some(raw)
 }
 
 /// A guest that is not where it was, or not in the list: it is gone only where we may see it, every node answers, and

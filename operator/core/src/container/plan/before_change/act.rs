@@ -10,7 +10,7 @@ use crate::container::want::Want;
 use crate::digest::of_parts;
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{ChangeClass, GuardedClass};
+use zentoria_api::container::{ChangeClass, GuardedClass, PowerState};
 
 /// What a plan does to the guest: its most dangerous class, and what names it.
 pub(super) struct Act {
@@ -55,7 +55,8 @@ pub(super) fn act_of(want: &Want, seen: &Seen, guest: &Guest, plan: &Plan) -> Op
     if class == GuardedClass::Reboot {
         words.extend(waiting.iter().map(String::as_str));
     }
-    let moves = plan.steps.iter().any(|step| matches!(step, Step::MoveVolume { .. }));
+    let moves = plan.steps.iter().any(|step| matches!(step, Step::MoveVolume { .. }))
+        || (class == GuardedClass::Reboot && plan.steps.contains(&Step::Shutdown));
     Some(Act { class, digest, moves, words: shortened(&words.join(", ")) })
 }
 
@@ -71,11 +72,13 @@ fn shortened(text: &str) -> String {
 /// The change that a step makes, where the options that it sets do not say it.
 fn other_change(step: &Step) -> Option<String> {
     match step {
-        Step::Resize { .. } | Step::MoveVolume { .. } | Step::Migrate { .. } => Some(step.to_string()),
+        Step::Resize { .. } | Step::Migrate { .. } => Some(step.to_string()),
         Step::Create(_)
         | Step::Clone(_)
         | Step::Mark(_)
         | Step::Configure(_)
+        // Pending, and told by that.
+        | Step::MoveVolume { .. }
         | Step::ClearFirewall
         | Step::Finish
         | Step::Restore(_)
@@ -99,6 +102,8 @@ pub(super) struct Judge<'a> {
     runs: bool,
     /// The guest is made anew: a shutdown is part of it.
     replacing: bool,
+    /// The guest is to run: a shutdown is for a disk that moves.
+    keeps_running: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -107,6 +112,7 @@ impl<'a> Judge<'a> {
             asked: want.before_change.as_ref().map_or(&[], |before| before.classes.as_slice()),
             runs: guest.running != Fact::Known(false),
             replacing: plan.verdict.reason == ContainerReason::Replacing,
+            keeps_running: want.power != Some(PowerState::Stopped),
         }
     }
 
@@ -117,6 +123,7 @@ impl<'a> Judge<'a> {
             Step::Resize { .. } => GuardedClass::Hot,
             Step::MoveVolume { .. } | Step::Migrate { .. } | Step::Reboot => GuardedClass::Reboot,
             Step::Shutdown if self.replacing => GuardedClass::Replace,
+            Step::Shutdown if self.keeps_running => GuardedClass::Reboot,
             Step::Destroy { .. } => GuardedClass::Replace,
             Step::Create(_)
             | Step::Clone(_)

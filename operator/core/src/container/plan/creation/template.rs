@@ -3,7 +3,7 @@
 use super::{description, made_from, making, not_found, root_storage};
 use crate::container::interfaces::offered;
 use crate::container::options::for_creation;
-use crate::container::plan::placing;
+use crate::container::plan::{mounts, placing};
 use crate::container::pull::{Fetch, fetch};
 use crate::container::seen::Seen;
 use crate::container::step::{Create, Plan, Step, Verdict};
@@ -54,6 +54,7 @@ pub(super) fn from_volume(
     let mut options = for_creation(&want.options, description(want, vmid));
     options.insert("rootfs".into(), format!("{storage}:{}", disk.as_gib_exact().unwrap_or_default()));
     options.insert("unprivileged".into(), u8::from(want.unprivileged).to_string());
+    options.extend(mounts::for_creation(want, seen, node)?);
     Ok(Create {
         template: volume.to_owned(),
         options,
