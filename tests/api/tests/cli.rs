@@ -49,7 +49,16 @@ async fn a_change_is_approved_by_its_digest_and_by_nothing_else() {
     approved.has("approved");
     approved.has("Next: the guest is taken down for it at once");
     let now = annotation(&world.get("db").await, "zentoria.ai/approve");
-    assert_eq!(now, Some(digest), "the stale one is dropped");
+    assert_eq!(now.as_ref(), Some(&digest), "the stale one is dropped");
+    eventually("the guest is rebooted for it", || async {
+        let starts = world.pve.guest(400).await.starts;
+        if starts == 2 { Ok(()) } else { Err(format!("{starts} starts")) }
+    })
+    .await;
+    world
+        .until("shows no change any more", "db", |c| c.status.as_ref().is_some_and(|s| s.pending_changes.is_empty()))
+        .await;
+    world.kubectl_zentoria(&["approve", "zc/db", &digest]).await.with(1).has("names no change of zc/db");
     world.kubectl_zentoria(&["approve", "zc/gone", "--all"]).await.with(1).has("there is no zc/gone in namespace");
 }
 
@@ -243,7 +252,8 @@ async fn a_lost_control_planes_guests_are_taken_over_by_its_name() {
     let world = World::builder("cli takeover").without_operator().start().await;
     let mark = format!("<!-- zentoria.ai/v1 cp=deadbeef estate=test name=db ns={} vmid=400 -->", world.namespace);
     let config = json!({"hostname": "db", "memory": 512, "cores": 1, "unprivileged": 1, "description": mark,
-                        "rootfs": "local-zfs:subvol-400-disk-0,size=8G"});
+                        "rootfs": "local-zfs:subvol-400-disk-0,size=8G",
+                        "net0": "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:04:00,ip=10.10.4.1/16,type=veth"});
     world.pve.add_guest(json!({"vmid": 400, "node": "pve1", "status": "running", "config": config})).await;
     world.apply(&world.container("db", 400)).await;
     world.start_operator().await;

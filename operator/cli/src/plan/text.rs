@@ -53,7 +53,8 @@ fn of_course(row: &Row, course: &Course) -> String {
     }
     page.push('\n');
     page.push_str(&table(&course.lines));
-    if !settled && verdict.reason.phase() != Phase::Progressing || course.lines.is_empty() && !settled {
+    let at_work = verdict.reason.phase() == Phase::Progressing && !course.lines.is_empty();
+    if !settled && !at_work {
         let word = if course.lines.is_empty() { "" } else { "then " };
         page.push_str(&wrap(2, 4, &format!("{word}{}: {}", verdict.reason, verdict.message)));
     }
