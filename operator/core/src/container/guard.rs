@@ -3,6 +3,7 @@
 mod dangerous;
 mod deletion;
 mod disks;
+mod making;
 mod siting;
 
 use super::delete::{Farewell, Remains};
@@ -13,6 +14,7 @@ use super::step::{Configure, Create, MarkGuest, MarkPurpose, Plan, Restore, Step
 use super::want::{Identity, Want};
 use crate::Fact;
 use deletion::{has_expired, unproved};
+use making::{creating, making, restoring};
 use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Adoption, ChangeClass, DeletionPolicy, Origin, PowerState};
@@ -154,55 +156,6 @@ fn refusal(plan: &Plan, scene: &Scene<'_>) -> Option<String> {
             }
         },
     })
-}
-
-/// A creation makes its own root disk, and nothing else happens in its call: no start, nothing overwritten.
-fn creating(scene: &Scene<'_>, create: &Create, vmid: Vmid) -> Option<String> {
-    let option = |key: &str| create.options.get(key).map(String::as_str);
-    if let Some(key) = ["force", "restore", "start"].into_iter().find(|key| option(key).is_some_and(|v| v != "0")) {
-        return Some(format!("a creation with {key}"));
-    }
-    // `storage:40` makes a volume; `storage:vm-101-disk-0` would write over another guest's.
-    let size = option("rootfs").and_then(|rootfs| rootfs.split(',').next()?.split_once(':')).map(|(_, size)| size);
-    if size.is_none_or(|size| size.parse::<f64>().is_err()) {
-        return Some("a creation on a volume that may exist already".to_owned());
-    }
-    if let Some(why) = disks::creating(scene, &create.options) {
-        return Some(why);
-    }
-    making(scene, option("description").unwrap_or(""), vmid)
-}
-
-/// A restore makes every disk anew from a backup, and nothing starts the guest before it is finished.
-fn restoring(scene: &Scene<'_>, restore: &Restore, vmid: Vmid) -> Option<String> {
-    let option = |key: &str| restore.options.get(key).map(String::as_str);
-    let names_a_volume = |key: &String| key == "rootfs" || is_numbered(key, "mp") || is_numbered(key, "unused");
-    if !restore.archive.contains(":backup/") || restore.options.keys().any(names_a_volume) {
-        return Some("a restore of, or on, a volume that is no backup".to_owned());
-    }
-    if option("onboot") != Some("0") || ["force", "start"].into_iter().any(|key| option(key).is_some()) {
-        return Some("a restore that would start".to_owned());
-    }
-    making(scene, option("description").unwrap_or(""), vmid)
-}
-
-/// A creation carries our mark in its own call, and nothing was seen at the VMID.
-fn making(scene: &Scene<'_>, description: &str, vmid: Vmid) -> Option<String> {
-    if scene.deleting {
-        return Some("a guest would be made for an object that is deleted".to_owned());
-    }
-    if !matches!(scene.guest, GuestFact::NoVmid | GuestFact::Absent) {
-        return Some("a guest would be made where there may be one".to_owned());
-    }
-    match ownership(scene.identity, vmid, description) {
-        Ownership::Ours(mark) if mark.retained.is_none() => None,
-        Ownership::Ours(_)
-        | Ownership::OtherControlPlane(_)
-        | Ownership::CopyOf(_)
-        | Ownership::Foreign(_)
-        | Ownership::Unmarked
-        | Ownership::Unreadable(_) => Some("a guest would be made without our mark".to_owned()),
-    }
 }
 
 fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Option<String> {

@@ -51,6 +51,9 @@ fn occupants(config: &Config) -> BTreeMap<&str, &str> {
     then.chain(now).filter(|(key, _)| is_numbered(key, "mp")).collect()
 }
 
+/// Whether a slot of the guest, by what it holds, is that of a mount of the spec.
+type Sign<'a> = &'a dyn Fn(&MountWish, &str, &MountPoint) -> bool;
+
 /// The place of every mount of the spec, in the order of the spec.
 ///
 /// # Errors
@@ -74,7 +77,7 @@ pub fn place<'a>(
         remembered(wish).is_some_and(|recorded| recorded.slot == slot) && point.is_at(&wish.path)
     };
     let path = |wish: &MountWish, _: &str, point: &MountPoint| point.is_at(&wish.path);
-    let signs: [&dyn Fn(&MountWish, &str, &MountPoint) -> bool; 3] = [&own, &there, &path];
+    let signs: [Sign<'_>; 3] = [&own, &there, &path];
     for sign in signs {
         for wish in wishes {
             let found = points.iter().find(|(slot, point)| !claimed.contains(**slot) && sign(wish, slot, point));

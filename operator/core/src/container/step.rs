@@ -1,12 +1,14 @@
 //! Steps: what is to be done to one guest, in order. Every choice is made; acting only carries out.
 
-use super::options::needs_root;
-use super::seen::is_numbered;
-use super::want::Download;
-use std::collections::BTreeMap;
+mod changing;
+mod making;
+
+pub use changing::{Configure, MarkGuest, MarkPurpose, TakeBackup, TakeSnapshot};
+pub use making::{CloneGuest, Create, Pull, Pulled, Restore};
+
 use std::fmt;
 use zentoria_api::conditions::{ContainerReason, UpToDateReason};
-use zentoria_api::container::{Origin, PendingChange, RecordedDefaults, Replacing, TaskAction};
+use zentoria_api::container::{Origin, PendingChange, Replacing, TaskAction};
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::names::NodeName;
 use zentoria_types::size::Bytes;
@@ -87,188 +89,6 @@ pub enum Step {
     },
     /// Forget a VMID that was chosen but never used, because a stranger took it in between.
     ForgetVmid,
-}
-
-/// A guest to create.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Create {
-    /// Template volume.
-    pub template: String,
-    /// Options of the call (`hostname`, `memory`, `net0`, `rootfs`, `description` with the mark, ...).
-    pub options: BTreeMap<String, String>,
-    /// Public SSH keys of the guest's root.
-    pub ssh_keys: Vec<String>,
-    /// The defaults that status will record.
-    pub defaults: RecordedDefaults,
-    /// Storage that is written to, for the limits.
-    pub storage: String,
-    /// Resource pool.
-    pub pool: Option<String>,
-    /// How the guest comes to be: from a template or an image.
-    pub origin: Origin,
-}
-
-impl Create {
-    /// Whether only root@pam may make it: a token may give an unprivileged guest nesting, and no other feature; and
-    /// nothing of the node (directories, devices, hook scripts).
-    #[must_use]
-    pub fn as_root(&self) -> bool {
-        let privileged = self.options.get("unprivileged").is_some_and(|value| value == "0");
-        let of_node = |(key, value): (&String, &String)| {
-            key == "hookscript" || is_numbered(key, "dev") || (is_numbered(key, "mp") && value.starts_with('/'))
-        };
-        self.options.get("features").is_some_and(|features| privileged || needs_root(features))
-            || self.options.iter().any(of_node)
-    }
-}
-
-/// A guest to copy.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CloneGuest {
-    /// The guest to copy.
-    pub source: Vmid,
-    /// The node that it is on; the copy is made there.
-    pub source_node: NodeName,
-    /// Full or linked.
-    pub full: bool,
-    /// Snapshot of the source.
-    pub snapshot: Option<String>,
-    /// Storage of a full copy.
-    pub storage: Option<String>,
-    /// Host name of the copy.
-    pub hostname: String,
-    /// Description with the mark.
-    pub description: String,
-    /// Resource pool.
-    pub pool: Option<String>,
-    /// The defaults that status will record.
-    pub defaults: RecordedDefaults,
-}
-
-/// A backup to restore as a new guest.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Restore {
-    /// Its volume.
-    pub archive: String,
-    /// Options that hold instead of those of the backup (`hostname`, `net0`, `description` with the mark, ...).
-    pub options: BTreeMap<String, String>,
-    /// Storage of the new disks.
-    pub storage: String,
-    /// Unprivileged, where the spec or the namespace's rights say it.
-    pub unprivileged: Option<bool>,
-    /// Whether the interfaces get new MAC addresses in place of those of the backup. With it Proxmox VE takes the
-    /// interfaces of the backup, not those of `options`.
-    pub unique: bool,
-    /// Resource pool.
-    pub pool: Option<String>,
-    /// The defaults that status will record.
-    pub defaults: RecordedDefaults,
-}
-
-/// What is downloaded to a storage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pull {
-    /// The volume that it becomes: `local:vztmpl/x.tar.zst`.
-    pub volume: String,
-    /// The node that downloads it.
-    pub node: NodeName,
-    /// What.
-    pub what: Pulled,
-}
-
-/// What is downloaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pulled {
-    /// A template.
-    Template(Download),
-    /// An OCI image, by its reference.
-    Image(String),
-}
-
-/// A snapshot to take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakeSnapshot {
-    /// The guest.
-    pub of: Vmid,
-    /// Its node.
-    pub node: NodeName,
-    /// Name of the snapshot.
-    pub name: String,
-    /// Its description.
-    pub description: String,
-}
-
-/// A backup to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakeBackup {
-    /// Storage.
-    pub storage: String,
-    /// Its notes: who made it, and what for.
-    pub notes: String,
-    /// Whether people are kept from removing it.
-    pub protected: bool,
-}
-
-/// Why a mark is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkPurpose {
-    /// `adoption: IfExists` takes over an unmarked guest.
-    Adopt,
-    /// A guest with our mark is taken back: its tombstone goes, status is filled.
-    TakeBack,
-    /// The control plane was rebuilt and `takeover` names the old one.
-    Rebind,
-    /// The object is deleted, the guest stays: a tombstone.
-    Retain,
-    /// The object is deleted, the guest is kept for a time.
-    Trash,
-}
-
-/// A mark to write.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MarkGuest {
-    /// Why.
-    pub purpose: MarkPurpose,
-    /// The whole new description; `None` where it is right already.
-    pub description: Option<String>,
-    /// The new tags; `None` where they are right already.
-    pub tags: Option<String>,
-    /// Whether it is started at boot: a guest in the trash is not, and one that is taken back is as it was before.
-    pub on_boot: Option<bool>,
-}
-
-/// Options to change.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Configure {
-    /// Option to value.
-    pub set: BTreeMap<String, String>,
-    /// Options to delete.
-    pub delete: Vec<String>,
-    /// Pending changes to take back.
-    pub revert: Vec<String>,
-    /// The fields of the spec behind it, for events: `memory 2048 -> 4096`.
-    pub changes: Vec<String>,
-    /// Only root@pam may do it.
-    pub as_root: bool,
-}
-
-impl Configure {
-    /// Whether it changes nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.delete.is_empty() && self.revert.is_empty()
-    }
-
-    /// Whether it changes this option.
-    #[must_use]
-    pub fn touches(&self, key: &str) -> bool {
-        self.touched().any(|touched| touched == key)
-    }
-
-    /// The options that it changes.
-    pub fn touched(&self) -> impl Iterator<Item = &str> {
-        self.set.keys().chain(&self.delete).chain(&self.revert).map(String::as_str)
-    }
 }
 
 /// Which guest a plan is about.

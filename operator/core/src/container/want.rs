@@ -1,7 +1,12 @@
 //! What a container's spec asks for, in values that are known to be well-formed.
 
+mod source;
+mod storage;
+
+pub use source::{BackupFrom, CloneFrom, Download, Source};
+pub use storage::{MountWish, Mounted};
+
 use ipnet::IpNet;
-use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +15,7 @@ use zentoria_api::common::Mode;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{
     Adoption, AntiAffinity, Approval, BeforeChange, ConsoleMode, DeletionPolicy, Dependency, OnExternalStop, OnMissing,
-    PowerState, RebootPolicy, ReclaimPolicy, RecordedDefaults, ReplacePolicy, Strategy,
+    PowerState, RebootPolicy, RecordedDefaults, ReplacePolicy, Strategy,
 };
 use zentoria_types::mark::{ControlPlaneId, EstateId, Mark};
 use zentoria_types::names::{Hostname, NodeName, StorageName};
@@ -63,127 +68,6 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// What a new guest is made from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A template volume.
-    Template {
-        /// `storage:vztmpl/file`.
-        volume: String,
-        /// From where it comes where the storage lacks it.
-        download: Option<Download>,
-    },
-    /// A copy.
-    Clone {
-        /// The guest to copy.
-        from: CloneFrom,
-        /// Full or linked.
-        full: bool,
-        /// Snapshot of the source.
-        snapshot: Option<String>,
-    },
-    /// An OCI image.
-    Image {
-        /// With registry and tag.
-        reference: String,
-        /// Storage that it is pulled to.
-        storage: StorageName,
-        /// Whether it may be pulled.
-        pull: bool,
-    },
-    /// A backup.
-    Backup(BackupFrom),
-}
-
-impl BackupFrom {
-    /// The guest that the backup was made of.
-    #[must_use]
-    pub const fn vmid(&self) -> Vmid {
-        match self {
-            Self::Volume { vmid, .. } | Self::Newest { vmid, .. } => *vmid,
-        }
-    }
-
-    /// The storage that it is on.
-    #[must_use]
-    pub fn storage(&self) -> &str {
-        match self {
-            Self::Volume { volume, .. } => volume.split(':').next().unwrap_or_default(),
-            Self::Newest { storage, .. } => storage.as_str(),
-        }
-    }
-}
-
-/// From where a template is downloaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Download {
-    /// URL.
-    pub url: String,
-    /// `sha256` or `sha512`.
-    pub algorithm: String,
-    /// The checksum, in hex.
-    pub checksum: String,
-}
-
-/// Which backup is restored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackupFrom {
-    /// This volume.
-    Volume {
-        /// `nas:backup/vzdump-lxc-404-2026_11_01-02_00_00.tar.zst`.
-        volume: String,
-        /// The guest that it was made of, by its name.
-        vmid: Vmid,
-    },
-    /// The newest backup of a guest.
-    Newest {
-        /// Storage that it is on.
-        storage: StorageName,
-        /// The guest that it was made of.
-        vmid: Vmid,
-        /// Not younger than this; `None` for the latest.
-        not_after: Option<Timestamp>,
-    },
-}
-
-/// A mount.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MountWish {
-    /// Its name in the spec.
-    pub name: String,
-    /// The slot that the spec names. Without, the mount keeps the one that status remembers, or takes a free one.
-    pub slot: Option<u32>,
-    /// Where it appears in the guest.
-    pub path: String,
-    /// What is mounted.
-    pub what: Mounted,
-    /// Whether the spec names the storage: else the volume stays where it is.
-    pub storage_named: bool,
-    /// Read-only.
-    pub read_only: bool,
-    /// Whether vzdump includes it.
-    pub backup: Option<bool>,
-    /// What happens to its volume.
-    pub reclaim: ReclaimPolicy,
-}
-
-/// What is mounted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mounted {
-    /// A volume.
-    Volume {
-        /// Its storage.
-        storage: StorageName,
-        /// Its size.
-        size: Bytes,
-    },
-    /// A directory of the node.
-    Bind {
-        /// Its path on the node.
-        path: String,
-    },
-}
-
 /// Where a guest may be.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlacementWish {
@@ -195,15 +79,6 @@ pub struct PlacementWish {
     pub anti_affinity: Vec<AntiAffinity>,
     /// Whether a guest elsewhere is moved back.
     pub enforce: bool,
-}
-
-/// Which guest is copied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CloneFrom {
-    /// By VMID, allowed by the cluster.
-    Vmid(Vmid),
-    /// A container of the same namespace, by name.
-    Container(String),
 }
 
 /// Some keys of a property string (`net0`, `features`, `startup`): their values, `None` for a key that must be absent.
