@@ -10,7 +10,7 @@ use super::delete::{Farewell, Remains};
 use super::options::same_text;
 use super::ownership::{Ownership, ownership};
 use super::seen::{Guest, GuestFact, Seen, is_numbered};
-use super::step::{Configure, Create, MarkGuest, MarkPurpose, Plan, Restore, Step, TakeSnapshot, Verdict};
+use super::step::{Configure, MarkGuest, MarkPurpose, Plan, Step, TakeSnapshot, Verdict};
 use super::want::{Identity, Want};
 use crate::Fact;
 use deletion::{has_expired, unproved};

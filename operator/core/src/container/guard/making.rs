@@ -2,7 +2,7 @@
 
 use super::{Scene, disks};
 use crate::container::ownership::{Ownership, ownership};
-use crate::container::seen::GuestFact;
+use crate::container::seen::{GuestFact, is_numbered};
 use crate::container::step::{Create, Restore};
 use zentoria_types::vmid::Vmid;
 
