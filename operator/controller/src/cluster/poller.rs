@@ -50,7 +50,7 @@ struct Poller {
     round: u32,
     glance: Option<Glance>,
     missing: Vec<String>,
-    /// Privileges that were missing are there: who was refused for them is to look again.
+    /// Privileges that were missing are there, or another version is: who was refused for them is to look again.
     regained: bool,
     failed: bool,
     trash: Trash,
@@ -107,7 +107,9 @@ impl Poller {
     /// Who is it, may we, and what is there.
     async fn ask(&mut self, object: &ProxmoxCluster) -> Result<Look, PollError> {
         if self.failed || self.glance.is_none() || self.round.is_multiple_of(GLANCE_EVERY) {
-            self.glance = Some(self.cluster.glance().await?);
+            let glance = self.cluster.glance().await?;
+            self.regained |= self.glance.as_ref().is_some_and(|before| before.version != glance.version);
+            self.glance = Some(glance);
             self.preflight(object).await?;
         }
         self.cluster.look().await
@@ -134,7 +136,7 @@ impl Poller {
         }
         view.breaker = self.breaker(object, &managed, &present);
         let gate = self.gate(view);
-        let opened = self.context.registry.set_gate(&self.name, &self.cluster, gate.clone());
+        let news = self.context.registry.set_gate(&self.name, &self.cluster, gate.clone());
         let away = self.offline_nodes();
         let polled = self.cluster.publish(look);
         let mut concerned = polled.changed;
@@ -146,10 +148,10 @@ impl Poller {
         self.trash.show(&census.trash);
         view.sight = Some(self.sight(&census));
         let regained = std::mem::take(&mut self.regained);
-        if opened {
+        if news && gate == Gate::Open {
             info!(cluster = self.name, "open");
         }
-        if opened || regained || is_back {
+        if news || regained || is_back {
             self.context.wake_containers_on(&self.name);
         } else {
             self.wake(&concerned, polled.roomier);

@@ -82,15 +82,15 @@ impl Registry {
         }
     }
 
-    /// Sets the gate; whether it opened by that.
+    /// Sets the gate; whether those who wait for it are to look again: it opened, or is known for the first time.
     pub(super) fn set_gate(&self, name: &str, cluster: &Arc<Cluster>, gate: Gate) -> bool {
         let mut entries = self.lock();
         let Some(entry) = entries.get_mut(name).filter(|entry| Arc::ptr_eq(&entry.cluster, cluster)) else {
             return false;
         };
-        let opened = gate == Gate::Open && entry.gate != Gate::Open;
+        let news = entry.gate != gate && (gate == Gate::Open || entry.gate == Gate::Connecting);
         entry.gate = gate;
-        opened
+        news
     }
 
     /// Sets the view; whether it changed.

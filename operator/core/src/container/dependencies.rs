@@ -210,13 +210,15 @@ mod tests {
     #[test]
     fn waves_follow_every_edge_that_does_not_lead_back() {
         type Case = (&'static [(&'static str, &'static [&'static str])], &'static str);
-        let cases: [Case; 7] = [
+        let cases: [Case; 9] = [
             (&[("a", &[]), ("b", &["a"]), ("c", &["a", "b"])], "a1 b2 c3"),
             (&[("a", &["~b"]), ("b", &[])], "a2 b1"),
             (&[("a", &["~b"]), ("b", &["a"])], "a1 b2"),
             (&[("a", &["~b"]), ("b", &["~a"]), ("c", &["~a"])], "a1 b1 c2"),
             (&[("a", &["b"]), ("b", &["a"]), ("c", &["b"])], "a1 b1 c2"),
             (&[("a", &["gone", "~ghost"])], "a1"),
+            (&[], ""),
+            (&[("backend", &["db", "~n8n"]), ("db", &[]), ("n8n", &["backend"])], "backend2 db1 n8n3"),
             (
                 &[("log", &["~waf", "~db"]), ("waf", &["~log"]), ("db", &[]), ("web", &["waf", "db"])],
                 "db1 log2 waf1 web2",

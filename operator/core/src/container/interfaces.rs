@@ -6,6 +6,7 @@ use super::step::{Configure, Verdict};
 use super::want::{Interface, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::conditions::ContainerReason;
+use zentoria_types::names::NodeName;
 use zentoria_types::property::PropertyString;
 
 /// Proxmox VE counts from `net0` to `net31`.
@@ -154,7 +155,7 @@ fn impossible(placed: &Placed<'_>, seen: &Seen, guest: &Guest) -> Option<Verdict
 ///
 /// # Errors
 /// What is missing, with the field.
-pub(super) fn offered(options: &Options, seen: &Seen, node: &zentoria_types::names::NodeName) -> Result<(), Verdict> {
+pub(super) fn offered(options: &Options, seen: &Seen, node: &NodeName) -> Result<(), Verdict> {
     let fields: Vec<String> =
         (0..options.interfaces.len()).map(|index| format!("network.interfaces[{index}]")).collect();
     let list = || fields.iter().map(String::as_str).zip(&options.interfaces);
@@ -182,7 +183,7 @@ fn supported<'a>(list: impl IntoIterator<Item = (&'a str, &'a Interface)>, seen:
 fn bridges_exist<'a>(
     list: impl IntoIterator<Item = (&'a str, &'a Interface)>,
     seen: &Seen,
-    node: &zentoria_types::names::NodeName,
+    node: &NodeName,
 ) -> Result<(), Verdict> {
     let Some(known) = seen.cluster.nodes.get(node).and_then(|facts| facts.bridges.as_ref()) else { return Ok(()) };
     let missing = |(field, wish): (&'a str, &'a Interface)| {
