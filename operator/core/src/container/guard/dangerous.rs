@@ -103,11 +103,12 @@ pub(super) fn removing_backup(
         let notes = backup.notes.trim_end();
         backup.vmid == guest.vmid && notes.starts_with("zentoria: before ") && notes.ends_with(&whom)
     };
-    let newest = list.iter().filter(is_ours).map(|backup| backup.made_at).max();
+    let age = |backup: &Backup| (backup.made_at, backup.volume.clone());
+    let newest = list.iter().filter(is_ours).map(age).max();
     let found = list.iter().find(|backup| backup.volume == volume).filter(is_ours);
     match found {
         None => Some(format!("the removal of backup {volume}, which is not ours")),
-        Some(backup) if backup.protected || Some(backup.made_at) == newest => {
+        Some(backup) if backup.protected || Some(age(backup)) == newest => {
             Some(format!("the removal of backup {volume}, which is to be kept"))
         }
         Some(_) => None,
