@@ -29,7 +29,6 @@ fn ahead(world: &mut World) -> Course {
         namespace_labels: &labels,
         wave: world.wave,
         as_if: AsIf::Recorded,
-        wave: world.wave,
     };
     course(&input, &world.seen).unwrap()
 }
