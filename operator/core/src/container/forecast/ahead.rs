@@ -224,10 +224,13 @@ fn set(guest: &mut Guest, configure: &Configure) {
     for (key, value) in set.chain(configure.delete.iter().map(|key| (key, None))) {
         let value = value.map(|value| made(key, value, &format!("vm-{vmid}-{key}")));
         match value {
-            value if runs && waits_for_reboot(key) => {
-                config.pending.insert(key.clone(), value);
+            value if runs && is_late(config, key, value.is_none()) => {
+                if value.is_some() || config.current.contains_key(key) {
+                    config.pending.insert(key.clone(), value);
+                }
             }
             Some(value) => {
+                config.pending.remove(key);
                 config.current.insert(key.clone(), value);
             }
             None => {
@@ -235,6 +238,13 @@ fn set(guest: &mut Guest, configure: &Configure) {
             }
         }
     }
+}
+
+/// Whether a running guest takes a change of the option up at its next reboot only: also what is in a slot already, which
+/// cannot be taken out or exchanged while it runs.
+pub(super) fn is_late(config: &Config, key: &str, removes: bool) -> bool {
+    let slot = is_numbered(key, "dev") || is_numbered(key, "mp");
+    waits_for_reboot(key) || (slot && (removes || config.current.contains_key(key)))
 }
 
 /// One key of a property string.

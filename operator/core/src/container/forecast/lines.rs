@@ -1,9 +1,10 @@
 //! The lines of one plan.
 
+use super::ahead;
 use super::calls::call;
 use super::{Downtime, Line, NowOrPending};
 use crate::Fact;
-use crate::container::options::{as_shown, waits_for_reboot};
+use crate::container::options::as_shown;
 use crate::container::seen::{Guest, GuestFact, Seen, is_numbered};
 use crate::container::step::{Configure, MarkPurpose, Plan, Pulled, Step};
 use zentoria_api::container::{ChangeClass, PendingChange};
@@ -75,7 +76,11 @@ fn of_options(configure: &Configure, call: &str, guest: Option<&Guest>) -> Vec<L
     let runs = guest.is_some_and(|guest| guest.running == Fact::Known(true));
     let touched = configure.set.keys().chain(&configure.delete);
     // Which of the fields an option stands for is in the words alone; one that waits makes the line say so.
-    let late: Vec<&str> = touched.map(String::as_str).filter(|key| runs && waits_for_reboot(key)).collect();
+    let is_late = |key: &&str| {
+        let removes = configure.delete.iter().any(|removed| removed == key);
+        runs && guest.is_some_and(|guest| ahead::is_late(&guest.config, key, removes))
+    };
+    let late: Vec<&str> = touched.map(String::as_str).filter(is_late).collect();
     as_shown(configure)
         .into_iter()
         .map(|change| {
@@ -101,12 +106,13 @@ fn stands_for(key: &str, field: &str) -> bool {
         "cmode" => field.starts_with("console.mode"),
         "tty" => field.starts_with("console.tty"),
         "console" => field.starts_with("console.enabled"),
+        _ if is_numbered(key, "dev") => field.starts_with("devices"),
+        _ if is_numbered(key, "mp") => field.starts_with("mounts"),
         _ => field.contains(key),
     }
 }
 
 fn of_step(step: &Step, call: String, guest: Option<&Guest>) -> Line {
-    let runs = guest.is_some_and(|guest| guest.running == Fact::Known(true));
     let told = told(step, guest);
     let (class, downtime) = match step {
         Step::Create(_) | Step::Clone(_) | Step::Restore(_) => (ChangeClass::Create, Downtime::NewGuest),
@@ -116,10 +122,8 @@ fn of_step(step: &Step, call: String, guest: Option<&Guest>) -> Line {
         Step::MoveVolume { .. } => (ChangeClass::Reboot, Downtime::Stop),
         Step::Destroy { replacing: Some(_) } => (ChangeClass::Replace, Downtime::NewGuest),
         Step::Destroy { replacing: None } => (ChangeClass::Replace, Downtime::Stop),
-        Step::Configure(configure) => {
-            let late = runs && configure.set.keys().chain(&configure.delete).any(|key| waits_for_reboot(key));
-            if late { (ChangeClass::Reboot, Downtime::Reboot) } else { (ChangeClass::Hot, Downtime::None) }
-        }
+        // Each of its options has a line of its own.
+        Step::Configure(_) => (ChangeClass::Hot, Downtime::None),
         Step::Mark(_)
         | Step::Pull(_)
         | Step::ClearFirewall
