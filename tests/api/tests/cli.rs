@@ -117,6 +117,12 @@ async fn the_estate_is_on_one_screen() {
     world.apply(&waiting).await;
     world.refused("zentoria-lost", "AccessDenied", &[]).await;
     world.says("zentoria-waiting", "WaitingFor").await;
+    // The poll counts a guest once it has read its mark.
+    let counted = |cluster: &zentoria_api::ProxmoxCluster| {
+        let guests = cluster.status.as_ref().and_then(|status| status.guests.as_ref());
+        guests.is_some_and(|guests| guests.managed == 17)
+    };
+    world.cluster_until("counts 17 managed guests", counted).await;
     let said = world.kubectl_zentoria(&["status"]).await.with(0);
     println!("{}", said.out);
     said.has(&format!("NAMESPACE {} 17 of 19 ready", world.namespace));

@@ -35,7 +35,7 @@ pub const CREATE_WRITES: [&str; 4] = [
 ];
 
 /// The same for a clone.
-pub const CLONE_CALLS: [&str; 25] = [
+pub const CLONE_CALLS: [&str; 30] = [
     "GET /version",
     "GET /cluster/status",
     "GET /nodes/pve1/version",
@@ -46,10 +46,15 @@ pub const CLONE_CALLS: [&str; 25] = [
     "GET /access/permissions",
     "GET /cluster/resources",
     "GET /nodes/pve1/lxc/450/pending",
+    "GET /nodes/pve1/lxc/450/pending #2",
+    "GET /nodes/pve1/lxc/450/pending #3",
+    "GET /nodes/pve1/lxc/450/status/current",
+    "GET /nodes/pve1/lxc/450/status/current #2",
     "GET /nodes/pve1/network",
     "POST /nodes/pve1/lxc/450/clone",
     "GET :vzclone:",
     "GET /nodes/pve1/lxc/400/pending",
+    "GET /nodes/pve1/lxc/400/config",
     "PUT /nodes/pve1/lxc/400/config",
     "GET /nodes/pve1/lxc/400/pending #2",
     "GET /nodes/pve1/lxc/400/firewall/rules",

@@ -8,6 +8,7 @@ use crate::container::seen::{Guest, Seen};
 use crate::container::step::{Step, Verdict};
 use crate::container::want::Want;
 use crate::digest::of_parts;
+use std::collections::BTreeSet;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{ChangeClass, PendingChange, PowerState};
 
@@ -64,7 +65,8 @@ fn obstacle(seen: &Seen, guest: &Guest, to: &str) -> Option<String> {
     match &guest.snapshots {
         Fact::Known(list) if list.is_empty() => None,
         Fact::Known(list) => {
-            let names: Vec<&str> = list.iter().map(|snapshot| snapshot.name.as_str()).collect();
+            let names: BTreeSet<&str> = list.iter().map(|snapshot| snapshot.name.as_str()).collect();
+            let names: Vec<&str> = names.into_iter().collect();
             Some(format!(
                 "Proxmox VE moves no disk with snapshots: delete those of guest {vmid} first ({})",
                 names.join(", ")

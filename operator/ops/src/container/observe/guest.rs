@@ -3,6 +3,7 @@
 use super::backups::snapshots;
 use crate::cluster::{Cluster, Live};
 use std::time::Instant;
+use zentoria_api::container::Origin;
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{Config, Guest, GuestFact, Recorded};
 use zentoria_pve::{GuestKind, PveError, RunState};
@@ -68,12 +69,21 @@ async fn read(cluster: &Cluster, vmid: Vmid, node: &NodeName, recorded: &Recorde
     };
     let snapshots = snapshots(cluster, vmid, node, &config).await;
     let mut config = config;
-    // While it is made there is nothing of a person's in it.
-    if recorded.is_finished() && !locked {
+    // In a guest that we made and that never ran there is nothing of a person's.
+    if recorded.is_finished() && !locked && !is_new(recorded) {
         let raw = raw_lines(cluster, vmid, node).await.filter(|raw| !raw.is_empty());
         config.current.extend(raw.map(|raw| (RAW.to_owned(), raw)));
     }
     Ok((Guest { vmid, node: node.clone(), config, running, ha, snapshots }, fresh))
+}
+
+/// Made by us from a template or an image, and not seen running or stopped yet.
+fn is_new(recorded: &Recorded) -> bool {
+    let bare = |origin| match origin {
+        Origin::Template | Origin::Image => true,
+        Origin::Clone | Origin::Backup | Origin::Adopted | Origin::TakenBack => false,
+    };
+    recorded.power.is_none() && recorded.created.as_ref().is_some_and(|created| bare(created.origin))
 }
 
 const RAW: &str = "lxc";
