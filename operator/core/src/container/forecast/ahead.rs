@@ -224,7 +224,8 @@ fn set(guest: &mut Guest, configure: &Configure) {
     for (key, value) in set.chain(configure.delete.iter().map(|key| (key, None))) {
         let value = value.map(|value| made(key, value, &format!("vm-{vmid}-{key}")));
         match value {
-            value if runs && waits_for_reboot(key) => {
+            // A mount or device is hot where its slot is free, and else waits.
+            value if runs && (waits_for_reboot(key) || (is_slot(key) && config.current.contains_key(key))) => {
                 config.pending.insert(key.clone(), value);
             }
             Some(value) => {
@@ -235,6 +236,10 @@ fn set(guest: &mut Guest, configure: &Configure) {
             }
         }
     }
+}
+
+fn is_slot(key: &str) -> bool {
+    is_numbered(key, "mp") || is_numbered(key, "dev")
 }
 
 /// One key of a property string.
