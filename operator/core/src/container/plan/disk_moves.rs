@@ -64,7 +64,9 @@ fn obstacle(seen: &Seen, guest: &Guest, to: &str) -> Option<String> {
     match &guest.snapshots {
         Fact::Known(list) if list.is_empty() => None,
         Fact::Known(list) => {
-            let names: Vec<&str> = list.iter().map(|snapshot| snapshot.name.as_str()).collect();
+            // In one order, whichever Proxmox VE lists them in: the message is part of the status.
+            let mut names: Vec<&str> = list.iter().map(|snapshot| snapshot.name.as_str()).collect();
+            names.sort_unstable();
             Some(format!(
                 "Proxmox VE moves no disk with snapshots: delete those of guest {vmid} first ({})",
                 names.join(", ")
