@@ -8,7 +8,6 @@ use crate::container::seen::{Guest, Seen};
 use crate::container::step::{Step, Verdict};
 use crate::container::want::Want;
 use crate::digest::of_parts;
-use std::collections::BTreeSet;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{ChangeClass, PendingChange, PowerState};
 
@@ -65,8 +64,9 @@ fn obstacle(seen: &Seen, guest: &Guest, to: &str) -> Option<String> {
     match &guest.snapshots {
         Fact::Known(list) if list.is_empty() => None,
         Fact::Known(list) => {
-            let names: BTreeSet<&str> = list.iter().map(|snapshot| snapshot.name.as_str()).collect();
-            let names: Vec<&str> = names.into_iter().collect();
+            // In one order, whichever Proxmox VE lists them in: the message is part of the status.
+            let mut names: Vec<&str> = list.iter().map(|snapshot| snapshot.name.as_str()).collect();
+            names.sort_unstable();
             Some(format!(
                 "Proxmox VE moves no disk with snapshots: delete those of guest {vmid} first ({})",
                 names.join(", ")
