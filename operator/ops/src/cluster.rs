@@ -217,6 +217,11 @@ impl Cluster {
         state.live.remove(&vmid);
     }
 
+    /// Drops what is known of a guest's power and of HA over it: the next look asks the guest itself.
+    pub(crate) fn invalidate_live(&self, vmid: Vmid) {
+        self.lock().live.remove(&vmid);
+    }
+
     pub(crate) fn invalidate_config(&self, vmid: Vmid) {
         self.lock().configs.remove(&vmid);
     }

@@ -33,13 +33,18 @@ pub async fn remains(
     let (guest, fresh) = match (&task, vmid) {
         (TaskFact::Running(_), _) => (last_seen(vmid), false),
         (_, None) => (GuestFact::NoVmid, false),
-        (_, Some(vmid)) => guest(cluster, vmid, &recorded, status.node.as_deref()).await,
+        (_, Some(vmid)) => {
+            // It may have come under HA since it was looked at, which no poll shows.
+            cluster.invalidate_live(vmid);
+            guest(cluster, vmid, &recorded, status.node.as_deref()).await
+        }
     };
     (guest, task, fresh)
 }
 
 /// A guest that no object remembers, and whether its configuration was read just now.
 pub async fn look_at(cluster: &Cluster, vmid: Vmid) -> (GuestFact, bool) {
+    cluster.invalidate_live(vmid);
     guest(cluster, vmid, &Recorded::default(), None).await
 }
 
