@@ -40,6 +40,9 @@ async fn a_crash_between_the_backup_and_the_destruction_makes_neither_of_them_tw
     killed(&world, "the destruction").await;
     world.guest_gone(400).await;
     world.polls(2).await;
-    assert_eq!((tasks(&world, "vzdump").await, tasks(&world, "vzdestroy").await), (vec!["OK".into()], vec!["OK".into()]));
+    assert_eq!(
+        (tasks(&world, "vzdump").await, tasks(&world, "vzdestroy").await),
+        (vec!["OK".into()], vec!["OK".into()])
+    );
     assert_eq!(world.get_cluster().await.status.unwrap().destroys.len(), 1);
 }
