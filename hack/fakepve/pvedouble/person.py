@@ -22,10 +22,12 @@ class Person:
 
         start, stop, shutdown, reboot, destroy (by force), migrate (to=NODE), set (config={...}, delete="a,b"),
         resize (disk, size), template, snapshot (name), backup (storage, mode, ...),
-        move (volume, storage, delete): through PVE, as `user`. crash: the container ends by itself,
+        move (volume, storage, delete), restore (archive, storage; where there is no guest): through PVE, as `user`. crash: the container ends by itself,
         no task. vanish: its configuration file is removed by hand. edit (config={...}, drop=[...]): the file is
         edited by hand, no rule is applied. lock (lock="backup"), unlock: `pct unlock`. copy (newid): a full clone.
         """
+        if act == 'restore':
+            return await self._restore_by_hand(int(vmid), user, more)
         ct = self._the_ct(vmid)
         with at(ct.node):
             return await self._act(act, ct, user, more)
@@ -54,6 +56,12 @@ class Person:
         if act == 'copy':
             return await self._lxc_clone(user, dict(where, newid=more['newid'], full=1))
         return self._without_pve(act, ct, more)
+
+    async def _restore_by_hand(self, vmid, user, more):
+        node = more.get('node') or next(iter(self.nodes))
+        with at(node):
+            return await self._lxc_create(user, {'node': node, 'vmid': vmid, 'restore': 1,
+                                                 'ostemplate': more['archive'], 'storage': more['storage']})
 
     def _without_pve(self, act, ct, more):
         if act == 'crash':

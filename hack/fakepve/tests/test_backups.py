@@ -115,6 +115,9 @@ def test_a_person_backs_a_guest_up_and_moves_its_disk(node):
     done = node.ctl('POST', '/ctl/person', {'act': 'backup', 'vmid': 700, 'storage': 'local', 'wait': True})
     assert (done['exitstatus'], done['upid'].split(':')[7]) == ('OK', 'root@pam')
     assert len(node.get(CONTENT, content='backup', vmid=700)) == 1
+    archive = node.get(CONTENT, content='backup', vmid=700)[0]['volid']
+    back = {'act': 'restore', 'vmid': 701, 'archive': archive, 'storage': 'local-zfs', 'wait': True}
+    assert node.ctl('POST', '/ctl/person', back)['exitstatus'] == 'OK'
     move = {'act': 'move', 'vmid': 700, 'volume': 'rootfs', 'storage': 'local-zfs', 'delete': 1, 'wait': True}
     assert node.ctl('POST', '/ctl/person', move)['exitstatus'] == 'OK'
     assert 'subvol-700-disk-1' in node.get('/nodes/pve1/lxc/700/config')['rootfs']

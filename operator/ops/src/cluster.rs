@@ -217,6 +217,14 @@ impl Cluster {
         state.live.remove(&vmid);
     }
 
+    /// Drops what is known of a guest's power and of HA over it, where it is older: the next look asks the guest itself.
+    pub(crate) fn invalidate_live(&self, vmid: Vmid, older: Duration) {
+        let live = &mut self.lock().live;
+        if live.get(&vmid).is_some_and(|live| live.read_at.elapsed() >= older) {
+            live.remove(&vmid);
+        }
+    }
+
     pub(crate) fn invalidate_config(&self, vmid: Vmid) {
         self.lock().configs.remove(&vmid);
     }

@@ -25,7 +25,7 @@ use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
 
 /// Between two looks at a guest that something holds: it doubles, from the first to the second.
-const HELD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const HELD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Between two tries after a failure: it doubles, from the first to the second.
 const FAILED: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
 
@@ -147,6 +147,10 @@ impl Emptier {
                     None
                 }
                 Look::Held { reason, message } => {
+                    if lock(&self.held).get(&vmid) != Some(&message) {
+                        // Somebody is at it.
+                        attempt.vain = 0;
+                    }
                     attempt.pause(HELD);
                     Some((reason, message))
                 }

@@ -104,7 +104,9 @@ impl Bye<'_> {
             return self.let_go("the estate has no usable id, so no guest can be ours").await;
         };
         let spec_vmid = self.object.spec.vmid.and_then(|vmid| Vmid::new(vmid.0).ok());
-        let (guest, task, fresh) = remains(pve, &key, &status, spec_vmid).await;
+        let requested_at = self.object.metadata.deletion_timestamp.as_ref().map_or(self.now, |time| time.0);
+        let asked = self.now.duration_since(requested_at).unsigned_abs();
+        let (guest, task, fresh) = remains(pve, &key, &status, spec_vmid, asked).await;
         let destroys = cluster.status.as_ref().map(|status| status.destroys.clone()).unwrap_or_default();
         let safety = &cluster.spec.safety;
         let retention = span::parse(&safety.trash_retention).and_then(|span| SignedDuration::try_from(span).ok());
@@ -119,7 +121,7 @@ impl Bye<'_> {
         let farewell = Farewell {
             identity: identity.clone(),
             expiring: false,
-            requested_at: self.object.metadata.deletion_timestamp.as_ref().map_or(self.now, |time| time.0),
+            requested_at,
             trash_retention,
             backup_storage: safety.backup_storage.clone(),
             mode: if self.object.spec.mode.is_some() { Mode::Observe } else { cluster.spec.mode },

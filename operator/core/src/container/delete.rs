@@ -83,7 +83,7 @@ pub fn plan_delete(bye: &Farewell, seen: &Remains) -> DeletionPlan {
             return say(Verdict::new(ContainerReason::Deleting, message));
         }
         TaskFact::Failed { action, message } => {
-            let message = format!("{action:?} failed in Proxmox VE and is tried again: {message}");
+            let message = format!("{action:?} failed in Proxmox VE and is tried again: {}", explained(message));
             return say(Verdict::about(ContainerReason::TaskFailed, format!("{action:?}"), message));
         }
         TaskFact::None | TaskFact::NotStarted | TaskFact::Done(_) => {}
@@ -184,6 +184,18 @@ fn destroy(bye: &Farewell, guest: &Guest, proof: &Proof) -> DeletionPlan {
     let notes = vec![format!("guest {} is destroyed {}", guest.vmid, final_backup::left_behind(bye, proof))];
     let steps = vec![Step::Destroy { replacing: None }];
     DeletionPlan::Pending(Plan { target: target(guest), steps, pending: Vec::new(), verdict, notes })
+}
+
+/// Proxmox VE's words, with what to do about them where they do not say it.
+#[must_use]
+pub fn explained(message: &str) -> String {
+    if message.contains("linked clone") {
+        return format!(
+            "{message}: its disks are the base of other guests (made with source.clone.full: false). Remove those first, or \
+             move their disks to another storage"
+        );
+    }
+    message.to_owned()
 }
 
 /// Whether the backups of the guest have to be read for this deletion.

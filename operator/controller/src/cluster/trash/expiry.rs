@@ -13,7 +13,7 @@ use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{DeletionPolicy, Origin, Replacing, TaskAction};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;
-use zentoria_core::container::delete::{DeletionPlan, Farewell, plan_delete};
+use zentoria_core::container::delete::{DeletionPlan, Farewell, explained, plan_delete};
 use zentoria_core::container::guard::guard_delete;
 use zentoria_core::container::seen::{Recorded, TaskFact};
 use zentoria_core::container::step::Plan;
@@ -127,7 +127,7 @@ impl Expiry<'_> {
         match self.pve.take_end(&upid) {
             Some(TaskEnd::Badly(message)) => {
                 warn!(vmid = %self.vmid, ?action, message, "a task for a guest in the trash failed");
-                let message = format!("{action:?} failed in Proxmox VE: {message}");
+                let message = format!("{action:?} failed in Proxmox VE: {}", explained(&message));
                 Err(Look::Failed { reason: ContainerReason::TaskFailed, message })
             }
             Some(TaskEnd::Well | TaskEnd::Lost) | None => Ok(TaskFact::Done(action)),

@@ -92,6 +92,9 @@ fn deletion() {
     page.case("a task runs", &delete, &busy);
     busy.seen.task = TaskFact::Failed { action: TaskAction::Destroy, message: "dataset is busy".into() };
     page.case("a destruction failed", &delete, &busy);
+    let message = "base volume 'fast:404/base-404-disk-0.raw' is still in use by linked cloned".to_owned();
+    busy.seen.task = TaskFact::Failed { action: TaskAction::Destroy, message };
+    page.case("a template that others are cloned from", &delete, &busy);
     final_backups(&mut page, &delete);
     trash(&mut page);
     compare("deletion", &page.0);

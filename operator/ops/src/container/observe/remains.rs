@@ -20,12 +20,17 @@ use zentoria_types::vmid::Vmid;
 /// How long no further backup is made after one that its storage did not list: a person has to look at the storage.
 const UNLISTED_FOR: Duration = Duration::from_secs(1800);
 
-/// The guest alone, for a deletion: the guest, the task in flight, and whether the configuration was read just now.
+/// How long it holds that a guest that waits to go is not under HA.
+const LIVE_HOLDS: Duration = Duration::from_secs(60);
+
+/// The guest alone, for a deletion that was `asked` for so long ago: the guest, the task in flight, and whether the
+/// configuration was read just now.
 pub async fn remains(
     cluster: &Arc<Cluster>,
     key: &Key,
     status: &ZentoriaContainerStatus,
     spec_vmid: Option<Vmid>,
+    asked: Duration,
 ) -> (GuestFact, TaskFact, bool) {
     let recorded = recorded(status);
     let vmid = recorded.vmid.or(spec_vmid.filter(|_| recorded.created.is_some()));
@@ -33,13 +38,18 @@ pub async fn remains(
     let (guest, fresh) = match (&task, vmid) {
         (TaskFact::Running(_), _) => (last_seen(vmid), false),
         (_, None) => (GuestFact::NoVmid, false),
-        (_, Some(vmid)) => guest(cluster, vmid, &recorded, status.node.as_deref()).await,
+        (_, Some(vmid)) => {
+            // It may have come under HA since it was looked at, which no poll shows.
+            cluster.invalidate_live(vmid, asked.min(LIVE_HOLDS));
+            guest(cluster, vmid, &recorded, status.node.as_deref()).await
+        }
     };
     (guest, task, fresh)
 }
 
 /// A guest that no object remembers, and whether its configuration was read just now.
 pub async fn look_at(cluster: &Cluster, vmid: Vmid) -> (GuestFact, bool) {
+    cluster.invalidate_live(vmid, Duration::ZERO);
     guest(cluster, vmid, &Recorded::default(), None).await
 }
 
