@@ -58,7 +58,22 @@ impl Cluster {
     }
 
     /// With each glance: capabilities once per version, virtual networks and replication every few minutes.
+    ///
+    /// # Errors
+    /// Where nothing was ever learned. Later a failure leaves what is known as it is until the next glance: what a
+    /// destruction rests on is read anew before it.
     pub(super) async fn learn(&self, version: &str, nodes: &[NodeName]) -> Result<(), PveError> {
+        let learned = self.lock().duties.replication_read_at.is_some();
+        match self.learn_now(version, nodes).await {
+            Err(error) if learned => {
+                tracing::debug!(%error, "what the cluster does beside us is not known anew");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn learn_now(&self, version: &str, nodes: &[NodeName]) -> Result<(), PveError> {
         let (known, replication) = {
             let duties = &self.lock().duties;
             (duties.version == version, duties.replication_read_at)
