@@ -168,6 +168,11 @@ fn annotations(text: &mut String) {
             "ProxmoxCluster",
             "The digest in `status.breaker`: a person has looked, writes may go on.",
         ),
+        (
+            wire::APPROVE_ANNOTATION,
+            "ZentoriaContainer",
+            "Digests of `status.pendingChanges`, separated by commas, that a person approves. Each holds once.",
+        ),
     ];
     for (name, on, meaning) in rows {
         let _ = writeln!(text, "| `{name}` | {on} | {meaning} |");

@@ -113,7 +113,7 @@ pub struct Credentials {
     /// Secret with the API token: keys `tokenId` (`user@realm!name`) and `secret`.
     pub token_secret_ref: LocalRef,
     /// Secret with the password of `root@pam` in its key `password`. Only for what Proxmox VE refuses to every token
-    /// (features other than nesting), and used for those calls alone.
+    /// (features other than nesting, directories of the node, devices, hook scripts), and used for those calls alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_secret_ref: Option<LocalRef>,
 }
