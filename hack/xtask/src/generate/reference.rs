@@ -265,7 +265,7 @@ mod tests {
             "| `clusterRef.name` | string |  | required; 1 to 253 characters |",
             "| `limits.tasksPerNode` | integer | `4` | 1 to 64 |",
             "| `network.interfaces[].ipv4.address` | string |",
-            "exactly one of template and clone must be set",
+            "exactly one of template, clone, image and backup must be set",
         ] {
             assert!(text.contains(row), "{row}");
         }
