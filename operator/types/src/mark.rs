@@ -177,17 +177,17 @@ impl Description {
             return Err(MarkError::Several);
         }
         let Some(line) = first else {
-            return Ok(Self { text: description.trim_end_matches(['\n', '\r']).to_owned(), mark: None });
+            return Ok(Self { text: description.trim_end_matches('\n').to_owned(), mark: None });
         };
         let mark = Mark::parse(line.trim())?;
         let kept: Vec<&str> = description.split('\n').filter(|line| !is_mark(line)).collect();
-        Ok(Self { text: kept.join("\n").trim_end_matches(['\n', '\r']).to_owned(), mark: Some(mark) })
+        Ok(Self { text: kept.join("\n").trim_end_matches('\n').to_owned(), mark: Some(mark) })
     }
 
     /// The description with `text` above and the mark as its last line, on its own.
     #[must_use]
     pub fn with_mark(text: &str, mark: &Mark) -> String {
-        match text.trim_end_matches(['\n', '\r']) {
+        match text.trim_end_matches('\n') {
             "" => mark.to_string(),
             text => format!("{text}\n{mark}"),
         }

@@ -157,7 +157,11 @@ fn made_of(volume: &str) -> Option<Vmid> {
     let (storage, name) = volume.split_once(":backup/")?;
     storage.parse::<StorageName>().ok()?;
     let rest = name.strip_prefix("vzdump-lxc-").map(|rest| rest.split_once('-'));
-    let (number, _) = rest.or_else(|| name.strip_prefix("ct/").map(|rest| rest.split_once('/')))??;
+    let (number, rest) = rest.or_else(|| name.strip_prefix("ct/").map(|rest| rest.split_once('/')))??;
+    // Of two VMIDs in one path, the second would be the one that is read.
+    if rest.contains('/') {
+        return None;
+    }
     let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| number.parse().ok().and_then(|number| Vmid::new(number).ok())).flatten()
 }
@@ -180,6 +184,8 @@ mod tests {
             ("nas:backup/vzdump-lxc-+404-x.tar", None),
             ("nas:backup/vzdump-lxc-4-x.tar", None),
             ("nas:backup/../../vzdump-lxc-404-x.tar", None),
+            ("nas:backup/vzdump-lxc-404-x/../vzdump-lxc-405-x.tar", None),
+            ("pbs:backup/ct/404/../405/2026-11-01T02:00:00Z", None),
             ("nas:vztmpl/vzdump-lxc-404-x.tar", None),
             ("vzdump-lxc-404-x.tar", None),
         ];

@@ -1,10 +1,12 @@
 //! What the containers of a namespace use of its quota.
 
 use crate::cluster::Cluster;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use std::borrow::Borrow;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::cluster::Quota;
 use zentoria_api::common::Size;
+use zentoria_api::conditions::{ContainerReason, STALLED};
 use zentoria_api::container::Source;
 use zentoria_core::cluster::quota::{Asked, Member, OverQuota, Usage};
 use zentoria_core::estate::key_of;
@@ -21,8 +23,20 @@ pub(super) fn over_quota(
     let key = key_of(mine);
     let here: Vec<&ZentoriaContainer> =
         all.iter().map(Borrow::borrow).filter(|other| key_of(other).namespace == key.namespace).collect();
-    let members: Vec<Member> = here.iter().map(|container| member(container, &here, pve)).collect();
+    let counted = here.iter().filter(|other| key_of(**other) == key || !waits_for_a_person(other));
+    let members: Vec<Member> = counted.map(|container| member(container, &here, pve)).collect();
     zentoria_core::cluster::quota::over_quota(quotas, &key.namespace, &key.name, &members)
+}
+
+/// One that has no guest and cannot get any before somebody acts: it must not keep others out, however old it is. What only
+/// waits for the quota keeps its place.
+fn waits_for_a_person(container: &ZentoriaContainer) -> bool {
+    let Some(status) = container.status.as_ref().filter(|status| status.created.is_none()) else { return false };
+    let is_current =
+        status.observed_generation.is_some() && status.observed_generation == container.metadata.generation;
+    let stalled = |condition: &&Condition| condition.type_ == STALLED && condition.status == "True";
+    let reason = status.conditions.iter().find(stalled).map(|condition| condition.reason.as_str());
+    is_current && reason.is_some_and(|reason| reason != ContainerReason::QuotaExceeded.as_str())
 }
 
 fn member(container: &ZentoriaContainer, here: &[&ZentoriaContainer], pve: &Cluster) -> Member {

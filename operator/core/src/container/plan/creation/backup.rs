@@ -41,10 +41,13 @@ pub fn chosen<'a>(from: &BackupFrom, backups: &'a [Backup]) -> Option<&'a Backup
 /// The plan.
 pub(super) fn restore(want: &Want, seen: &Seen, vmid: Vmid, from: &BackupFrom) -> Result<Plan, Verdict> {
     if !may_restore(want, seen.recorded.vmid, &seen.cluster.vmids_by_name, from.vmid()) {
-        return Err(denied(&format!(
-            "source.backup of guest {}, which is neither its own VMID nor that of a container of this namespace",
-            from.vmid()
-        )));
+        return Err(denied(
+            want,
+            &format!(
+                "source.backup of guest {}, which is neither its own VMID nor that of a container of this namespace",
+                from.vmid()
+            ),
+        ));
     }
     let node = placing::node(want, seen)?;
     let storage = root_storage(want)?.to_string();
@@ -144,9 +147,13 @@ fn nothing(from: &BackupFrom, backups: &[Backup], node: &NodeName) -> String {
     format!("{wished}; there are {}{more}", listed.join(", "))
 }
 
-fn denied(what: &str) -> Verdict {
-    let message =
-        format!("spec.{what}: ask for it in access[].allow.cloneSources of the ProxmoxCluster, or change the spec");
+fn denied(want: &Want, what: &str) -> Verdict {
+    let sources: Vec<String> = want.grant.clone_sources.iter().map(ToString::to_string).collect();
+    let granted = if sources.is_empty() { "nothing".to_owned() } else { sources.join(", ") };
+    let message = format!(
+        "spec.{what}: access[].allow.cloneSources of the ProxmoxCluster grants it {granted}; ask for it there, or \
+         change the spec"
+    );
     Verdict::new(ContainerReason::AccessDenied, message)
 }
 
@@ -156,11 +163,14 @@ fn same_namespace(want: &Want, backup: &Backup, content: &Config) -> Result<(), 
     match Description::parse(content.description()).map(|description| description.mark) {
         Ok(None) => Ok(()),
         Ok(Some(mark)) if mark.estate == identity.estate && mark.namespace == identity.key.namespace => Ok(()),
-        Ok(Some(mark)) => Err(denied(&format!(
-            "source.backup {}, which is of {}/{} of estate {}",
-            backup.volume, mark.namespace, mark.name, mark.estate
-        ))),
-        Err(_) => Err(denied(&format!("source.backup {}, whose mark cannot be read", backup.volume))),
+        Ok(Some(mark)) => Err(denied(
+            want,
+            &format!(
+                "source.backup {}, which is of {}/{} of estate {}",
+                backup.volume, mark.namespace, mark.name, mark.estate
+            ),
+        )),
+        Err(_) => Err(denied(want, &format!("source.backup {}, whose mark cannot be read", backup.volume))),
     }
 }
 
