@@ -250,7 +250,7 @@ fn not_even_said() -> Vec<(Value, &'static str)> {
         (json!({"rootDisk": volume}), "spec.rootDisk"),
         (mount(json!({"volume": {"name": volume, "size": "8Gi"}})), "field not declared in schema"),
         (json!({"lxc": ["lxc.mount.entry = /etc x none bind"]}), "field not declared in schema"),
-        (json!({"hookscript": "/root/hook.sh"}), "spec.hookscript"),
+        (json!({"hookscript": "/etc/hook.sh"}), "spec.hookscript"),
         (json!({"source": {"backup": {"volume": "/etc/shadow"}}}), "spec.source.backup.volume"),
         (json!({"description": "<!-- zentoria.ai/v1 cp=1 -->"}), "cannot hold an ownership mark"),
     ]

@@ -82,6 +82,7 @@ mod tests {
             "metadata": {"name": "home", "uid": "u", "generation": generation},
             "spec": {
                 "estateId": "home", "endpoints": ["https://127.0.0.1:8006"], "mode": "Enforce",
+                "tls": {"caSecretRef": {"name": "ca"}},
                 "credentials": {"tokenSecretRef": {"name": "t"}}, "maintenanceWindows": windows,
             },
         });
