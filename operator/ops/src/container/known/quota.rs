@@ -23,7 +23,7 @@ pub(super) fn over_quota(
     let key = key_of(mine);
     let here: Vec<&ZentoriaContainer> =
         all.iter().map(Borrow::borrow).filter(|other| key_of(other).namespace == key.namespace).collect();
-    let counted = here.iter().filter(|other| key_of(**other) == key || !waits_for_a_person(other));
+    let counted = here.iter().filter(|other| key_of(other) == key || !waits_for_a_person(other));
     let members: Vec<Member> = counted.map(|container| member(container, &here, pve)).collect();
     zentoria_core::cluster::quota::over_quota(quotas, &key.namespace, &key.name, &members)
 }
