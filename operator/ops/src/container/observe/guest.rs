@@ -3,7 +3,7 @@
 use super::backups::snapshots;
 use crate::cluster::{Cluster, Live};
 use std::time::Instant;
-use zentoria_api::container::Origin;
+use zentoria_api::container::{Origin, RunState as PowerState};
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{Config, Guest, GuestFact, Recorded};
 use zentoria_pve::{GuestKind, PveError, RunState};
@@ -77,13 +77,14 @@ async fn read(cluster: &Cluster, vmid: Vmid, node: &NodeName, recorded: &Recorde
     Ok((Guest { vmid, node: node.clone(), config, running, ha, snapshots }, fresh))
 }
 
-/// Made by us from a template or an image, and not seen running or stopped yet.
+/// Made by us from a template or an image, and not seen running yet.
 fn is_new(recorded: &Recorded) -> bool {
     let bare = |origin| match origin {
         Origin::Template | Origin::Image => true,
         Origin::Clone | Origin::Backup | Origin::Adopted | Origin::TakenBack => false,
     };
-    recorded.power.is_none() && recorded.created.as_ref().is_some_and(|created| bare(created.origin))
+    let ran = recorded.power.as_ref().is_some_and(|power| power.state == PowerState::Running);
+    !ran && recorded.created.as_ref().is_some_and(|created| bare(created.origin))
 }
 
 const RAW: &str = "lxc";
