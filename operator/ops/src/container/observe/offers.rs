@@ -30,6 +30,15 @@ pub(super) async fn facts(
             located.insert(*vmid, made.node);
         }
     }
+    if let Some(source) = unlisted_source(want, known, &located) {
+        // It was made a moment ago: the list trails, and a direct read tells.
+        for node in cluster.nodes().into_keys() {
+            if cluster.read_config(source, &node).await.is_ok() {
+                located.insert(source, node);
+                break;
+            }
+        }
+    }
     let mut taken: BTreeSet<Vmid> = located.keys().copied().collect();
     taken.extend(&known.claimed);
     taken.extend(cluster.reserved_by_others(key));
@@ -100,4 +109,10 @@ pub(super) fn future_node(want: &Want, siting: &Siting, facts: &ClusterFacts) ->
         }
     };
     facts.located.get(source?).cloned()
+}
+
+/// The container that is copied, where no list shows its guest yet.
+fn unlisted_source(want: &Want, known: &Known, located: &BTreeMap<Vmid, NodeName>) -> Option<Vmid> {
+    let Some(Source::Clone { from: CloneFrom::Container(name), .. }) = &want.source else { return None };
+    known.vmids_by_name.get(name).copied().filter(|vmid| !located.contains_key(vmid))
 }
