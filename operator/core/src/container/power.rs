@@ -5,7 +5,7 @@ use super::step::{Step, Verdict};
 use super::want::Want;
 use crate::Fact;
 use zentoria_api::conditions::ContainerReason;
-use zentoria_api::container::{OnExternalStop, PowerState, RunState};
+use zentoria_api::container::{OnExternalStop, PowerState};
 
 /// What to do about the power of a guest of ours: at most one step, and what to say.
 #[must_use]
@@ -73,7 +73,7 @@ fn stopped(want: &Want, seen: &Seen) -> (Option<Step>, Verdict) {
 #[must_use]
 pub fn needs_cause(seen: &Seen) -> bool {
     use zentoria_api::container::Origin;
-    let ran = seen.recorded.power.as_ref().is_some_and(|power| power.state == RunState::Running);
+    let ran = seen.recorded.ran();
     let taken_back = seen.recorded.power.is_none()
         && seen.recorded.created.as_ref().is_some_and(|created| created.origin == Origin::TakenBack);
     ran || taken_back

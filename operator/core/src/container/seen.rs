@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::container::{
-    Created, MountStatus, PowerStatus, ReclaimPolicy, RecordedDefaults, Replacing, TaskAction,
+    Created, MountStatus, PowerStatus, ReclaimPolicy, RecordedDefaults, Replacing, RunState, TaskAction,
 };
 use zentoria_types::digest::ConfigDigest;
 use zentoria_types::mark::ControlPlaneId;
@@ -298,6 +298,12 @@ impl Recorded {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.created.as_ref().is_some_and(|c| c.finished_at.is_some())
+    }
+
+    /// It ran when it was looked at last.
+    #[must_use]
+    pub fn ran(&self) -> bool {
+        self.power.as_ref().is_some_and(|power| power.state == RunState::Running)
     }
 
     /// We set out to make one and are not done.

@@ -3,7 +3,7 @@
 use super::backups::snapshots;
 use crate::cluster::{Cluster, Live};
 use std::time::Instant;
-use zentoria_api::container::{Origin, RunState as PowerState};
+use zentoria_api::container::Origin;
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{Config, Guest, GuestFact, Recorded};
 use zentoria_pve::{GuestKind, PveError, RunState};
@@ -83,8 +83,7 @@ fn is_new(recorded: &Recorded) -> bool {
         Origin::Template | Origin::Image => true,
         Origin::Clone | Origin::Backup | Origin::Adopted | Origin::TakenBack => false,
     };
-    let ran = recorded.power.as_ref().is_some_and(|power| power.state == PowerState::Running);
-    !ran && recorded.created.as_ref().is_some_and(|created| bare(created.origin))
+    !recorded.ran() && recorded.created.as_ref().is_some_and(|created| bare(created.origin))
 }
 
 const RAW: &str = "lxc";
