@@ -45,7 +45,10 @@ async fn the_estate_is_spread_over_three_nodes_by_memory() {
     world
         .cluster_until("says what is free", |cluster| {
             let nodes = cluster.status.clone().unwrap_or_default().nodes;
-            let free = |memory: &u64| format!("cores not limited, memory {}.0Gi", 64 - memory / 1024);
+            let free = |memory: &u64| match 64 - memory / 1024 {
+                0 => "cores not limited, memory 0Mi".to_owned(),
+                gib => format!("cores not limited, memory {gib}.0Gi"),
+            };
             nodes.len() == 3
                 && nodes.iter().zip(&sums).all(|(node, sum)| node.free.as_deref() == Some(free(sum).as_str()))
         })
