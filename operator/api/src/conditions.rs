@@ -22,6 +22,13 @@ pub const REACHABLE: &str = "Reachable";
 /// The credentials are valid and hold every privilege that is needed.
 pub const AUTHORIZED: &str = "Authorized";
 
+/// The firewall of the guest holds what the rules say.
+pub const FIREWALL_ENFORCED: &str = "FirewallEnforced";
+/// The rule can be carried out.
+pub const ACCEPTED: &str = "Accepted";
+/// The rule is in force on every guest that it is for.
+pub const ENFORCED: &str = "Enforced";
+
 /// What a reason means for the three conditions that every kind has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -272,6 +279,74 @@ reasons! {
     }
 }
 
+reasons! {
+    /// Reasons of the condition FirewallEnforced of a ZentoriaContainer. It has no say in Ready.
+    FirewallReason {
+        /// The firewall holds what the rules say, and a port that answered before still does.
+        Enforced => Settled,
+        /// It holds what the rules say; no port answered before, so that none could be tried after.
+        NotProbed => Settled,
+        /// Its mode is Off.
+        Off => Settled,
+        /// Its mode is Observe: what would be written is shown.
+        ObserveOnly => Settled,
+        /// It is being written.
+        Enforcing => Progressing,
+        /// A call failed and is tried again.
+        PveError => Retrying,
+        /// There is no guest yet, or it cannot be read.
+        NotKnown => Waiting,
+        /// The datacenter's firewall is off, so that no rule of any guest has effect.
+        DatacenterFirewallDisabled => Stalled,
+        /// An interface of the guest does not pass through the firewall.
+        InterfaceUnfiltered => Stalled,
+        /// A rule that a person made opens more than the manifests.
+        ForeignRuleWidens => Stalled,
+        /// A port that answered before did not answer any more: the policy was taken back.
+        WouldLockOut => Stalled,
+        /// The ProxmoxCluster names no `controlPlaneCIDRs`.
+        ControlPlaneUnknown => Stalled,
+        /// A field of `spec.firewall` cannot work.
+        InvalidSpec => Stalled,
+        /// The credentials lack a privilege.
+        PermissionDenied => Stalled,
+        /// More rules than Proxmox VE can hold for one guest.
+        TooManyRules => Stalled,
+        /// The guard refused a step: a fault of the operator.
+        Bug => Stalled,
+    }
+}
+
+reasons! {
+    /// Reasons of a FirewallRule.
+    RuleReason {
+        /// In force on every guest that it is for.
+        Enforced => Settled,
+        /// It is shown on guests whose firewall is in mode Observe, and in force on the others.
+        ObserveOnly => Settled,
+        /// First sight.
+        Pending => Progressing,
+        /// It is being written.
+        Enforcing => Progressing,
+        /// A peer has no address yet. Nothing is opened for it.
+        Unresolved => Waiting,
+        /// `spec.suspend` or the annotation `zentoria.ai/paused`.
+        Paused => Silent,
+        /// A field of the spec cannot work.
+        InvalidSpec => Stalled,
+        /// A container, service, zone or host that it names does not exist. Nothing is opened for it.
+        NotFound => Stalled,
+        /// It matches no container.
+        MatchesNothing => Stalled,
+        /// Another rule says the opposite of the same flow at the same priority.
+        Conflict => Stalled,
+        /// Rules that come before it decide everything that it matches.
+        Shadowed => Settled,
+        /// A guest that it is for cannot enforce it; its condition FirewallEnforced says why.
+        NotEnforced => Stalled,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +355,8 @@ mod tests {
     fn every_reason_is_a_camel_case_word() {
         let words = ContainerReason::ALL.iter().map(|r| r.as_str());
         let words = words.chain(ClusterReason::ALL.iter().map(|r| r.as_str()));
+        let words = words.chain(FirewallReason::ALL.iter().map(|r| r.as_str()));
+        let words = words.chain(RuleReason::ALL.iter().map(|r| r.as_str()));
         let words = words.chain(UpToDateReason::ALL.iter().map(|r| r.as_str()));
         for word in words {
             assert!(word.starts_with(|c: char| c.is_ascii_uppercase()), "{word}");

@@ -7,10 +7,12 @@ pub mod cluster;
 pub mod common;
 pub mod conditions;
 pub mod container;
+pub mod firewall;
 pub mod wire;
 
 pub use cluster::{ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus};
 pub use container::{ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus};
+pub use firewall::{FirewallRule, FirewallRuleSpec, FirewallRuleStatus};
 
 /// API group of every kind.
 pub const GROUP: &str = "zentoria.ai";

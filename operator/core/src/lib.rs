@@ -7,6 +7,7 @@ pub mod container;
 pub mod digest;
 pub mod estate;
 pub mod fact;
+pub mod firewall;
 pub mod placement;
 pub mod windows;
 

@@ -8,8 +8,8 @@ use crate::tree::TaskError;
 use kube::CustomResourceExt;
 use serde_json::Value;
 use zentoria_api::{
-    ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus, ZentoriaContainer, ZentoriaContainerSpec,
-    ZentoriaContainerStatus,
+    FirewallRule, FirewallRuleSpec, FirewallRuleStatus, ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus,
+    ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus,
 };
 
 const HEADER: &str = "# Generated from operator/api by `xtask gen`. Do not edit.\n";
@@ -26,6 +26,7 @@ pub struct Definition {
 pub fn definitions() -> Result<Vec<Definition>, TaskError> {
     Ok(vec![
         definition::<ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus>()?,
+        definition::<FirewallRule, FirewallRuleSpec, FirewallRuleStatus>()?,
         definition::<ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus>()?,
     ])
 }

@@ -4,6 +4,7 @@ use super::access::Access;
 use super::safety::{MaintenanceWindow, Overcommit, Safety};
 use super::status::ProxmoxClusterStatus;
 use crate::common::{LocalRef, Mode, Span};
+use crate::firewall::{ClusterFirewall, Host};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Nodes","type":"string","jsonPath":".status.nodesSummary"}"#,
     printcolumn = r#"{"name":"Guests","type":"integer","jsonPath":".status.guests.managed"}"#,
     printcolumn = r#"{"name":"Mode","type":"string","jsonPath":".spec.mode"}"#,
+    printcolumn = r#"{"name":"Firewall","type":"string","jsonPath":".status.firewall.state"}"#,
     printcolumn = r#"{"name":"Quorum","type":"string","jsonPath":".status.quorum"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.summary"}"#,
@@ -79,6 +81,29 @@ pub struct ProxmoxClusterSpec {
     /// How much more than a node or storage has may be promised to containers. A new container that does not fit waits.
     #[serde(default)]
     pub overcommit: Overcommit,
+
+    /// From where the operator and its Jobs reach the guests: addresses or networks. Firewalls of guests let them in, and
+    /// none is enforced before they are named.
+    #[serde(default, rename = "controlPlaneCIDRs", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 2, max = 43)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isIP(a) || (isCIDR(a) && string(cidr(a).masked()) == string(cidr(a)) && cidr(a).prefixLength() > 0))", "message": "each of controlPlaneCIDRs is an IP address or a network without host bits"}]))]
+    pub control_plane_cidrs: Vec<String>,
+
+    /// The estate's own networks. What lies outside of them is `external` to firewall rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 2, max = 43)))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isCIDR(a) && string(cidr(a).masked()) == string(cidr(a)) && cidr(a).prefixLength() > 0)", "message": "each of networks is a network without host bits, such as 10.10.0.0/16"}]))]
+    pub networks: Vec<String>,
+
+    /// Named outsiders, for firewall rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub hosts: Vec<Host>,
+
+    /// The firewall of the datacenter, and what people made by hand.
+    #[serde(default)]
+    pub firewall: ClusterFirewall,
 
     /// How many tasks of Proxmox VE may run at once.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! What was seen and done.
 
 use crate::common::{Size, VmidField};
+use crate::firewall::DatacenterFirewall;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,9 @@ pub struct ProxmoxClusterStatus {
     /// Privileges that the credentials lack, each as `/path: Privilege`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_permissions: Vec<String>,
+    /// The firewall of the datacenter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<DatacenterFirewall>,
     /// Destructions of the last hour; the breaker counts them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destroys: Vec<Destroy>,

@@ -7,6 +7,7 @@ use super::source::Source;
 use super::status::ZentoriaContainerStatus;
 use super::storage::{Device, Mount, RootDisk};
 use crate::common::{LocalRef, Size, VmidField};
+use crate::firewall::{GuestFirewallSpec, Service};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Cores","type":"integer","priority":1,"jsonPath":".spec.resources.cores"}"#,
     printcolumn = r#"{"name":"Memory","type":"string","priority":1,"jsonPath":".spec.resources.memory"}"#,
     printcolumn = r#"{"name":"Disk","type":"string","priority":1,"jsonPath":".spec.rootDisk.size"}"#,
+    printcolumn = r#"{"name":"Zone","type":"string","priority":1,"jsonPath":".spec.zone"}"#,
     printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
     validation = Rule::new("has(self.spec.hostname) || self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')").message("metadata.name is the hostname and must be one DNS label, or set spec.hostname"),
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.vmid) || !has(self.spec.vmid) || self.spec.vmid == oldSelf.status.vmid").message("spec.vmid cannot differ from status.vmid: the VMID is part of the guest's identity"),
@@ -208,6 +210,21 @@ pub struct ZentoriaContainerSpec {
     /// How software gets into the guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provision: Option<Provision>,
+
+    /// The zone that it belongs to, for firewall rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    pub zone: Option<String>,
+
+    /// The ports that it serves, for firewall rules.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub services: Vec<Service>,
+
+    /// Its firewall in Proxmox VE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<GuestFirewallSpec>,
 }
 
 /// One tag.

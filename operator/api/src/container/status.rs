@@ -4,6 +4,7 @@ use super::network::Dns;
 use super::spec::Features;
 use super::storage::ReclaimPolicy;
 use crate::common::VmidField;
+use crate::firewall::GuestFirewallStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ pub struct ZentoriaContainerStatus {
     /// Options of the guest that the operator does not model (raw `lxc.*` among them). They are kept as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmodelled: Vec<String>,
+    /// Its firewall.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<GuestFirewallStatus>,
     /// Present while the guest is made anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacing: Option<Replacing>,
@@ -63,7 +67,7 @@ pub struct ZentoriaContainerStatus {
     /// One word or phrase for people: the reason of Ready, with its object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// Ready, Reconciling, Stalled, Created, Running, UpToDate.
+    /// Ready, Reconciling, Stalled, Created, Running, UpToDate, FirewallEnforced.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
