@@ -1,4 +1,10 @@
 //! The firewall matrix: what rules, containers and derived needs together mean for the firewall of each guest
-//! ([`guest`]), how a guest's firewall is brought there without opening or locking out anybody, and whether a flow passes.
+//! ([`estate`], [`compile`], [`guest`]), how a guest's firewall is brought there without opening or locking out anybody,
+//! and whether a flow passes.
 
+pub mod compile;
+pub mod estate;
 pub mod guest;
+
+pub use compile::compile;
+pub use estate::{Estate, estate};
