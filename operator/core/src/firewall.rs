@@ -6,8 +6,10 @@ pub mod compile;
 pub mod enforce;
 pub mod estate;
 pub mod evaluate;
+pub mod flip;
 pub mod guest;
 pub mod seen;
+pub mod suspended;
 
 pub use compile::compile;
 pub use estate::{Estate, estate};
