@@ -8,6 +8,7 @@ pub mod estate;
 pub mod evaluate;
 pub mod flip;
 pub mod guest;
+pub mod report;
 pub mod seen;
 pub mod suspended;
 

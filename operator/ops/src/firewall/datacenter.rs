@@ -39,8 +39,12 @@ impl Cluster {
     /// each node and one for each other guest.
     ///
     /// # Errors
-    /// The first call that fails: what cannot be read may be anything.
-    pub async fn datacenter_obstacles(&self, ours: &dyn Fn(Vmid) -> bool) -> Result<Obstacles, PveError> {
+    /// The first call that fails, in words: what cannot be read may be anything.
+    pub async fn datacenter_obstacles(&self, ours: &(dyn Fn(Vmid) -> bool + Sync)) -> Result<Obstacles, String> {
+        self.obstacles(ours).await.map_err(|error| error.to_string())
+    }
+
+    async fn obstacles(&self, ours: &(dyn Fn(Vmid) -> bool + Sync)) -> Result<Obstacles, PveError> {
         let mut found = Obstacles::default();
         let client = self.client();
         let count = client.cluster_firewall_rules().await?.len();
@@ -71,8 +75,12 @@ impl Cluster {
     /// False where it is on by now.
     ///
     /// # Errors
-    /// [`PveError::DigestMismatch`] where somebody changed the options meanwhile.
-    pub async fn enable_datacenter_firewall(&self) -> Result<bool, PveError> {
+    /// What Proxmox VE says, also where somebody changed the options meanwhile.
+    pub async fn enable_datacenter_firewall(&self) -> Result<bool, String> {
+        self.enable().await.map_err(|error| error.to_string())
+    }
+
+    async fn enable(&self) -> Result<bool, PveError> {
         let options = self.client().cluster_firewall_options().await?;
         if is_on(&options) {
             return Ok(false);
