@@ -1,13 +1,16 @@
 //! The firewall matrix: what rules, containers and derived needs together mean for the firewall of each guest
 //! ([`estate`], [`compile`](mod@compile), [`guest`]), how a guest's firewall is brought there without opening or locking
-//! out anybody, and whether a flow passes.
+//! out anybody ([`enforce`], from what was [`seen`]), and whether a flow passes ([`evaluate`]).
 
 pub mod compile;
+pub mod enforce;
 pub mod estate;
+pub mod evaluate;
 pub mod external;
 pub mod guest;
 pub mod nets;
 pub mod ports;
+pub mod seen;
 mod words;
 
 pub use compile::compile;
