@@ -3,3 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod compile;
+mod evaluate;
+mod recorded;
+mod verdicts;
