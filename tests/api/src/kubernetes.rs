@@ -21,7 +21,7 @@ use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 pub const FIELD_MANAGER: &str = "api-tests";
 
 /// The CRDs' file names under `crds/`.
-const CRDS: [&str; 2] = ["proxmoxclusters", "zentoriacontainers"];
+const CRDS: [&str; 3] = ["firewallrules", "proxmoxclusters", "zentoriacontainers"];
 
 /// The kubeconfig of the API server that all tests share.
 ///
