@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
+mod crash;
+mod datacenter;
+mod drift;
 mod hand;
+mod lockout;
+mod observe;
 mod slice;
+mod touched;
 
 use hand::Hand;
 use kube::Api;
