@@ -141,7 +141,10 @@ fn sets(guest: &Guest) -> BTreeMap<String, Vec<String>> {
             Value::Object(map) => map["entries"].as_array().cloned().unwrap_or_default(),
             _ => Vec::new(),
         };
-        rows.iter().map(|row| row["cidr"].as_str().unwrap_or_default().to_owned()).collect()
+        let mut cidrs: Vec<String> =
+            rows.iter().map(|row| row["cidr"].as_str().unwrap_or_default().to_owned()).collect();
+        cidrs.sort_unstable();
+        cidrs
     };
     sets.iter().map(|(name, entries)| (name.clone(), cidrs(entries))).collect()
 }
