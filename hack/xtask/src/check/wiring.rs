@@ -84,10 +84,13 @@ fn in_braces(code: &str, name: &str) -> bool {
 
 fn snake_case(camel: &str) -> String {
     let mut snake = String::new();
+    let mut in_word = false;
     for c in camel.chars() {
-        if c.is_ascii_uppercase() {
+        // An acronym is one word: controlPlaneCIDRs.
+        if c.is_ascii_uppercase() && in_word {
             snake.push('_');
         }
+        in_word = !c.is_ascii_uppercase();
         snake.push(c.to_ascii_lowercase());
     }
     snake
@@ -109,6 +112,7 @@ mod tests {
     #[test]
     fn a_field_that_nobody_reads_is_found() {
         let code = "let x = spec.root_disk; let Startup { order, up_delay_seconds: up } = s; match tls { Tls::CaBundle(_) => {} }";
+        assert_eq!(snake_case("controlPlaneCIDRs"), "control_plane_cidrs");
         let all = fields(&["rootDisk", "order", "upDelaySeconds", "caBundle", "bootOrder", "disk"]);
         let found = judge(&all, code, &[]);
         assert_eq!(found.len(), 2, "{found:?}");
