@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
+mod enforce;
+mod enforce_foreign;
+mod enforce_guard;
 mod enforce_properties;
 mod evaluate;
 mod model;
