@@ -154,12 +154,7 @@ impl<'a> Rule<'a, '_> {
     }
 
     fn egress(&mut self, from: &Peers<'a>, to: &Peers<'a>) {
-        let (named, by_name) = self.named_ports();
-        if let Some(field) = by_name.filter(|_| to.containers.is_empty() && !to.nets.is_empty()) {
-            self.trouble
-                .invalid
-                .push(format!("{field}: a service's name needs containers in to: addresses declare none"));
-        }
+        let named = self.named_ports();
         let opened: BTreeMap<&Key, Services> =
             to.containers.iter().map(|(&key, &target)| (key, self.services(key, target))).collect();
         for (&key, &source) in &from.containers {
@@ -179,20 +174,19 @@ impl<'a> Rule<'a, '_> {
         }
     }
 
-    /// The ports that the rule names by number, and the field of one that it names as a service.
-    fn named_ports(&self) -> (Services, Option<&'a str>) {
+    /// The ports that the rule names by number.
+    fn named_ports(&self) -> Services {
         let mut services = Services::new();
-        let mut by_name = None;
-        for (field, port) in &self.wish.ports {
+        for (_, port) in &self.wish.ports {
             match port {
                 PortWish::Ports(protocol, range) => services.entry(*protocol).or_default().insert(*range),
                 PortWish::Whole(protocol) => {
                     services.insert(*protocol, Ports::whole());
                 }
-                PortWish::Service(_) => by_name = Some(field.as_str()),
+                PortWish::Service(_) => {}
             }
         }
-        (services, by_name)
+        services
     }
 
     /// The ports at one target: those of the rule, else those that the target declares.
@@ -208,7 +202,7 @@ impl<'a> Rule<'a, '_> {
             }
             return declared;
         }
-        let (mut services, _) = self.named_ports();
+        let mut services = self.named_ports();
         for (protocol, ports) in &services {
             let beyond = ports.without(declared.get(protocol).unwrap_or(&Ports::default()));
             if self.wish.action == Action::Allow && crate::firewall::ports::has_ports(*protocol) && !beyond.is_empty() {

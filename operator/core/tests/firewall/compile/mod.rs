@@ -1,5 +1,6 @@
 //! What rules and containers compile to.
 
+mod agreement;
 mod bad;
 mod fixture;
 mod guests;
