@@ -1,0 +1,69 @@
+//! What the firewall of a guest holds, as Proxmox VE gave it: every value as text, nothing interpreted.
+
+use super::guest::SetName;
+use std::collections::BTreeMap;
+
+/// How the comment of everything of ours begins.
+pub const MARK: &str = "zentoria:";
+
+/// The fields of one rule as texts: `type`, `action`, `enable`, `proto`, `dport`, `source`, `comment`, ... without `pos`
+/// and `digest`.
+pub type Fields = BTreeMap<String, String>;
+
+/// One guest's firewall.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The options that are written, without `digest`. What is not written has PVE's default.
+    pub options: BTreeMap<String, String>,
+    /// PVE's digest of the options. It has one for each section, not one for the file.
+    pub options_digest: String,
+    /// The rules in their order.
+    pub rules: Vec<SeenRule>,
+    /// PVE's digest of the rules; empty where there are none.
+    pub rules_digest: String,
+    /// The IP sets that were read: those of ours by name, and those that a rule of this guest names.
+    pub ipsets: BTreeMap<SetName, SeenSet>,
+    /// Aliases of the guest: name in lower case, and the address.
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenRule {
+    /// Its position, from 0. It changes with every write, so nothing is remembered by it.
+    pub pos: u64,
+    /// Its fields.
+    pub fields: Fields,
+}
+
+/// One IP set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenSet {
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Its entries as PVE writes them (an address, a network, the name of an alias), and whether each is an exception
+    /// (`nomatch`).
+    pub entries: BTreeMap<String, bool>,
+}
+
+impl SeenRule {
+    /// Whether the rule is ours: its comment begins with [`MARK`].
+    #[must_use]
+    pub fn ours(&self) -> bool {
+        ours(&self.fields)
+    }
+}
+
+/// Whether a rule with these fields is ours.
+#[must_use]
+pub fn ours(fields: &Fields) -> bool {
+    fields.get("comment").is_some_and(|comment| comment.starts_with(MARK))
+}
+
+/// Whether a set is ours: named `zen-<8 hex>`, or `ipfilter-net<N>` with our comment.
+#[must_use]
+pub fn our_set(name: &SetName, comment: Option<&str>) -> bool {
+    let hex = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    name.0.strip_prefix("zen-").is_some_and(hex)
+        || (name.0.starts_with("ipfilter-net") && comment.is_some_and(|comment| comment.starts_with(MARK)))
+}
