@@ -6,7 +6,9 @@ pub mod compile;
 pub mod enforce;
 pub mod estate;
 pub mod evaluate;
+pub mod flows;
 pub mod guest;
+pub mod reach;
 pub mod seen;
 
 pub use compile::compile;
