@@ -1,13 +1,32 @@
 //! All rules, all containers and the derived needs become the firewall of each guest, and a report on each rule. The same
 //! input gives the same bytes, in whatever order it comes.
+//!
+//! Each rule is worked out by itself into entries for guests (`flows`), to which come the derived ones (`derived`). The
+//! entries of a guest are put in order, and what an earlier one decides already is left out (`book`); what stands is
+//! written as rules and IP sets (`write`). What a rule asks for and another says already makes that other's comment
+//! count one more owner (`+1`), so that the rule of PVE stays until the last of them is gone.
 
-use super::estate::Estate;
-use super::guest::{GuestFirewall, Ipset, Options, SetName};
+mod book;
+mod derived;
+mod entry;
+mod flows;
+mod peers;
+mod report;
+mod trouble;
+mod write;
+
+use super::estate::{Container, Estate};
+use super::guest::{GuestFirewall, Ipset, SetName};
 use crate::container::want::Key;
+use book::Book;
+use entry::{Entry, Owner};
+use ipnet::IpNet;
+use report::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use write::Written;
 use zentoria_api::conditions::{FirewallReason, RuleReason};
-use zentoria_api::firewall::{FirewallMode, LogLevel, Policy};
+use zentoria_api::firewall::FirewallMode;
 
 /// What the whole matrix comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +86,8 @@ pub struct RuleReport {
     pub unresolved: Vec<String>,
     /// What else a person should know.
     pub notes: Vec<String>,
+    /// Whether all that it is for is on other ProxmoxClusters: then the report of one of those counts.
+    pub elsewhere: bool,
     /// `Ok`: nothing is wrong with it (`Enforced`, `ObserveOnly`, `Paused`, `Shadowed`). `Err`: what is, and what to do;
     /// what could be resolved of it is compiled all the same, unless it is `InvalidSpec`.
     pub verdict: Result<RuleReason, (RuleReason, String)>,
@@ -79,36 +100,137 @@ impl CompiledGuest {
     /// # Errors
     /// Those of `wish`.
     pub fn wish_at(&self, slots: &BTreeMap<String, u32>) -> Result<GuestFirewall, (FirewallReason, String)> {
-        let _ = slots;
-        self.wish.clone()
+        let mut firewall = self.wish.clone()?;
+        firewall.ipsets.retain(|name, _| !name.0.starts_with(IPFILTER));
+        if firewall.options.ipfilter {
+            firewall.ipsets.extend(ipfilters(&self.interfaces, slots));
+        }
+        Ok(firewall)
     }
+}
+
+const IPFILTER: &str = "ipfilter-net";
+
+/// The addresses that the interfaces may use beside those that PVE configures; it adds the configured ones itself.
+fn ipfilters(interfaces: &BTreeMap<String, InterfaceWish>, slots: &BTreeMap<String, u32>) -> BTreeMap<SetName, Ipset> {
+    let with_more = interfaces.iter().filter(|(_, interface)| !interface.extra.is_empty());
+    let set = |(name, interface): (&String, &InterfaceWish)| {
+        let slot = slots.get(name).map_or_else(|| interface.index.to_string(), ToString::to_string);
+        let entries = interface.extra.iter().map(|address| IpNet::from(*address)).collect();
+        let comment = format!("zentoria:derived/extra-addresses of {name}");
+        (SetName(format!("{IPFILTER}{slot}")), Ipset { comment, entries })
+    };
+    with_more.map(set).collect()
 }
 
 /// Compiles the matrix.
 #[must_use]
 pub fn compile(estate: &Estate) -> Compiled {
-    let guest = |mode| CompiledGuest {
-        mode,
-        wish: Ok(GuestFirewall {
-            options: Options {
-                policy_in: Policy::Drop,
-                policy_out: Policy::Accept,
-                ipfilter: false,
-                macfilter: false,
-                dhcp: false,
-                ndp: false,
-                radv: false,
-                log_level_in: LogLevel::Nolog,
-                log_level_out: LogLevel::Nolog,
-            },
-            ipsets: BTreeMap::<SetName, Ipset>::new(),
-            rules: Vec::new(),
-        }),
-        interfaces: BTreeMap::new(),
-        probe_ports: vec![22],
-        owners: BTreeMap::new(),
-        suspended: BTreeSet::new(),
-    };
-    let guests = estate.containers.iter().map(|(key, container)| (key.clone(), guest(container.mode))).collect();
-    Compiled { guests, rules: BTreeMap::new(), notes: Vec::new() }
+    let mut outcomes: BTreeMap<&Key, Outcome<'_>> = BTreeMap::new();
+    let mut asked: BTreeMap<&Key, Vec<Entry<'_>>> = BTreeMap::new();
+    for (key, entry) in derived::entries(estate) {
+        asked.entry(key).or_default().push(entry);
+    }
+    for (key, row) in &estate.rules {
+        let outcome = outcomes.entry(key).or_default();
+        let Some(wish) = &row.wish else { continue };
+        let flows = flows::of(estate, key, wish, &mut outcome.trouble);
+        outcome.asked = !flows.entries.is_empty();
+        outcome.elsewhere = flows.elsewhere;
+        for (guest, entry) in flows.entries {
+            asked.entry(guest).or_default().push(entry);
+        }
+    }
+    let mut guests = BTreeMap::new();
+    for (key, container) in &estate.containers {
+        let book = Book::new(asked.remove(key).unwrap_or_default());
+        guests.insert(key.clone(), guest(estate, (key, container), &book, &mut outcomes));
+    }
+    let reports = estate.rules.iter().filter_map(|(key, row)| {
+        let outcome = outcomes.remove(key)?;
+        Some((key.clone(), outcome.report(key, row)))
+    });
+    let rules = reports.collect();
+    let notes = estate.notes.iter().cloned().chain(derived::notes(estate)).collect();
+    Compiled { guests, rules, notes }
+}
+
+/// One guest, and what its book says of rules.
+fn guest<'a>(
+    estate: &'a Estate,
+    (key, container): (&'a Key, &'a Container),
+    book: &Book<'a>,
+    outcomes: &mut BTreeMap<&'a Key, Outcome<'a>>,
+) -> CompiledGuest {
+    for (rule, other) in &book.said {
+        outcomes.entry(rule).or_default().said.insert(*other);
+    }
+    for (rule, other) in &book.hidden {
+        outcomes.entry(rule).or_default().hidden.insert(*other);
+    }
+    for ((rule, other), what) in &book.conflicts {
+        outcomes.entry(rule).or_default().conflicts.entry(other).or_insert_with(|| what.clone());
+    }
+    let written = container.options.clone().map(|options| write::write(options, book));
+    let mut owners = BTreeMap::new();
+    for standing in &book.standing {
+        let first = book.entries.get(standing.entry).map(|entry| entry.owner);
+        for owner in &standing.owners {
+            let Owner::Rule(rule) = owner else { continue };
+            let outcome = outcomes.entry(rule).or_default();
+            outcome.guests.insert(key, container.mode);
+            outcome.own += u32::from(first == Some(*owner));
+        }
+    }
+    if let Ok(Written { firewall, owners: of_rules }) = &written {
+        for (rule, who) in firewall.rules.iter().zip(of_rules) {
+            owners.insert(rule.comment.clone(), who.iter().map(ToString::to_string).collect());
+            for owner in who {
+                if let Owner::Rule(rule) = owner
+                    && container.mode != FirewallMode::Off
+                {
+                    outcomes.entry(rule).or_default().rules += 1;
+                }
+            }
+        }
+    }
+    let suspended = estate.rules.iter().filter(|(rule, row)| row.suspended && rule.namespace == key.namespace);
+    CompiledGuest {
+        mode: container.mode,
+        wish: wish(estate, container, written),
+        interfaces: container.interfaces.clone(),
+        probe_ports: derived::probe_ports(estate, container),
+        owners,
+        suspended: suspended.map(|(rule, _)| rule.to_string()).collect(),
+    }
+}
+
+fn wish(
+    estate: &Estate,
+    container: &Container,
+    written: Result<Written<'_>, String>,
+) -> Result<GuestFirewall, (FirewallReason, String)> {
+    let written = written.map_err(|why| (FirewallReason::InvalidSpec, why))?;
+    if container.mode == FirewallMode::Enforce && estate.control_plane.is_empty() {
+        let text = format!(
+            "ProxmoxCluster {} names no spec.controlPlaneCIDRs that can be read: without them the firewall would lock the \
+             operator out of its guests. Name the addresses or networks from which it reaches them",
+            estate.cluster
+        );
+        return Err((FirewallReason::ControlPlaneUnknown, text));
+    }
+    if let Some(bytes) = written.too_large() {
+        let count = written.firewall.rules.len();
+        let text = format!(
+            "{count} rules take about {} KiB, more than the cluster's file system holds for one guest: name zones, \
+             selectors or networks instead of single containers",
+            bytes / 1024
+        );
+        return Err((FirewallReason::TooManyRules, text));
+    }
+    let mut firewall = written.firewall;
+    if firewall.options.ipfilter {
+        firewall.ipsets.extend(ipfilters(&container.interfaces, &BTreeMap::new()));
+    }
+    Ok(firewall)
 }
