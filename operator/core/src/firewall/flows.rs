@@ -121,6 +121,15 @@ fn peers(names: &Names, wish: &GuestFirewall, rule: &Rule) -> Vec<End> {
 }
 
 impl End {
+    /// The container that it is.
+    #[must_use]
+    pub const fn container(&self) -> Option<&Key> {
+        match self {
+            Self::Container(key) => Some(key),
+            Self::Any | Self::External | Self::ControlPlane | Self::Host(_) | Self::Net(_) => None,
+        }
+    }
+
     /// For people; containers of `namespace` without it.
     #[must_use]
     pub fn told(&self, namespace: &str) -> String {

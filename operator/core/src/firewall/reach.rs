@@ -79,7 +79,9 @@ pub fn written(wish: &GuestFirewall, interfaces: Vec<Interface>) -> Guest {
     }
 }
 
-fn options(options: &Options) -> BTreeMap<String, String> {
+/// The options that are written, in the words of Proxmox VE; `enable` among them.
+#[must_use]
+pub fn options(options: &Options) -> BTreeMap<String, String> {
     let Options { policy_in, policy_out, ipfilter, macfilter, dhcp, ndp, radv, log_level_in, log_level_out } = *options;
     let flag = |on: bool| if on { "1" } else { "0" };
     let pairs = [
