@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 /// How the comment of everything of ours begins.
 pub const MARK: &str = "zentoria:";
 
-/// The fields of one rule as texts: `type`, `action`, `enable`, `proto`, `dport`, `source`, `comment`, ... without `pos`
-/// and `digest`.
+/// The fields of one rule as texts: `type`, `action`, `enable`, `proto`, `dport`, `source`, `comment`, ... What PVE tells
+/// beside them (`pos`, `digest`, `ipversion`, `errors`) may be there and is left out where rules are compared ([`content`]).
 pub type Fields = BTreeMap<String, String>;
 
 /// One guest's firewall.
@@ -58,6 +58,32 @@ impl SeenRule {
 #[must_use]
 pub fn ours(fields: &Fields) -> bool {
     fields.get("comment").is_some_and(|comment| comment.starts_with(MARK))
+}
+
+/// What PVE tells with a rule and does not keep in it.
+const TOLD: &[&str] = &["digest", "errors", "ipversion", "pos"];
+
+/// The fields that make a rule what it is.
+#[must_use]
+pub fn content(fields: &Fields) -> Fields {
+    let kept = fields.iter().filter(|(key, _)| !TOLD.contains(&key.as_str()));
+    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Whether a rule is switched on.
+#[must_use]
+pub fn enabled(fields: &Fields) -> bool {
+    fields.get("enable").is_some_and(|text| text != "0")
+}
+
+/// The IP set of the guest that a rule names, without the forms that can only mean one of the datacenter.
+pub fn sets(fields: &Fields) -> impl Iterator<Item = &str> {
+    let name = |key| {
+        let text = fields.get(key)?.strip_prefix('+')?;
+        let text = text.strip_prefix("guest/").unwrap_or(text);
+        (!text.contains('/')).then_some(text)
+    };
+    ["source", "dest"].into_iter().filter_map(name)
 }
 
 /// Whether a set is ours: named `zen-<8 hex>`, or `ipfilter-net<N>` with our comment.

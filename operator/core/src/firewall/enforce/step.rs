@@ -1,7 +1,7 @@
 //! One write.
 
 use crate::firewall::guest::SetName;
-use crate::firewall::seen::{Fields, SeenRule};
+use crate::firewall::seen::{Fields, SeenRule, content};
 use std::collections::BTreeMap;
 
 /// One write to the firewall of a guest: one call each.
@@ -69,7 +69,7 @@ pub enum Step {
 /// A rule by its content: positions change with every write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleRef {
-    /// Its fields, all of them, as they are at the time of the step.
+    /// Its content ([`content`]) at the time of the step.
     pub fields: Fields,
     /// Which of several with the same fields, from the top, from 0.
     pub nth: usize,
@@ -84,11 +84,33 @@ pub enum Place {
     After(RuleRef),
 }
 
+impl Step {
+    /// Whether this is a write after which fewer connections may pass than before, so that what must answer is worth a
+    /// look: `enable=1`, or a policy other than `ACCEPT`.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        match self {
+            Self::SetOptions { set } => {
+                let strict = |key: &str| set.get(key).is_some_and(|policy| policy != "ACCEPT");
+                strict("policy_in") || strict("policy_out") || set.get("enable").is_some_and(|text| text == "1")
+            }
+            Self::CreateSet { .. }
+            | Self::AddEntry { .. }
+            | Self::InsertRule { .. }
+            | Self::MoveRule { .. }
+            | Self::UpdateRule { .. }
+            | Self::DeleteRule { .. }
+            | Self::RemoveEntry { .. }
+            | Self::DeleteSet { .. } => false,
+        }
+    }
+}
+
 impl RuleRef {
     /// The position of the rule in a fresh list; none when it is not there any more.
     #[must_use]
     pub fn find(&self, rules: &[SeenRule]) -> Option<u64> {
-        rules.iter().filter(|rule| rule.fields == self.fields).nth(self.nth).map(|rule| rule.pos)
+        rules.iter().filter(|rule| content(&rule.fields) == self.fields).nth(self.nth).map(|rule| rule.pos)
     }
 }
 

@@ -1,0 +1,7 @@
+//! The firewall matrix: the compiler, the steps of the enforcement, and the evaluator that judges both.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+mod evaluate;
+mod recorded;
+mod verdicts;
