@@ -1,5 +1,6 @@
 //! What one rule asks of each guest.
 
+use super::derived;
 use super::entry::{Entry, Owner, Rank};
 use super::peers::Peers;
 use super::trouble::Trouble;
@@ -7,7 +8,7 @@ use crate::container::want::Key;
 use crate::firewall::estate::{Container, Estate, PortWish, Wish};
 use crate::firewall::guest::Way;
 use crate::firewall::nets::{Families, Nets};
-use crate::firewall::ports::{Ports, Services};
+use crate::firewall::ports::{Ports, Services, has_ports};
 use crate::firewall::words;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,7 +75,7 @@ struct Rule<'a, 't> {
 impl<'a> Rule<'a, '_> {
     fn ingress(&mut self, from: &Peers<'a>, to: &Peers<'a>) {
         let mut opened: BTreeMap<&Key, Services> = BTreeMap::new();
-        for (&key, &target) in &to.containers {
+        for (&key, &target) in to.containers.iter().filter(|(key, _)| !from.is_only(key)) {
             let services = self.services(key, target);
             let nets = self.sources(key, target, from);
             self.enter(key, target, Way::In, &services, &nets);
@@ -155,8 +156,9 @@ impl<'a> Rule<'a, '_> {
 
     fn egress(&mut self, from: &Peers<'a>, to: &Peers<'a>) {
         let named = self.named_ports();
+        let others = to.containers.iter().filter(|(key, _)| !from.is_only(key));
         let opened: BTreeMap<&Key, Services> =
-            to.containers.iter().map(|(&key, &target)| (key, self.services(key, target))).collect();
+            others.map(|(&key, &target)| (key, self.services(key, target))).collect();
         for (&key, &source) in &from.containers {
             let mut groups: BTreeMap<&Services, Nets> = BTreeMap::new();
             for (field, nets) in &to.nets {
@@ -203,9 +205,10 @@ impl<'a> Rule<'a, '_> {
             return declared;
         }
         let mut services = self.named_ports();
+        let expected = derived::reached(target);
         for (protocol, ports) in &services {
-            let beyond = ports.without(declared.get(protocol).unwrap_or(&Ports::default()));
-            if self.wish.action == Action::Allow && crate::firewall::ports::has_ports(*protocol) && !beyond.is_empty() {
+            let beyond = ports.without(expected.get(protocol).unwrap_or(&Ports::default()));
+            if self.wish.action == Action::Allow && has_ports(*protocol) && !beyond.is_empty() {
                 let text = words::ports(*protocol, &beyond);
                 self.trouble.undeclared.entry(text).or_default().insert(name.clone());
             }

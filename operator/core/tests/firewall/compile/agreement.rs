@@ -74,7 +74,7 @@ fn everybody<'a>(world: &'a World, outsiders: &[&str]) -> Vec<Who<'a>> {
 }
 
 /// Every port that is named anywhere, and its neighbours.
-fn named_ports(world: &World) -> BTreeSet<u32> {
+pub fn named_ports(world: &World) -> BTreeSet<u32> {
     let of_rules = world.rules.iter().flat_map(|rule| &rule.spec.ports).flat_map(|port| [port.port, port.end_port]);
     let services = world.containers.iter().flat_map(|one| &one.spec.services);
     let of_services = services.flat_map(|service| [Some(service.port), service.end_port]);
@@ -83,7 +83,7 @@ fn named_ports(world: &World) -> BTreeSet<u32> {
 }
 
 /// Compares every pair at these ports.
-fn agree(world: &World, outsiders: &[&str], ports: &BTreeSet<u32>) -> Result<usize, TestCaseError> {
+pub fn agree(world: &World, outsiders: &[&str], ports: &BTreeSet<u32>) -> Result<usize, TestCaseError> {
     let config = configuration(world);
     let all = everybody(world, outsiders);
     let with_ports =
@@ -122,7 +122,7 @@ fn agree(world: &World, outsiders: &[&str], ports: &BTreeSet<u32>) -> Result<usi
     Ok(passed)
 }
 
-const OUTSIDERS: [&str; 9] =
+pub const OUTSIDERS: [&str; 9] =
     ["8.8.8.8", "10.9.0.1", "10.9.2.7", "10.9.3.3", "10.10.0.10", "10.10.40.77", "fd09::1", "fd00::77", "2001:db8::1"];
 
 proptest! {

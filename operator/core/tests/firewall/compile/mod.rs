@@ -4,6 +4,7 @@ mod agreement;
 mod bad;
 mod fixture;
 mod guests;
+mod matrix;
 mod merging;
 mod naive;
 mod order;
