@@ -12,6 +12,7 @@ use crate::firewall::ports::{Ports, Services, has_ports};
 use crate::firewall::words;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use zentoria_api::firewall::{Action, Direction, Policy, Protocol};
 
 /// What a rule comes to.
@@ -30,7 +31,7 @@ pub(super) fn of<'a>(estate: &'a Estate, key: &'a Key, wish: &'a Wish, trouble: 
     let from = Peers::find(estate, namespace, &wish.from, egress, trouble);
     let to = Peers::find(estate, namespace, &wish.to, !egress, trouble);
     let ours = if egress { &from } else { &to };
-    let mut rule = Rule { key, wish, trouble, entries: Vec::new() };
+    let mut rule = Rule { key, shared: &estate.shared, wish, trouble, entries: Vec::new() };
     match wish.direction {
         Direction::Ingress => rule.ingress(&from, &to),
         Direction::Egress => rule.egress(&from, &to),
@@ -67,6 +68,7 @@ impl Trouble {
 /// A rule while it is worked out.
 struct Rule<'a, 't> {
     key: &'a Key,
+    shared: &'a BTreeMap<IpAddr, BTreeSet<Key>>,
     wish: &'a Wish,
     trouble: &'t mut Trouble,
     entries: Vec<(&'a Key, Entry<'a>)>,
@@ -116,6 +118,15 @@ impl<'a> Rule<'a, '_> {
         let met: Vec<IpNet> = nets.filter(|net| guest.families.have(net)).collect();
         if met.is_empty() {
             self.trouble.strangers.insert(format!("{} and {}", self.name(other), self.name(key)));
+        }
+        for (address, owners) in self.shared.iter().filter(|(address, _)| container.addresses.contains(address)) {
+            let others: Vec<String> =
+                owners.iter().filter(|owner| *owner != other).map(|owner| self.name(owner)).collect();
+            self.trouble.notes.insert(format!(
+                "{} has the address {address} of {} too, and what is said of one holds for the other",
+                words::some(others),
+                self.name(other)
+            ));
         }
         met
     }
