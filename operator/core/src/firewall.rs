@@ -1,8 +1,20 @@
 //! The firewall matrix: what rules, containers and derived needs together mean for the firewall of each guest
-//! ([`guest`]), how a guest's firewall is brought there without opening or locking out anybody ([`enforce`], from what was
-//! [`seen`]), and whether a flow passes ([`evaluate`]).
+//! ([`estate`], [`compile`](mod@compile), [`guest`]), how a guest's firewall is brought there without opening or locking
+//! out anybody ([`enforce`], from what was [`seen`]), whether a flow passes ([`evaluate`], [`reach`]), and who the
+//! addresses in rules are ([`flows`]).
 
+pub mod compile;
 pub mod enforce;
+pub mod estate;
 pub mod evaluate;
+pub mod external;
+pub mod flows;
 pub mod guest;
+pub mod nets;
+pub mod ports;
+pub mod reach;
 pub mod seen;
+mod words;
+
+pub use compile::compile;
+pub use estate::{Estate, estate};

@@ -139,7 +139,7 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
 }
 
 /// Whether a guest of this origin was made by us.
-pub(super) const fn is_made(origin: Origin) -> bool {
+pub(crate) const fn is_made(origin: Origin) -> bool {
     match origin {
         Origin::Template | Origin::Clone | Origin::Image | Origin::Backup => true,
         Origin::Adopted | Origin::TakenBack => false,

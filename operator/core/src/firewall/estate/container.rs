@@ -1,0 +1,201 @@
+//! A container, as far as firewalls are concerned.
+
+use crate::firewall::compile::InterfaceWish;
+use crate::firewall::guest::{Options, PortRange};
+use crate::firewall::nets::Families;
+use crate::firewall::ports::has_ports;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use zentoria_api::common::Mode;
+use zentoria_api::container::{Adoption, ContainerMode, Interface, Origin};
+use zentoria_api::firewall::{FirewallMode, GuestFirewallSpec, LogLevel, Policy, Protocol, Service};
+use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_types::net::HostCidr;
+
+/// A container, as far as firewalls are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its zone.
+    pub zone: Option<String>,
+    /// The services that it declares, by name.
+    pub services: BTreeMap<String, Served>,
+    /// What cannot be read of its services: `spec.services[1]: ...`.
+    pub unread: Vec<String>,
+    /// Its addresses, as far as they are known.
+    pub addresses: BTreeSet<IpAddr>,
+    /// The families that it has or may have.
+    pub families: Families,
+    /// Its interfaces by their names inside the guest.
+    pub interfaces: BTreeMap<String, InterfaceWish>,
+    /// What is done with its firewall.
+    pub mode: FirewallMode,
+    /// The options of its firewall, or why they cannot be said.
+    pub options: Result<Options, String>,
+    /// Whether it is a template, which never runs.
+    pub template: bool,
+}
+
+/// A port that a container serves, or several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Served {
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Ports.
+    pub ports: PortRange,
+}
+
+/// How an address of one family gets onto an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// There is none.
+    None,
+    /// It is written in the spec.
+    Static(IpAddr),
+    /// It comes over DHCP.
+    Dhcp,
+    /// It comes from router advertisements.
+    Auto,
+    /// The guest sees to it, or nobody has said.
+    Unknown,
+}
+
+/// Reads one. `cluster` may hold everything to observing.
+pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> Container {
+    let (spec, status) = (&container.spec, container.status.as_ref());
+    let origin = status.and_then(|status| status.created.as_ref()).map(|created| match created.origin {
+        // It may never have been made by us.
+        Origin::TakenBack if spec.adoption == Adoption::IfExists => Origin::Adopted,
+        origin @ (Origin::Template
+        | Origin::Clone
+        | Origin::Image
+        | Origin::Backup
+        | Origin::Adopted
+        | Origin::TakenBack) => origin,
+    });
+    // Of a guest that we did not make, what the spec does not name stays as it is.
+    let made = origin.is_none_or(crate::container::validate::is_made) && !spec.network.interfaces.is_empty();
+    let sides: Vec<[Side; 2]> = spec.network.interfaces.iter().map(|interface| sides(interface, made)).collect();
+    let all = || sides.iter().flatten();
+    let known = !sides.is_empty() && !all().any(|side| *side == Side::Unknown);
+    let fixed = !sides.is_empty() && sides.iter().all(is_static);
+    let named: Vec<[Side; 2]> = spec.network.interfaces.iter().map(|interface| self::sides(interface, true)).collect();
+    let named_fixed = !named.is_empty() && named.iter().all(is_static);
+    let mut addresses: BTreeSet<IpAddr> =
+        all().filter_map(|side| if let Side::Static(address) = side { Some(*address) } else { None }).collect();
+    let extra = spec.network.interfaces.iter().flat_map(|interface| &interface.extra_addresses);
+    addresses.extend(extra.filter_map(|text| text.parse::<IpAddr>().ok()));
+    if !fixed || !made {
+        let seen = status.iter().flat_map(|status| &status.addresses);
+        addresses.extend(seen.filter_map(|text| text.parse::<IpAddr>().ok()));
+    }
+    let has = |family: usize| sides.iter().any(|side| side.get(family) != Some(&Side::None));
+    let families = Families {
+        v4: !made || has(0) || addresses.iter().any(IpAddr::is_ipv4),
+        v6: !made || has(1) || addresses.iter().any(IpAddr::is_ipv6),
+    };
+    let firewall = spec.firewall.clone().unwrap_or_default();
+    let leases = !known || all().any(|side| *side == Side::Dhcp);
+    let options = options(&firewall, (fixed && made, named_fixed), leases, families);
+    let (services, unread) = services(&spec.services);
+    let observed = cluster.spec.mode == Mode::Observe || spec.mode == Some(ContainerMode::Observe);
+    Container {
+        labels: container.metadata.labels.clone().unwrap_or_default(),
+        zone: spec.zone.clone(),
+        services,
+        unread,
+        addresses,
+        families,
+        interfaces: spec.network.interfaces.iter().enumerate().map(interface_wish).collect(),
+        mode: if spec.template { FirewallMode::Off } else { mode(firewall.mode, origin, observed) },
+        options,
+        template: spec.template,
+    }
+}
+
+/// What is done with its firewall: an adopted guest is only looked at unless the spec says more, and so is every guest
+/// where nothing may be written.
+fn mode(asked: Option<FirewallMode>, origin: Option<Origin>, observed: bool) -> FirewallMode {
+    let default = if origin == Some(Origin::Adopted) { FirewallMode::Observe } else { FirewallMode::Enforce };
+    match asked.unwrap_or(default) {
+        FirewallMode::Enforce if observed => FirewallMode::Observe,
+        mode @ (FirewallMode::Enforce | FirewallMode::Observe | FirewallMode::Off) => mode,
+    }
+}
+
+/// IPv4 and IPv6 of an interface. Of a guest that we made, a family that is not named is not there.
+fn sides(interface: &Interface, made: bool) -> [Side; 2] {
+    let side = |address: Option<&String>| match address.map(String::as_str) {
+        None if made => Side::None,
+        None | Some("manual") => Side::Unknown,
+        Some("dhcp") => Side::Dhcp,
+        Some("auto") => Side::Auto,
+        Some(text) => text.parse::<HostCidr>().map_or(Side::Unknown, |cidr| Side::Static(cidr.addr())),
+    };
+    [side(interface.ipv4.as_ref().map(|ip| &ip.address)), side(interface.ipv6.as_ref().map(|ip| &ip.address))]
+}
+
+/// Whether each address of an interface is written in the spec, one at least.
+fn is_static(sides: &[Side; 2]) -> bool {
+    let known = |side: &Side| matches!(side, Side::Static(_) | Side::None);
+    sides.iter().all(known) && sides.iter().any(|side| matches!(side, Side::Static(_)))
+}
+
+fn interface_wish((index, interface): (usize, &Interface)) -> (String, InterfaceWish) {
+    let extra = interface.extra_addresses.iter().filter_map(|text| text.parse().ok()).collect();
+    let wish = InterfaceWish { filtered: interface.firewall != Some(false), index, extra };
+    (interface.name.clone(), wish)
+}
+
+/// The options. `fixed`: whether every address is known to be static; and whether all that the spec names are, which is
+/// enough for one who asks for the filter.
+fn options(
+    firewall: &GuestFirewallSpec,
+    fixed: (bool, bool),
+    dhcp: bool,
+    families: Families,
+) -> Result<Options, String> {
+    let GuestFirewallSpec { mode: _, inbound, outbound, log_inbound, log_outbound, ip_filter, mac_filter } = firewall;
+    if *ip_filter == Some(true) && !fixed.1 {
+        return Err(
+            "spec.firewall.ipFilter: an interface has an address that is not static (dhcp, auto, manual), and \
+                    Proxmox VE would drop all that the guest sends: give every interface static addresses, or leave \
+                    ipFilter out"
+                .into(),
+        );
+    }
+    Ok(Options {
+        policy_in: inbound.unwrap_or(Policy::Drop),
+        policy_out: outbound.unwrap_or(Policy::Accept),
+        ipfilter: ip_filter.unwrap_or(fixed.0),
+        macfilter: mac_filter.unwrap_or(fixed.0),
+        dhcp,
+        ndp: families.v6,
+        // No field makes a container a router, and one that says it is takes over its neighbours' traffic.
+        radv: false,
+        log_level_in: log_inbound.unwrap_or(LogLevel::Nolog),
+        log_level_out: log_outbound.unwrap_or(LogLevel::Nolog),
+    })
+}
+
+/// The services that can be read, and what is wrong with the others.
+fn services(declared: &[Service]) -> (BTreeMap<String, Served>, Vec<String>) {
+    let mut services = BTreeMap::new();
+    let mut unread = Vec::new();
+    for (index, Service { name, port, end_port, protocol }) in declared.iter().enumerate() {
+        let protocol = protocol.unwrap_or_default();
+        let field = format!("spec.services[{index}]");
+        match super::rule::range(*port, *end_port) {
+            Ok(_) if !has_ports(protocol) => {
+                unread.push(format!("{field}: service {name}: ICMP and ICMPv6 have no ports"))
+            }
+            Ok(_) if services.contains_key(name) => unread.push(format!("{field}: service {name} is declared twice")),
+            Ok(ports) => {
+                services.insert(name.clone(), Served { protocol, ports });
+            }
+            Err(why) => unread.push(format!("{field}: service {name}: {why}")),
+        }
+    }
+    (services, unread)
+}
