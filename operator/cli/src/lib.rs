@@ -5,16 +5,22 @@
 
 pub mod annotate;
 pub mod approve;
+pub mod can_connect;
 pub mod completion;
 pub mod connect;
 pub mod error;
 #[cfg(test)]
 mod golden;
+pub mod gather;
+pub mod manifests;
+pub mod matrix;
 pub mod object;
 pub mod options;
+pub mod paint;
 pub mod pause;
 pub mod plan;
 pub mod status;
+pub mod structured;
 pub mod table;
 pub mod takeover;
 pub mod version;
@@ -31,6 +37,8 @@ pub enum Exit {
     Error,
     /// `plan`: something would change.
     Changes,
+    /// `can-connect`: no.
+    No,
 }
 
 impl Exit {
@@ -40,7 +48,7 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Error => 1,
-            Self::Changes => 2,
+            Self::Changes | Self::No => 2,
         }
     }
 }
@@ -80,6 +88,8 @@ pub async fn run(cli: Cli) -> Answer {
         Verb::Takeover(what) => takeover::run(&to, &what).await,
         Verb::Status(what) => status::run(&to, &what).await,
         Verb::Plan(what) => plan::run(&to, &what).await,
+        Verb::CanConnect(what) => can_connect::run(&to, &what).await,
+        Verb::Matrix(what) => matrix::run(&to, &what).await,
         Verb::Version => Ok(version::run()),
         Verb::Completion(what) => Ok(completion::run(&what)),
     };

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// LXC containers on Proxmox VE: the estate on one screen, what would change, and a person's word where one is asked for.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "kubectl-zentoria", bin_name = "kubectl zentoria", version, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 well, 1 error, 2 (plan) something would change.")]
+#[command(after_help = "Exit codes: 0 well, 1 error, 2 (plan) something would change or (can-connect) no.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -51,6 +51,12 @@ pub enum Verb {
     Status(Status),
     /// What the operator would do, call by call. Nothing is written anywhere.
     Plan(Plan),
+    /// Whether one can connect to another: yes or no, by which rule, or by which default.
+    ///
+    /// What is judged are the firewalls as the manifests wish them, of both ends. Exit code 0: yes; 2: no; 1: error.
+    CanConnect(CanConnect),
+    /// The firewall matrix: who may connect to whom, as a table, for programs, or as a picture.
+    Matrix(Matrix),
     /// The version of this program.
     Version,
     /// Completions for a shell.
@@ -136,6 +142,77 @@ pub struct Plan {
     pub dial_map: Vec<String>,
 }
 
+/// Where the objects come from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct From {
+    /// Take these manifests (a file, a directory, or - for standard input; can be repeated), without any Kubernetes:
+    /// ProxmoxClusters, ZentoriaContainers, FirewallRules and Namespaces.
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-")]
+    pub filenames: Vec<String>,
+}
+
+/// `can-connect`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CanConnect {
+    /// Who connects: a container (NAME or NAMESPACE/NAME), an outsider of the ProxmoxCluster (its name in spec.hosts), an
+    /// IP address, or `external` for somebody outside of the estate's networks.
+    #[arg(value_name = "FROM")]
+    pub source: String,
+
+    /// To whom, and at which port: a number or the name of a service that the target declares, TCP unless /udp or /sctp
+    /// follows; or `icmp`. An IPv6 address stands in brackets.
+    #[arg(value_name = "TO:PORT[/PROTOCOL]")]
+    pub target: String,
+
+    /// Where the objects come from.
+    #[command(flatten)]
+    pub from: From,
+
+    /// The form of the answer.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// `matrix`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Matrix {
+    /// Only this container: its rules as Proxmox VE gets them, its IP sets and its options.
+    #[arg(long, value_name = "[NAMESPACE/]NAME", conflicts_with = "html")]
+    pub of: Option<String>,
+
+    /// All namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// Where the objects come from.
+    #[command(flatten)]
+    pub from: From,
+
+    /// The form of the answer.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: MatrixOutput,
+
+    /// Write a page with a picture of the matrix into this file. It needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// The form of a matrix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum MatrixOutput {
+    /// For people.
+    #[default]
+    Text,
+    /// For spreadsheets: one line for each peer of each rule.
+    Csv,
+    /// For programs.
+    Json,
+    /// For programs, and people.
+    Yaml,
+    /// A page with a picture.
+    Html,
+}
+
 /// The form of the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -144,6 +221,8 @@ pub enum Output {
     Text,
     /// For programs.
     Json,
+    /// For programs, and people.
+    Yaml,
 }
 
 /// `completion`.

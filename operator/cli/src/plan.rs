@@ -11,6 +11,7 @@ mod text;
 
 use crate::error::Error;
 use crate::options::{Output, Plan, To};
+use crate::structured;
 use crate::{Answer, Exit};
 use jiff::Timestamp;
 use judge::{Forecast, judge};
@@ -26,11 +27,12 @@ pub async fn run(to: &To, what: &Plan) -> Result<Answer, Error> {
     let forecast = judge(estate, dialer, Timestamp::now()).await;
     let page = match what.output {
         Output::Text => text::page(&forecast),
-        Output::Json => json::page(&forecast),
+        Output::Json => structured::json(&json::document(&forecast)),
+        Output::Yaml => structured::yaml(&json::document(&forecast))?,
     };
     let asides = match what.output {
         Output::Text => Vec::new(),
-        Output::Json => forecast.problems.iter().map(|problem| format!("error: {problem}")).collect(),
+        Output::Json | Output::Yaml => forecast.problems.iter().map(|problem| format!("error: {problem}")).collect(),
     };
     let exit = exit(&forecast);
     Ok(Answer { page, asides, exit })

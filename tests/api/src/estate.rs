@@ -76,6 +76,7 @@ pub fn documents(path: &str, namespace: &str, cluster: &str) -> Vec<Value> {
                 document["metadata"]["namespace"] = namespace.into();
                 document["spec"]["clusterRef"]["name"] = cluster.into();
             }
+            Some("FirewallRule") => document["metadata"]["namespace"] = namespace.into(),
             other => panic!("{path}: unexpected {other:?}"),
         }
     }

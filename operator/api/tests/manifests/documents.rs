@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_api::{FirewallRule, ProxmoxCluster, ZentoriaContainer};
 
 /// One document of a manifest.
 pub enum Document {
     Cluster(Box<ProxmoxCluster>),
     Container(Box<ZentoriaContainer>),
+    Rule(Box<FirewallRule>),
     Namespace,
 }
 
@@ -25,15 +26,24 @@ pub fn read(path: &str) -> Vec<Document> {
 pub fn containers(path: &str) -> Vec<ZentoriaContainer> {
     let of_container = |document| match document {
         Document::Container(container) => Some(*container),
-        Document::Cluster(_) | Document::Namespace => None,
+        Document::Cluster(_) | Document::Rule(_) | Document::Namespace => None,
     };
     read(path).into_iter().filter_map(of_container).collect()
+}
+
+pub fn rules(path: &str) -> Vec<FirewallRule> {
+    let of_rule = |document| match document {
+        Document::Rule(rule) => Some(*rule),
+        Document::Cluster(_) | Document::Container(_) | Document::Namespace => None,
+    };
+    read(path).into_iter().filter_map(of_rule).collect()
 }
 
 pub fn document(value: Value) -> Result<Document, String> {
     match (value["apiVersion"].as_str(), value["kind"].as_str()) {
         (Some("zentoria.ai/v1alpha1"), Some("ProxmoxCluster")) => strict(&value).map(Document::Cluster),
         (Some("zentoria.ai/v1alpha1"), Some("ZentoriaContainer")) => strict(&value).map(Document::Container),
+        (Some("zentoria.ai/v1alpha1"), Some("FirewallRule")) => strict(&value).map(Document::Rule),
         (Some("v1"), Some("Namespace")) => Ok(Document::Namespace),
         other => Err(format!("unexpected {other:?}")),
     }

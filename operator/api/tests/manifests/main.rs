@@ -5,4 +5,5 @@
 mod bad;
 mod documents;
 mod estate;
+mod matrix;
 mod samples;

@@ -1,8 +1,9 @@
 //! The samples are what the API takes, and are numbered.
 
-use crate::documents::{Document, containers, read, workspace};
+use crate::documents::{Document, containers, read, rules, workspace};
 use zentoria_api::common::Mode;
 use zentoria_api::container::{Adoption, DeletionPolicy, Source};
+use zentoria_api::firewall::{Action, Direction};
 
 fn samples() -> Vec<String> {
     let dir = std::fs::read_dir(workspace().join("manifests/samples")).expect("the directory of samples");
@@ -30,7 +31,7 @@ fn samples_only_look_and_destroy_nothing() {
         match document {
             Document::Cluster(cluster) => assert_eq!(cluster.spec.mode, Mode::Observe),
             Document::Container(container) => assert_eq!(container.spec.deletion_policy, DeletionPolicy::Retain),
-            Document::Namespace => {}
+            Document::Rule(_) | Document::Namespace => {}
         }
     }
 }
@@ -41,4 +42,22 @@ fn there_is_a_sample_for_each_way_to_get_a_guest() {
     assert!(all.iter().any(|c| c.spec.adoption == Adoption::IfExists && c.spec.source.is_none()));
     assert!(all.iter().any(|c| matches!(c.spec.source, Some(Source::Template(_)))));
     assert!(all.iter().any(|c| matches!(c.spec.source, Some(Source::Clone(_)))));
+}
+
+#[test]
+fn there_is_a_sample_for_each_kind_of_peer_and_action() {
+    let all: Vec<_> = samples().iter().flat_map(|path| rules(path)).map(|rule| rule.spec).collect();
+    let peers: Vec<_> = all.iter().flat_map(|rule| rule.from.iter().chain(&rule.to)).collect();
+    assert!(peers.iter().any(|peer| peer.container.is_some()));
+    assert!(peers.iter().any(|peer| peer.selector.is_some() && peer.namespace_selector.is_none()));
+    assert!(peers.iter().any(|peer| peer.selector.is_some() && peer.namespace_selector.is_some()));
+    assert!(peers.iter().any(|peer| peer.zone.is_some()));
+    assert!(peers.iter().any(|peer| peer.host.is_some()));
+    assert!(peers.iter().any(|peer| peer.cidr.is_some()));
+    assert!(peers.iter().any(|peer| peer.any.is_some()));
+    assert!(peers.iter().any(|peer| peer.external.is_some()));
+    assert!(peers.iter().any(|peer| peer.all.is_some()));
+    assert!(all.iter().any(|rule| rule.direction == Direction::Egress));
+    assert!(all.iter().any(|rule| rule.action == Action::Reject && rule.log.is_some()));
+    assert!(all.iter().any(|rule| rule.ports.is_empty()));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_api::{FirewallRule, ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::container::want::Key;
 use zentoria_ops::cluster::Access;
 use zentoria_types::mark::ControlPlaneId;
@@ -13,6 +13,8 @@ pub struct Estate {
     pub clusters: BTreeMap<String, Given>,
     /// All containers that are known: what they claim counts, even where they are not planned.
     pub containers: Vec<Arc<ZentoriaContainer>>,
+    /// The firewall rules of their namespaces.
+    pub rules: Vec<FirewallRule>,
     /// Those that are planned.
     pub chosen: BTreeSet<Key>,
     /// Labels of namespaces.

@@ -2,19 +2,14 @@
 
 use super::estate::{Estate, Given, Us};
 use crate::error::Error;
+use crate::manifests::{self, Documents, UNCHECKED};
 use crate::options::{Plan, To};
-use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use k8s_openapi::api::core::v1::Secret;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use zentoria_api::ProxmoxCluster;
 use zentoria_api::cluster::{ProxmoxClusterSpec, Tls};
 use zentoria_api::wire::{ROOT_PASSWORD_KEY, TOKEN_ID_KEY, TOKEN_SECRET_KEY};
-use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::estate::key_of;
 use zentoria_ops::cluster::secrets;
 use zentoria_types::mark::ControlPlaneId;
@@ -23,31 +18,12 @@ use zentoria_types::mark::ControlPlaneId;
 const ENV_TOKEN: [&str; 2] = ["PVE_TOKEN_ID", "PVE_TOKEN_SECRET"];
 /// How a certificate is verified whose CA no file has.
 const ENV_FINGERPRINT: &str = "PVE_FINGERPRINT";
-/// The label that every namespace has.
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
-
-/// The documents, by kind.
-#[derive(Default)]
-struct Documents {
-    clusters: Vec<ProxmoxCluster>,
-    containers: Vec<ZentoriaContainer>,
-    namespaces: Vec<Namespace>,
-    secrets: Vec<Secret>,
-    others: BTreeSet<String>,
-    problems: Vec<String>,
-}
 
 /// Reads the files that are named.
 ///
 /// # Errors
 /// Where one cannot be read, or holds no YAML.
 pub fn read(to: &To, what: &Plan) -> Result<Estate, Error> {
-    let mut documents = Documents::default();
-    for name in &what.filenames {
-        for (file, text) in texts(name)? {
-            documents.take(&file, &text)?;
-        }
-    }
     let control_plane = match &what.control_plane {
         Some(id) => {
             let id = ControlPlaneId::new(id.clone());
@@ -55,143 +31,34 @@ pub fn read(to: &To, what: &Plan) -> Result<Estate, Error> {
         }
         None => Us::AsMarked,
     };
-    let namespace = to.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    Ok(documents.estate(&namespace, &what.operator_namespace, control_plane, &|name| std::env::var(name).ok()))
+    let documents = manifests::read(&what.filenames, to.namespace.as_deref().unwrap_or("default"))?;
+    Ok(estate(documents, &what.operator_namespace, control_plane, &|name| std::env::var(name).ok()))
 }
 
-/// The texts of a file, of all manifests of a directory, or of standard input.
-fn texts(name: &str) -> Result<Vec<(String, String)>, Error> {
-    let failed =
-        |file: &Path, error: std::io::Error| Error::File { file: file.display().to_string(), why: error.to_string() };
-    if name == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| failed(Path::new("standard input"), error))?;
-        return Ok(vec![("standard input".to_owned(), text)]);
+fn estate(
+    documents: Documents,
+    operator_namespace: &str,
+    control_plane: Us,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Estate {
+    let labels = documents.labels();
+    let Documents { clusters: given_clusters, containers, rules, namespaces: _, secrets, others, mut problems } = documents;
+    let mut notes = vec![UNCHECKED.to_owned()];
+    if !others.is_empty() {
+        let kinds: Vec<&str> = others.iter().map(String::as_str).collect();
+        notes.push(format!("Left out, for it is not planned: {}", kinds.join(", ")));
     }
-    let path = Path::new(name);
-    let mut files = vec![path.to_owned()];
-    if path.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(|error| failed(path, error))?;
-        files = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|file| is_manifest(file)).collect();
-        files.sort();
-        if files.is_empty() {
-            let why = "holds no .yaml, .yml or .json file".to_owned();
-            return Err(Error::File { file: name.to_owned(), why });
-        }
-    }
-    let read = |file: &PathBuf| {
-        let text = std::fs::read_to_string(file).map_err(|error| failed(file, error))?;
-        Ok((file.display().to_string(), text))
-    };
-    files.iter().map(read).collect()
-}
-
-fn is_manifest(file: &Path) -> bool {
-    let extension = file.extension().and_then(|extension| extension.to_str());
-    file.is_file() && matches!(extension, Some("yaml" | "yml" | "json"))
-}
-
-impl Documents {
-    fn take(&mut self, file: &str, text: &str) -> Result<(), Error> {
-        let all: Vec<Value> = serde_saphyr::from_multiple(text)
-            .map_err(|error| Error::File { file: file.to_owned(), why: error.to_string() })?;
-        for document in all {
-            self.document(file, document);
-        }
-        Ok(())
-    }
-
-    fn document(&mut self, file: &str, document: Value) {
-        let kind = document["kind"].as_str().unwrap_or_default().to_owned();
-        match kind.as_str() {
-            "ProxmoxCluster" => parse(file, document, &mut self.clusters, &mut self.problems),
-            "ZentoriaContainer" => parse(file, document, &mut self.containers, &mut self.problems),
-            "Namespace" => parse(file, document, &mut self.namespaces, &mut self.problems),
-            "Secret" => parse(file, document, &mut self.secrets, &mut self.problems),
-            "List" => {
-                for item in document["items"].as_array().cloned().unwrap_or_default() {
-                    self.document(file, item);
-                }
-            }
-            "" if document.is_null() => {}
-            "" => self.problems.push(format!("{file}: a document without a kind")),
-            other => {
-                self.others.insert(other.to_owned());
-            }
+    let chosen = containers.iter().map(key_of).collect();
+    let mut clusters = BTreeMap::new();
+    for cluster in given_clusters {
+        let name = cluster.metadata.name.clone().unwrap_or_default();
+        let given = given(cluster, &secrets, operator_namespace, env, &mut notes);
+        if clusters.insert(name.clone(), given).is_some() {
+            problems.push(format!("ProxmoxCluster {name} is in the files twice"));
         }
     }
-
-    fn estate(
-        mut self,
-        namespace: &str,
-        operator_namespace: &str,
-        control_plane: Us,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Estate {
-        let mut notes = vec![
-            "The CRDs' own rules (required fields, patterns) are not checked here; the API server does: kubectl apply \
-             --dry-run=server"
-                .to_owned(),
-        ];
-        if !self.others.is_empty() {
-            let kinds: Vec<&str> = self.others.iter().map(String::as_str).collect();
-            notes.push(format!("Left out, for it is not planned: {}", kinds.join(", ")));
-        }
-        for (age, container) in self.containers.iter_mut().enumerate() {
-            dated(&mut container.metadata, namespace, age);
-        }
-        let mut chosen = BTreeSet::new();
-        for container in &self.containers {
-            if !chosen.insert(key_of(container)) {
-                self.problems.push(format!("{} is in the files twice", key_of(container)));
-            }
-        }
-        let labels = self.labels();
-        let secrets = std::mem::take(&mut self.secrets);
-        let mut clusters = BTreeMap::new();
-        for cluster in std::mem::take(&mut self.clusters) {
-            let name = cluster.metadata.name.clone().unwrap_or_default();
-            let given = given(cluster, &secrets, operator_namespace, env, &mut notes);
-            if clusters.insert(name.clone(), given).is_some() {
-                self.problems.push(format!("ProxmoxCluster {name} is in the files twice"));
-            }
-        }
-        let containers = self.containers.into_iter().map(Arc::new).collect();
-        Estate { clusters, containers, chosen, labels, control_plane, problems: self.problems, notes }
-    }
-
-    /// Labels of the namespaces, with the one that the API server gives to all.
-    fn labels(&self) -> BTreeMap<String, BTreeMap<String, String>> {
-        let named = self.namespaces.iter().map(|namespace| {
-            let ObjectMeta { name, labels, .. } = &namespace.metadata;
-            (name.clone().unwrap_or_default(), labels.clone().unwrap_or_default())
-        });
-        let mut all: BTreeMap<String, BTreeMap<String, String>> = named.collect();
-        for container in &self.containers {
-            all.entry(key_of(container).namespace).or_default();
-        }
-        for (name, labels) in &mut all {
-            labels.insert(NAME_LABEL.to_owned(), name.clone());
-        }
-        all
-    }
-}
-
-fn parse<K: DeserializeOwned>(file: &str, document: Value, list: &mut Vec<K>, problems: &mut Vec<String>) {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let name = format!("{} {}", text(&document["kind"]), text(&document["metadata"]["name"]));
-    match serde_json::from_value(document) {
-        Ok(object) => list.push(object),
-        Err(error) => problems.push(format!("{file}: {name}: {error}")),
-    }
-}
-
-/// Two that claim the same are told apart by age: the one that stands first in the files is the older.
-fn dated(metadata: &mut ObjectMeta, namespace: &str, age: usize) {
-    metadata.namespace.get_or_insert_with(|| namespace.to_owned());
-    let second = i64::try_from(age).unwrap_or(i64::MAX);
-    let time = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
-    metadata.creation_timestamp.get_or_insert(Time(time));
+    let containers = containers.into_iter().map(Arc::new).collect();
+    Estate { clusters, containers, rules, chosen, labels, control_plane, problems, notes }
 }
 
 /// A cluster with the Secrets that the files have; the environment fills in what they lack.
@@ -251,6 +118,7 @@ fn secret_of(data: &[(&str, &str)]) -> Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifests::NAME_LABEL;
 
     const MANIFEST: &str = "
 kind: ProxmoxCluster
@@ -278,8 +146,9 @@ metadata: {name: c}
     fn estate(text: &str, env: &[(&str, &str)]) -> Estate {
         let mut documents = Documents::default();
         documents.take("x.yaml", text).unwrap();
+        documents.settle("default");
         let env: BTreeMap<&str, &str> = env.iter().copied().collect();
-        documents.estate("default", "zentoria-system", Us::AsMarked, &|name| env.get(name).map(|v| (*v).to_owned()))
+        super::estate(documents, "zentoria-system", Us::AsMarked, &|name| env.get(name).map(|v| (*v).to_owned()))
     }
 
     #[test]

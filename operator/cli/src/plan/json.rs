@@ -5,14 +5,13 @@ use serde_json::{Value, json};
 use zentoria_core::container::forecast::{Line, NowOrPending};
 
 /// The document.
-pub fn page(forecast: &Forecast) -> String {
-    let document = json!({
+pub fn document(forecast: &Forecast) -> Value {
+    json!({
         "clusters": forecast.versions.iter().map(|(name, version)| json!({"name": name, "version": version})).collect::<Vec<_>>(),
         "containers": forecast.rows.iter().map(container).collect::<Vec<_>>(),
         "errors": forecast.problems,
         "notes": forecast.notes,
-    });
-    format!("{document:#}\n")
+    })
 }
 
 fn container(row: &Row) -> Value {

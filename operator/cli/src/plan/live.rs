@@ -3,6 +3,7 @@
 use super::estate::{Estate, Given, Us};
 use crate::connect::{Api, connect};
 use crate::error::Error;
+use crate::gather;
 use crate::object;
 use crate::options::{Plan, To};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -22,7 +23,8 @@ use zentoria_types::mark::ControlPlaneId;
 pub async fn read(to: &To, what: &Plan) -> Result<Estate, Error> {
     let api = connect(to).await?;
     let mut notes = Vec::new();
-    let containers = containers(&api, what.all_namespaces, &mut notes).await?;
+    let containers = gather::everywhere(&api, "containers", what.all_namespaces, &mut notes).await?;
+    let rules = gather::everywhere(&api, "firewall rules", what.all_namespaces, &mut notes).await?;
     let mine = |container: &ZentoriaContainer| {
         what.all_namespaces || container.namespace().as_deref() == Some(api.namespace.as_str())
     };
@@ -40,32 +42,14 @@ pub async fn read(to: &To, what: &Plan) -> Result<Estate, Error> {
         }
     }
     let control_plane = Us::Is(control_plane(&api).await?);
-    let mut labels = BTreeMap::new();
-    for namespace in chosen.iter().map(|key| key.namespace.clone()).collect::<BTreeSet<_>>() {
-        let read = namespaces(&api).get(&namespace).await;
-        let read = read.map_err(|error| Error::kubernetes(format!("cannot read namespace {namespace}"), &error))?;
-        labels.insert(namespace, read.labels().clone());
-    }
+    let used = chosen.iter().map(|key| key.namespace.clone()).collect();
+    let labels = gather::labels(&api, &used, &mut notes).await?;
     let containers = containers.into_iter().map(Arc::new).collect();
-    Ok(Estate { clusters, containers, chosen, labels, control_plane, problems: Vec::new(), notes })
+    Ok(Estate { clusters, containers, rules, chosen, labels, control_plane, problems: Vec::new(), notes })
 }
 
 fn namespaces(api: &Api) -> kube::Api<Namespace> {
     kube::Api::all(api.client.clone())
-}
-
-/// All containers; where only those of the namespace may be seen, those.
-async fn containers(api: &Api, all: bool, notes: &mut Vec<String>) -> Result<Vec<ZentoriaContainer>, Error> {
-    let everywhere = kube::Api::<ZentoriaContainer>::all(api.client.clone());
-    match object::list(&everywhere, "the containers of all namespaces").await {
-        Ok(list) => Ok(list),
-        Err(error) if all => Err(error),
-        Err(error) => {
-            let here = object::list(&object::containers(api), "the containers").await?;
-            notes.push(format!("What other namespaces claim is not known ({error})"));
-            Ok(here)
-        }
-    }
 }
 
 async fn access(api: &Api, cluster: &ProxmoxCluster, namespace: &str) -> Result<Access, Error> {

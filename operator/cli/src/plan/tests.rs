@@ -86,7 +86,7 @@ fn a_plan_reads_as_calls_with_their_price() {
 
 #[test]
 fn a_plan_for_programs_says_the_same() {
-    let page = json::page(&forecast());
+    let page = crate::structured::json(&json::document(&forecast()));
     let document: serde_json::Value = serde_json::from_str(&page).unwrap();
     let change = &document["containers"][0]["changes"][1];
     assert_eq!((change["class"].as_str(), change["now"].as_bool()), (Some("Reboot"), Some(false)));

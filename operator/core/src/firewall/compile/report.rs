@@ -66,7 +66,7 @@ impl Outcome<'_> {
     fn note(&mut self, row: &Row) {
         let Trouble { undeclared, unserved, served, bare, notes, nobody, .. } = &mut self.trouble;
         for (ports, targets) in std::mem::take(undeclared) {
-            notes.insert(format!("{} declares no service at {ports}: nothing may listen there", some(targets)));
+            notes.insert(format!("{} no service at {ports}: nothing may listen there", declare(&targets)));
         }
         for ((field, service), targets) in unserved.iter().filter(|((_, service), _)| served.contains(service)) {
             notes.insert(format!(
@@ -75,7 +75,7 @@ impl Outcome<'_> {
             ));
         }
         if !bare.is_empty() {
-            notes.insert(format!("{} declares no services: the rule does nothing there", some(std::mem::take(bare))));
+            notes.insert(format!("{} no services: the rule does nothing there", declare(bare)));
         }
         for field in nobody {
             notes.insert(format!("{field} matches no container"));
@@ -101,7 +101,8 @@ impl Outcome<'_> {
         }
         let invalid: Vec<&String> = row.problems.iter().chain(&self.trouble.invalid).collect();
         if !invalid.is_empty() {
-            return Err((RuleReason::InvalidSpec, some(invalid)));
+            let all: Vec<&str> = invalid.into_iter().map(String::as_str).collect();
+            return Err((RuleReason::InvalidSpec, all.join("; ")));
         }
         let done = match row.wish.as_ref().map(|wish| wish.action) {
             Some(Action::Drop | Action::Reject) => "nothing is refused for it",
@@ -112,9 +113,9 @@ impl Outcome<'_> {
         }
         let nowhere = |((_, service), _): &(&(String, String), _)| !self.trouble.served.contains(service);
         if let Some(((field, service), targets)) = self.trouble.unserved.iter().find(nowhere) {
-            let targets = some(targets);
+            let targets = declare(targets);
             let text = format!(
-                "{field}: {targets} declares no service {service}; {done}. Correct the name, or add it to spec.services"
+                "{field}: {targets} no service {service}; {done}. Correct the name, or add it to spec.services"
             );
             return Err((RuleReason::NotFound, text));
         }
@@ -133,7 +134,10 @@ impl Outcome<'_> {
             ));
         }
         if !self.trouble.unresolved.is_empty() {
-            let text = format!("{} has no address that is known yet; {done}", some(&self.trouble.unresolved));
+            let text = format!(
+                "{} has no address that is known yet; {done} before the guest reports one, or has a static one",
+                some(&self.trouble.unresolved)
+            );
             return Err((RuleReason::Unresolved, text));
         }
         if !self.asked && !self.elsewhere {
@@ -142,7 +146,7 @@ impl Outcome<'_> {
             } else {
                 some(&self.trouble.notes)
             };
-            return Err((RuleReason::MatchesNothing, why));
+            return Err((RuleReason::MatchesNothing, format!("{why}; {done}")));
         }
         if self.rules == 0 && !self.hidden.is_empty() {
             return Ok(RuleReason::Shadowed);
@@ -150,6 +154,11 @@ impl Outcome<'_> {
         let observed = self.guests.values().any(|mode| *mode == FirewallMode::Observe);
         Ok(if observed { RuleReason::ObserveOnly } else { RuleReason::Enforced })
     }
+}
+
+/// `zentoria-db declares`, `zentoria-db, zentoria-redis declare`.
+fn declare(targets: &BTreeSet<String>) -> String {
+    format!("{} {}", some(targets), if targets.len() == 1 { "declares" } else { "declare" })
 }
 
 fn rule_word(owner: Owner<'_>) -> String {

@@ -22,6 +22,9 @@ pub(super) struct Written<'a> {
 /// find room too.
 const MOST_BYTES: usize = 512 * 1024;
 
+/// More than a rule with fifteen addresses of IPv6 and fifteen ports takes. Far below the limit nothing is counted.
+const MOST_BYTES_OF_A_RULE: usize = 1200;
+
 /// Writes what stands.
 pub(super) fn write<'a>(options: Options, book: &Book<'a>) -> Written<'a> {
     let firewall = GuestFirewall { options, ipsets: BTreeMap::new(), rules: Vec::new() };
@@ -61,26 +64,33 @@ impl Written<'_> {
         if nets.len() <= MOST_IN_LIST && (v4 == 0 || v4 == nets.len()) {
             return Ends::Addresses(nets);
         }
-        let name = set_name(entry);
-        let comment = format!("zentoria:{}", entry.owner);
-        self.firewall.ipsets.insert(name.clone(), Ipset { comment, entries: nets });
+        let set = Ipset { comment: format!("zentoria:{}", entry.owner), entries: nets };
+        let free = |name: &SetName| self.firewall.ipsets.get(name).is_none_or(|other| *other == set);
+        // Eight digits may meet by chance; the second then has others.
+        let mut names = (0..u32::MAX).map(|attempt| set_name(entry, attempt));
+        let name = names.find(free).unwrap_or_else(|| set_name(entry, u32::MAX));
+        self.firewall.ipsets.insert(name.clone(), set);
         Ends::Set(name)
     }
 
     /// About how many bytes the guest's firewall file takes, where that is too much.
     pub(super) fn too_large(&self) -> Option<usize> {
         let GuestFirewall { options: _, ipsets, rules } = &self.firewall;
-        let rules = rules.iter().flat_map(Rule::fields).map(|(key, value)| key.len() + value.len() + 3);
         let sets = ipsets.iter().map(|(name, set)| name.0.len() + set.comment.len() + 16 + set.entries.len() * 44);
-        let bytes = rules.chain(sets).sum();
+        let sets: usize = sets.sum();
+        if sets + rules.len() * MOST_BYTES_OF_A_RULE <= MOST_BYTES {
+            return None;
+        }
+        let rules = rules.iter().flat_map(Rule::fields).map(|(key, value)| key.len() + value.len() + 3);
+        let bytes = sets + rules.sum::<usize>();
         (bytes > MOST_BYTES).then_some(bytes)
     }
 }
 
 /// Named by what it is for, so that one who joins is one entry more and no other set.
-fn set_name(entry: &Entry<'_>) -> SetName {
-    let services = words::services(&entry.services);
-    let hash = of_parts(["set", way_word(entry.way), &entry.owner.to_string(), &services]);
+fn set_name(entry: &Entry<'_>, attempt: u32) -> SetName {
+    let (services, attempt) = (words::services(&entry.services), attempt.to_string());
+    let hash = of_parts(["set", way_word(entry.way), &entry.owner.to_string(), &services, &attempt]);
     SetName(format!("zen-{}", eight(&hash)))
 }
 
