@@ -23,7 +23,7 @@ pub struct Container {
     pub services: BTreeMap<String, Served>,
     /// What cannot be read of its services: `spec.services[1]: ...`.
     pub unread: Vec<String>,
-    /// Its addresses, as far as they are known.
+    /// Its addresses, as far as they are known: those of the spec, and those that the guest was seen to have.
     pub addresses: BTreeSet<IpAddr>,
     /// The families that it has or may have.
     pub families: Families,
@@ -86,10 +86,9 @@ pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> C
         all().filter_map(|side| if let Side::Static(address) = side { Some(*address) } else { None }).collect();
     let extra = spec.network.interfaces.iter().flat_map(|interface| &interface.extra_addresses);
     addresses.extend(extra.filter_map(|text| text.parse::<IpAddr>().ok()));
-    if !fixed || !made {
-        let seen = status.iter().flat_map(|status| &status.addresses);
-        addresses.extend(seen.filter_map(|text| text.parse::<IpAddr>().ok()));
-    }
+    // What the guest has, too: a lease; and an address that it has until a change of the spec has reached it.
+    let seen = status.iter().flat_map(|status| &status.addresses);
+    addresses.extend(seen.filter_map(|text| text.parse::<IpAddr>().ok()));
     let has = |family: usize| sides.iter().any(|side| side.get(family) != Some(&Side::None));
     let families = Families {
         v4: !made || has(0) || addresses.iter().any(IpAddr::is_ipv4),
