@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use zentoria_api::{FirewallRule, ProxmoxCluster, ZentoriaContainer};
-use zentoria_core::firewall::{Compiled, Estate, compile, estate};
+use zentoria_core::firewall::compile::Compiled;
+use zentoria_core::firewall::{Estate, compile, estate};
 
 /// Labels of namespaces.
 pub type Labels = BTreeMap<String, BTreeMap<String, String>>;
@@ -79,7 +80,8 @@ impl Gathered {
             *by_cluster.entry(&container.spec.cluster_ref.name).or_default() += 1;
         }
         let missing = by_cluster.iter().filter(|(name, _)| !self.clusters.contains_key(**name));
-        let told = missing.map(|(name, count)| format!("there is no ProxmoxCluster {name}, which {count} containers refer to"));
+        let told = missing
+            .map(|(name, count)| format!("there is no ProxmoxCluster {name}, which {count} containers refer to"));
         let told: Vec<String> = told.collect();
         self.problems.extend(told);
     }

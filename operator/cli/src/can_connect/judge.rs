@@ -91,7 +91,9 @@ pub fn judged(from: &Party<'_>, to: &Party<'_>, port: &Port) -> Result<Findings,
         let note = match side.mode {
             FirewallMode::Enforce => continue,
             FirewallMode::Observe => "its firewall is in mode Observe: this is what it would do, not what is in force",
-            FirewallMode::Off => "its firewall.mode is Off: what it holds is not looked at, and taken to let everything pass",
+            FirewallMode::Off => {
+                "its firewall.mode is Off: what it holds is not looked at, and taken to let everything pass"
+            }
         };
         let note = format!("{}: {note}", side.guest);
         if !notes.contains(&note) {
@@ -133,7 +135,14 @@ fn packets(from: &Party<'_>, to: &Party<'_>, port: &Port) -> Result<(Vec<Packet>
             let protocol = if *protocol == Protocol::ICMP && dest.is_ipv6() { Protocol::ICMPv6 } else { *protocol };
             let icmp = matches!(protocol, Protocol::ICMP | Protocol::ICMPv6);
             let icmp_type = icmp.then(|| "echo-request".to_owned());
-            packets.push(Packet { source, dest, proto: protocol_word(protocol).to_owned(), sport: None, dport: *dport, icmp_type });
+            packets.push(Packet {
+                source,
+                dest,
+                proto: protocol_word(protocol).to_owned(),
+                sport: None,
+                dport: *dport,
+                icmp_type,
+            });
         }
     }
     if packets.is_empty() {

@@ -98,7 +98,11 @@ fn of_flow(flow: &Flow, guest: &GuestView<'_>, cluster: &ClusterView<'_>, paint:
     let mut page = String::new();
     for row in 0..ports.len().max(peers.len()).max(owners.len()) {
         let cell = |cells: &[String]| cells.get(row).cloned().unwrap_or_default();
-        let head = if row == 0 { format!("{painted} {:<PORTS$} {way:<4}", cell(&ports)) } else { format!("{:7}{:<PORTS$} {:4}", "", cell(&ports), "") };
+        let head = if row == 0 {
+            format!("{painted} {:<PORTS$} {way:<4}", cell(&ports))
+        } else {
+            format!("{:7}{:<PORTS$} {:4}", "", cell(&ports), "")
+        };
         let line = format!("    {head} {:<PEERS$} {}", cell(&peers), paint.faint(&cell(&owners)));
         page.push_str(line.trim_end());
         page.push('\n');

@@ -99,7 +99,7 @@ fn is_problem(reason: ContainerReason) -> bool {
 
 /// Plans everything that was chosen.
 pub async fn judge(estate: Estate, dialer: Dialer, now: Timestamp) -> Forecast {
-    let Estate { clusters, containers, chosen, labels, control_plane, problems, notes } = estate;
+    let Estate { clusters, containers, rules: _, chosen, labels, control_plane, problems, notes } = estate;
     let mut forecast = Forecast { problems, notes, ..Forecast::default() };
     let mut rows = Vec::new();
     let mut by_cluster: BTreeMap<String, Vec<Arc<ZentoriaContainer>>> = BTreeMap::new();

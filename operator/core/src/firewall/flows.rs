@@ -55,9 +55,10 @@ impl Names {
     /// The names of an estate.
     #[must_use]
     pub fn new(estate: &Estate) -> Self {
-        let addresses = estate.containers.iter().flat_map(|(key, container)| {
-            container.addresses.iter().map(move |address| (*address, key.clone()))
-        });
+        let addresses = estate
+            .containers
+            .iter()
+            .flat_map(|(key, container)| container.addresses.iter().map(move |address| (*address, key.clone())));
         let hosts = estate.hosts.iter().map(|(name, (nets, _))| (End::Host(name.clone()), nets.clone()));
         let mut named: Vec<(End, Vec<IpNet>)> = vec![(End::ControlPlane, estate.control_plane.clone())];
         named.extend(hosts);
@@ -74,7 +75,8 @@ impl Names {
     /// Who these are, each once, in the order of [`End`].
     #[must_use]
     pub fn of(&self, nets: &BTreeSet<IpNet>) -> Vec<End> {
-        let mut ends: BTreeSet<End> = nets.iter().filter_map(|net| self.container(net)).cloned().map(End::Container).collect();
+        let mut ends: BTreeSet<End> =
+            nets.iter().filter_map(|net| self.container(net)).cloned().map(End::Container).collect();
         let mut left: BTreeSet<IpNet> = nets.iter().filter(|net| self.container(net).is_none()).copied().collect();
         for (end, group) in &self.groups {
             if group.is_subset(&left) {

@@ -36,9 +36,8 @@ pub fn judge(want: &GuestFirewall, seen: &Seen, foreign: ForeignRules, work: &Wo
 
 /// Filters of addresses that are not ours. A guest may send from what they hold.
 fn filters(want: &GuestFirewall, seen: &Seen, foreign: ForeignRules) -> Vec<Foreign> {
-    let theirs = seen.ipsets.iter().filter(|(name, set)| {
-        name.0.starts_with("ipfilter-net") && !managed(name, set, foreign)
-    });
+    let theirs =
+        seen.ipsets.iter().filter(|(name, set)| name.0.starts_with("ipfilter-net") && !managed(name, set, foreign));
     let of = |(name, set): (&crate::firewall::guest::SetName, &crate::firewall::seen::SeenSet)| {
         let wished = want.ipsets.get(name);
         let more: Vec<&str> = set
@@ -116,8 +115,7 @@ fn sides(want: &GuestFirewall, seen: &Seen, work: &Working, at: usize) -> (Guest
         wished.map(|(name, set)| (name.0.clone(), set.entries.iter().map(|net| (plain(net), false)).collect())),
     );
     let ours = |item: &super::working::Item| matches!(item.role, Role::Wish(_));
-    let alone: Vec<Fields> =
-        work.items.iter().filter(|item| ours(item)).map(|item| item.fields.clone()).collect();
+    let alone: Vec<Fields> = work.items.iter().filter(|item| ours(item)).map(|item| item.fields.clone()).collect();
     let index = work.items.iter().take(at).filter(|item| ours(item)).count();
     let mut rules = alone.clone();
     rules.extend(work.items.get(at).map(|item| item.fields.clone()));

@@ -51,10 +51,8 @@ struct Held {
 
 impl<'a> Paper<'a> {
     fn new(want: &'a GuestFirewall, seen: &Seen, foreign: ForeignRules) -> Self {
-        let held = |set: &crate::firewall::seen::SeenSet| Held {
-            comment: set.comment.clone(),
-            entries: set.entries.clone(),
-        };
+        let held =
+            |set: &crate::firewall::seen::SeenSet| Held { comment: set.comment.clone(), entries: set.entries.clone() };
         Self {
             want,
             wished: want.rules.iter().map(Rule::fields).collect(),

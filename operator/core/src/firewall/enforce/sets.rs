@@ -150,8 +150,7 @@ impl Todo {
         let users = work.users(name);
         let add: Vec<String> = left.iter().map(plain).collect();
         let create = seen.is_none().then(|| set.comment.clone());
-        let mut todo =
-            Self { create, unblock, add, remove, at: None, conflict: false, idle: false, users };
+        let mut todo = Self { create, unblock, add, remove, at: None, conflict: false, idle: false, users };
         todo.decide(name, work);
         todo
     }
@@ -199,6 +198,5 @@ impl Todo {
 
 /// Whether a set is changed: ours, and any filter of addresses where foreign things are removed.
 pub fn managed(name: &SetName, set: &SeenSet, foreign: ForeignRules) -> bool {
-    our_set(name, set.comment.as_deref())
-        || (foreign == ForeignRules::Remove && name.0.starts_with("ipfilter-net"))
+    our_set(name, set.comment.as_deref()) || (foreign == ForeignRules::Remove && name.0.starts_with("ipfilter-net"))
 }

@@ -93,13 +93,7 @@ fn counts(fields: &Fields, interface: &Interface) -> bool {
 }
 
 /// What stands above the rules: DHCP, the filter of own addresses, router advertisements, neighbour discovery.
-fn filters(
-    guest: &Guest,
-    interface: &Interface,
-    way: Way,
-    packet: &Packet,
-    scope: Scope<'_>,
-) -> Option<Verdict> {
+fn filters(guest: &Guest, interface: &Interface, way: Way, packet: &Packet, scope: Scope<'_>) -> Option<Verdict> {
     if let Some(datacenter) = scope.datacenter
         && way == Way::In
         && let Some(entries) = datacenter.ipsets.get("blacklist")

@@ -64,8 +64,8 @@ fn traffic(
         if service::is_icmp(proto) {
             return icmp_type.or(dport).map_or(Tri::Yes, |kind| service::icmp(kind, packet));
         }
-        dport.map_or(Tri::Yes, |list| service::port(list, packet.dport)).and(|| {
-            sport.map_or(Tri::Yes, |list| service::port(list, Some(packet.sport.unwrap_or(DYNAMIC))))
-        })
+        dport
+            .map_or(Tri::Yes, |list| service::port(list, packet.dport))
+            .and(|| sport.map_or(Tri::Yes, |list| service::port(list, Some(packet.sport.unwrap_or(DYNAMIC)))))
     })
 }

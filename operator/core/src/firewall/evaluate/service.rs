@@ -121,9 +121,7 @@ pub fn icmp(rule: &str, packet: &Packet) -> Tri {
         return Tri::Unknown(format!("ICMP type {rule}"));
     };
     match packet.icmp_type.as_deref().and_then(|text| icmp_number(text, packet.v6())) {
-        Some((packet_kind, packet_code)) => {
-            Tri::from(kind == packet_kind && (code.is_none() || packet_code == code))
-        }
+        Some((packet_kind, packet_code)) => Tri::from(kind == packet_kind && (code.is_none() || packet_code == code)),
         None => Tri::No,
     }
 }

@@ -19,8 +19,7 @@ pub fn action(action: &str, packet: &Packet, by: String) -> Verdict {
 
 /// A refusal with an answer; some things get none.
 fn reject(packet: &Packet, by: String) -> Verdict {
-    let silent = service::is_icmp(&packet.proto)
-        || (!packet.v6() && (to_all(packet.dest) || multicast(packet.source)));
+    let silent = service::is_icmp(&packet.proto) || (!packet.v6() && (to_all(packet.dest) || multicast(packet.source)));
     if silent { Verdict::Drop(by) } else { Verdict::Reject(by) }
 }
 
@@ -69,9 +68,7 @@ pub fn dhcp(way: Way, packet: &Packet) -> bool {
 }
 
 fn icmp6(packet: &Packet, kinds: &[&str]) -> bool {
-    packet.v6()
-        && service::is_icmp(&packet.proto)
-        && kinds.iter().any(|kind| service::icmp(kind, packet) == Tri::Yes)
+    packet.v6() && service::is_icmp(&packet.proto) && kinds.iter().any(|kind| service::icmp(kind, packet) == Tri::Yes)
 }
 
 /// A router advertisement.
