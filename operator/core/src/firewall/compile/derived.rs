@@ -55,7 +55,7 @@ pub(super) fn notes(estate: &Estate) -> Vec<String> {
     let inside = estate.containers.iter().filter_map(|(key, container)| {
         let mut addresses = container.addresses.iter();
         let net = |address| estate.control_plane.iter().find(|net| net.contains(address));
-        addresses.find_map(|address| net(address)).map(|net| (net, key.to_string()))
+        addresses.find_map(net).map(|net| (net, key.to_string()))
     });
     let mut by_net = std::collections::BTreeMap::<_, Vec<String>>::new();
     for (net, name) in inside {
