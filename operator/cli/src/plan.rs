@@ -3,6 +3,7 @@
 
 mod estate;
 mod files;
+mod firewall;
 mod json;
 mod judge;
 mod live;
@@ -43,7 +44,8 @@ fn exit(forecast: &Forecast) -> Exit {
     if !forecast.problems.is_empty() || forecast.rows.iter().any(judge::Row::is_problem) {
         return Exit::Error;
     }
-    if forecast.rows.iter().any(|row| !row.lines().is_empty()) { Exit::Changes } else { Exit::Done }
+    let changes = forecast.rows.iter().any(|row| !row.lines().is_empty());
+    if changes || forecast.firewalls.iter().any(firewall::Firewall::changes) { Exit::Changes } else { Exit::Done }
 }
 
 #[cfg(test)]

@@ -109,8 +109,7 @@ impl<'a> Book<'a> {
                 "no address of {wanted} is known: the spec has no static one, and the status none that the guest reports"
             )));
         }
-        let here = Some(&wanted.namespace) == self.gathered.namespace.as_ref();
-        let name = if here { wanted.name.clone() } else { wanted.to_string() };
+        let name = self.gathered.told(wanted);
         Ok(Party {
             name,
             addresses: addresses.into_iter().collect(),
@@ -134,9 +133,7 @@ impl<'a> Book<'a> {
         });
         match found {
             Some(party) => Party { addresses: vec![address], ..party },
-            None => {
-                Party { name: "an address of nobody".to_owned(), addresses: vec![address], container: None, note: None }
-            }
+            None => Party { name: address.to_string(), addresses: vec![address], container: None, note: None },
         }
     }
 

@@ -64,7 +64,7 @@ pub async fn act(subject: &Subject<'_>, wish: Wish<'_>, steps: &[Step], seen: &S
     if steps.is_empty() {
         return Ok(());
     }
-    guard(steps, wish.firewall, seen, wish.foreign).map_err(|refusal| Stop::Say(FirewallReason::Bug, bug(&refusal.0)))?;
+    guard(steps, wish.firewall, seen, wish.foreign).map_err(|refusal| Stop::Say(FirewallReason::Bug, bug(&refusal.to_string())))?;
     let _turn = subject.verified().await?;
     let run = Run { subject, wish };
     let flip = flip_at(steps, &seen.options);
@@ -88,7 +88,7 @@ pub(crate) async fn first(subject: &Subject<'_>, firewall: &GuestFirewall) -> Re
     let seen = answer.map_err(|error| subject.failed("look at the firewall of", &error))?;
     let steps = plan(firewall, &seen, ForeignRules::Keep).steps;
     guard(&steps, firewall, &seen, ForeignRules::Keep)
-        .map_err(|refusal| Stop::Say(FirewallReason::Bug, bug(&refusal.0)))?;
+        .map_err(|refusal| Stop::Say(FirewallReason::Bug, bug(&refusal.to_string())))?;
     let run = Run { subject, wish };
     for step in &steps {
         run.step(step).await?;
