@@ -85,6 +85,7 @@ fn nobody(object: &FirewallRule) -> RuleReport {
         rules: 0,
         unresolved: Vec::new(),
         notes: Vec::new(),
+        elsewhere: false,
         verdict: if paused { Ok(RuleReason::Paused) } else { Err((RuleReason::MatchesNothing, message)) },
     }
 }
@@ -100,11 +101,9 @@ fn together(one: RuleReport, other: &RuleReport) -> RuleReport {
     sum.unresolved.extend(unresolved);
     let notes: Vec<String> = other.notes.iter().filter(|text| new(&sum.notes, text)).cloned().collect();
     sum.notes.extend(notes);
-    let empty = |verdict: &Result<RuleReason, (RuleReason, String)>| {
-        matches!(verdict, Err((RuleReason::MatchesNothing | RuleReason::NotFound, _)))
-    };
-    if empty(&sum.verdict) || (other.verdict.is_err() && !empty(&other.verdict)) {
+    if sum.elsewhere || (other.verdict.is_err() && !other.elsewhere) {
         sum.verdict = other.verdict.clone();
+        sum.elsewhere = other.elsewhere;
     }
     sum
 }
