@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod compile;
+mod enforce_properties;
 mod evaluate;
+mod model;
 mod recorded;
+mod strategies;
 mod verdicts;
