@@ -141,10 +141,16 @@ pub fn compile(estate: &Estate) -> Compiled {
             asked.entry(guest).or_default().push(entry);
         }
     }
+    let mut suspended: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (key, _) in estate.rules.iter().filter(|(_, row)| row.suspended) {
+        suspended.entry(&key.namespace).or_default().insert(key.to_string());
+    }
     let mut guests = BTreeMap::new();
     for (key, container) in &estate.containers {
         let book = Book::new(asked.remove(key).unwrap_or_default());
-        guests.insert(key.clone(), guest(estate, (key, container), &book, &mut outcomes));
+        let mut guest = guest(estate, (key, container), &book, &mut outcomes);
+        guest.suspended = suspended.get(key.namespace.as_str()).cloned().unwrap_or_default();
+        guests.insert(key.clone(), guest);
     }
     let reports = estate.rules.iter().filter_map(|(key, row)| {
         let outcome = outcomes.remove(key)?;
@@ -194,14 +200,13 @@ fn guest<'a>(
             }
         }
     }
-    let suspended = estate.rules.iter().filter(|(rule, row)| row.suspended && rule.namespace == key.namespace);
     CompiledGuest {
         mode: container.mode,
         wish: wish(estate, container, written),
         interfaces: container.interfaces.clone(),
         probe_ports: derived::probe_ports(estate, container),
         owners,
-        suspended: suspended.map(|(rule, _)| rule.to_string()).collect(),
+        suspended: BTreeSet::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::external::complement;
 use crate::container::want::Key;
 use crate::estate::key_of;
 use ipnet::IpNet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
@@ -38,6 +38,8 @@ pub struct Estate {
     pub networks: Vec<IpNet>,
     /// The outsiders by name, and what of their addresses cannot be read.
     pub hosts: BTreeMap<String, (Vec<IpNet>, Vec<String>)>,
+    /// Addresses that more than one container has, on bridges or VLANs of their own: a rule cannot tell them apart.
+    pub shared: BTreeMap<IpAddr, BTreeSet<Key>>,
     /// What cannot be read of the ProxmoxCluster.
     pub notes: Vec<String>,
 }
@@ -68,7 +70,22 @@ pub fn estate<'a>(
         let key = Key { namespace: namespace.unwrap_or_default(), name: name.unwrap_or_default() };
         estate.rules.insert(key, rule::read(rule));
     }
+    estate.shared = shared(&estate.containers);
     estate
+}
+
+/// Addresses that more than one container has.
+fn shared(containers: &BTreeMap<Key, Container>) -> BTreeMap<IpAddr, BTreeSet<Key>> {
+    let mut first: BTreeMap<IpAddr, &Key> = BTreeMap::new();
+    let mut shared: BTreeMap<IpAddr, BTreeSet<Key>> = BTreeMap::new();
+    for (key, container) in containers {
+        for address in &container.addresses {
+            if let Some(other) = first.insert(*address, key) {
+                shared.entry(*address).or_default().extend([other.clone(), key.clone()]);
+            }
+        }
+    }
+    shared
 }
 
 /// What the ProxmoxCluster says of networks and outsiders, without any container or rule.
@@ -100,6 +117,7 @@ fn surroundings(name: String, cluster: &ProxmoxCluster) -> Estate {
         external,
         networks: own,
         hosts,
+        shared: BTreeMap::new(),
         notes,
     }
 }

@@ -32,7 +32,8 @@ fn control_plane<'a>(estate: &Estate, container: &Container) -> Option<Entry<'a>
     Some(Entry { way: Way::In, rank, action: Action::Allow, log: None, owner, services, nets })
 }
 
-fn reached(container: &Container) -> Services {
+/// What is expected to listen on a guest: its services, and SSH.
+pub(super) fn reached(container: &Container) -> Services {
     let mut services = container.declared();
     services.entry(Protocol::TCP).or_default().insert(PortRange { first: SSH, last: SSH });
     services

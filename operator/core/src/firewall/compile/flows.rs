@@ -1,5 +1,6 @@
 //! What one rule asks of each guest.
 
+use super::derived;
 use super::entry::{Entry, Owner, Rank};
 use super::peers::Peers;
 use super::trouble::Trouble;
@@ -7,10 +8,11 @@ use crate::container::want::Key;
 use crate::firewall::estate::{Container, Estate, PortWish, Wish};
 use crate::firewall::guest::Way;
 use crate::firewall::nets::{Families, Nets};
-use crate::firewall::ports::{Ports, Services};
+use crate::firewall::ports::{Ports, Services, has_ports};
 use crate::firewall::words;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use zentoria_api::firewall::{Action, Direction, Policy, Protocol};
 
 /// What a rule comes to.
@@ -29,7 +31,7 @@ pub(super) fn of<'a>(estate: &'a Estate, key: &'a Key, wish: &'a Wish, trouble: 
     let from = Peers::find(estate, namespace, &wish.from, egress, trouble);
     let to = Peers::find(estate, namespace, &wish.to, !egress, trouble);
     let ours = if egress { &from } else { &to };
-    let mut rule = Rule { key, wish, trouble, entries: Vec::new() };
+    let mut rule = Rule { key, shared: &estate.shared, wish, trouble, entries: Vec::new() };
     match wish.direction {
         Direction::Ingress => rule.ingress(&from, &to),
         Direction::Egress => rule.egress(&from, &to),
@@ -66,6 +68,7 @@ impl Trouble {
 /// A rule while it is worked out.
 struct Rule<'a, 't> {
     key: &'a Key,
+    shared: &'a BTreeMap<IpAddr, BTreeSet<Key>>,
     wish: &'a Wish,
     trouble: &'t mut Trouble,
     entries: Vec<(&'a Key, Entry<'a>)>,
@@ -74,7 +77,7 @@ struct Rule<'a, 't> {
 impl<'a> Rule<'a, '_> {
     fn ingress(&mut self, from: &Peers<'a>, to: &Peers<'a>) {
         let mut opened: BTreeMap<&Key, Services> = BTreeMap::new();
-        for (&key, &target) in &to.containers {
+        for (&key, &target) in to.containers.iter().filter(|(key, _)| !from.is_only(key)) {
             let services = self.services(key, target);
             let nets = self.sources(key, target, from);
             self.enter(key, target, Way::In, &services, &nets);
@@ -116,6 +119,15 @@ impl<'a> Rule<'a, '_> {
         if met.is_empty() {
             self.trouble.strangers.insert(format!("{} and {}", self.name(other), self.name(key)));
         }
+        for (address, owners) in self.shared.iter().filter(|(address, _)| container.addresses.contains(address)) {
+            let others: Vec<String> =
+                owners.iter().filter(|owner| *owner != other).map(|owner| self.name(owner)).collect();
+            self.trouble.notes.insert(format!(
+                "{} has the address {address} of {} too, and what is said of one holds for the other",
+                words::some(others),
+                self.name(other)
+            ));
+        }
         met
     }
 
@@ -154,14 +166,10 @@ impl<'a> Rule<'a, '_> {
     }
 
     fn egress(&mut self, from: &Peers<'a>, to: &Peers<'a>) {
-        let (named, by_name) = self.named_ports();
-        if let Some(field) = by_name.filter(|_| to.containers.is_empty() && !to.nets.is_empty()) {
-            self.trouble
-                .invalid
-                .push(format!("{field}: a service's name needs containers in to: addresses declare none"));
-        }
+        let named = self.named_ports();
+        let others = to.containers.iter().filter(|(key, _)| !from.is_only(key));
         let opened: BTreeMap<&Key, Services> =
-            to.containers.iter().map(|(&key, &target)| (key, self.services(key, target))).collect();
+            others.map(|(&key, &target)| (key, self.services(key, target))).collect();
         for (&key, &source) in &from.containers {
             let mut groups: BTreeMap<&Services, Nets> = BTreeMap::new();
             for (field, nets) in &to.nets {
@@ -179,20 +187,19 @@ impl<'a> Rule<'a, '_> {
         }
     }
 
-    /// The ports that the rule names by number, and the field of one that it names as a service.
-    fn named_ports(&self) -> (Services, Option<&'a str>) {
+    /// The ports that the rule names by number.
+    fn named_ports(&self) -> Services {
         let mut services = Services::new();
-        let mut by_name = None;
-        for (field, port) in &self.wish.ports {
+        for (_, port) in &self.wish.ports {
             match port {
                 PortWish::Ports(protocol, range) => services.entry(*protocol).or_default().insert(*range),
                 PortWish::Whole(protocol) => {
                     services.insert(*protocol, Ports::whole());
                 }
-                PortWish::Service(_) => by_name = Some(field.as_str()),
+                PortWish::Service(_) => {}
             }
         }
-        (services, by_name)
+        services
     }
 
     /// The ports at one target: those of the rule, else those that the target declares.
@@ -208,10 +215,11 @@ impl<'a> Rule<'a, '_> {
             }
             return declared;
         }
-        let (mut services, _) = self.named_ports();
+        let mut services = self.named_ports();
+        let expected = derived::reached(target);
         for (protocol, ports) in &services {
-            let beyond = ports.without(declared.get(protocol).unwrap_or(&Ports::default()));
-            if self.wish.action == Action::Allow && crate::firewall::ports::has_ports(*protocol) && !beyond.is_empty() {
+            let beyond = ports.without(expected.get(protocol).unwrap_or(&Ports::default()));
+            if self.wish.action == Action::Allow && has_ports(*protocol) && !beyond.is_empty() {
                 let text = words::ports(*protocol, &beyond);
                 self.trouble.undeclared.entry(text).or_default().insert(name.clone());
             }

@@ -26,6 +26,11 @@ impl<'a> Peers<'a> {
         self.containers.is_empty() && self.nets.is_empty()
     }
 
+    /// Whether it is this container and nobody else.
+    pub(super) fn is_only(&self, key: &Key) -> bool {
+        self.nets.is_empty() && self.containers.len() == 1 && self.containers.contains_key(key)
+    }
+
     /// Finds those that a rule of `namespace` names. `own`: they are those that the rule opens or lets out, so one that
     /// is on another ProxmoxCluster is that one's business.
     pub(super) fn find(

@@ -66,7 +66,7 @@ impl Outcome<'_> {
     fn note(&mut self, row: &Row) {
         let Trouble { undeclared, unserved, served, bare, notes, nobody, .. } = &mut self.trouble;
         for (ports, targets) in std::mem::take(undeclared) {
-            notes.insert(format!("{} declares no service at {ports}: nothing may listen there", some(targets)));
+            notes.insert(format!("{} no service at {ports}: nothing may listen there", declare(&targets)));
         }
         for ((field, service), targets) in unserved.iter().filter(|((_, service), _)| served.contains(service)) {
             notes.insert(format!(
@@ -75,7 +75,7 @@ impl Outcome<'_> {
             ));
         }
         if !bare.is_empty() {
-            notes.insert(format!("{} declares no services: the rule does nothing there", some(std::mem::take(bare))));
+            notes.insert(format!("{} no services: the rule does nothing there", declare(bare)));
         }
         for field in nobody {
             notes.insert(format!("{field} matches no container"));
@@ -112,9 +112,9 @@ impl Outcome<'_> {
         }
         let nowhere = |((_, service), _): &(&(String, String), _)| !self.trouble.served.contains(service);
         if let Some(((field, service), targets)) = self.trouble.unserved.iter().find(nowhere) {
-            let targets = some(targets);
+            let targets = declare(targets);
             let text = format!(
-                "{field}: {targets} declares no service {service}; {done}. Correct the name, or add it to spec.services"
+                "{field}: {targets} no service {service}; {done}. Correct the name, or add it to spec.services"
             );
             return Err((RuleReason::NotFound, text));
         }
@@ -150,6 +150,11 @@ impl Outcome<'_> {
         let observed = self.guests.values().any(|mode| *mode == FirewallMode::Observe);
         Ok(if observed { RuleReason::ObserveOnly } else { RuleReason::Enforced })
     }
+}
+
+/// `zentoria-db declares`, `zentoria-db, zentoria-redis declare`.
+fn declare(targets: &BTreeSet<String>) -> String {
+    format!("{} {}", some(targets), if targets.len() == 1 { "declares" } else { "declare" })
 }
 
 fn rule_word(owner: Owner<'_>) -> String {

@@ -22,6 +22,9 @@ pub(super) struct Written<'a> {
 /// find room too.
 const MOST_BYTES: usize = 512 * 1024;
 
+/// More than a rule with fifteen addresses of IPv6 and fifteen ports takes. Far below the limit nothing is counted.
+const MOST_BYTES_OF_A_RULE: usize = 1200;
+
 /// Writes what stands.
 pub(super) fn write<'a>(options: Options, book: &Book<'a>) -> Written<'a> {
     let firewall = GuestFirewall { options, ipsets: BTreeMap::new(), rules: Vec::new() };
@@ -70,9 +73,13 @@ impl Written<'_> {
     /// About how many bytes the guest's firewall file takes, where that is too much.
     pub(super) fn too_large(&self) -> Option<usize> {
         let GuestFirewall { options: _, ipsets, rules } = &self.firewall;
-        let rules = rules.iter().flat_map(Rule::fields).map(|(key, value)| key.len() + value.len() + 3);
         let sets = ipsets.iter().map(|(name, set)| name.0.len() + set.comment.len() + 16 + set.entries.len() * 44);
-        let bytes = rules.chain(sets).sum();
+        let sets: usize = sets.sum();
+        if sets + rules.len() * MOST_BYTES_OF_A_RULE <= MOST_BYTES {
+            return None;
+        }
+        let rules = rules.iter().flat_map(Rule::fields).map(|(key, value)| key.len() + value.len() + 3);
+        let bytes = sets + rules.sum::<usize>();
         (bytes > MOST_BYTES).then_some(bytes)
     }
 }

@@ -7,7 +7,7 @@ use crate::firewall::ports::has_ports;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use zentoria_api::common::Mode;
-use zentoria_api::container::{ContainerMode, Interface, Origin};
+use zentoria_api::container::{Adoption, ContainerMode, Interface, Origin};
 use zentoria_api::firewall::{FirewallMode, GuestFirewallSpec, LogLevel, Policy, Protocol, Service};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_types::net::HostCidr;
@@ -64,13 +64,24 @@ pub enum Side {
 /// Reads one. `cluster` may hold everything to observing.
 pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> Container {
     let (spec, status) = (&container.spec, container.status.as_ref());
-    let origin = status.and_then(|status| status.created.as_ref()).map(|created| created.origin);
+    let origin = status.and_then(|status| status.created.as_ref()).map(|created| match created.origin {
+        // It may never have been made by us.
+        Origin::TakenBack if spec.adoption == Adoption::IfExists => Origin::Adopted,
+        origin @ (Origin::Template
+        | Origin::Clone
+        | Origin::Image
+        | Origin::Backup
+        | Origin::Adopted
+        | Origin::TakenBack) => origin,
+    });
     // Of a guest that we did not make, what the spec does not name stays as it is.
     let made = origin.is_none_or(crate::container::validate::is_made) && !spec.network.interfaces.is_empty();
     let sides: Vec<[Side; 2]> = spec.network.interfaces.iter().map(|interface| sides(interface, made)).collect();
     let all = || sides.iter().flatten();
     let known = !sides.is_empty() && !all().any(|side| *side == Side::Unknown);
     let fixed = !sides.is_empty() && sides.iter().all(is_static);
+    let named: Vec<[Side; 2]> = spec.network.interfaces.iter().map(|interface| self::sides(interface, true)).collect();
+    let named_fixed = !named.is_empty() && named.iter().all(is_static);
     let mut addresses: BTreeSet<IpAddr> =
         all().filter_map(|side| if let Side::Static(address) = side { Some(*address) } else { None }).collect();
     let extra = spec.network.interfaces.iter().flat_map(|interface| &interface.extra_addresses);
@@ -86,7 +97,7 @@ pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> C
     };
     let firewall = spec.firewall.clone().unwrap_or_default();
     let leases = !known || all().any(|side| *side == Side::Dhcp);
-    let options = options(&firewall, (fixed && made, fixed), leases, families);
+    let options = options(&firewall, (fixed && made, named_fixed), leases, families);
     let (services, unread) = services(&spec.services);
     let observed = cluster.spec.mode == Mode::Observe || spec.mode == Some(ContainerMode::Observe);
     Container {
@@ -125,8 +136,7 @@ fn sides(interface: &Interface, made: bool) -> [Side; 2] {
     [side(interface.ipv4.as_ref().map(|ip| &ip.address)), side(interface.ipv6.as_ref().map(|ip| &ip.address))]
 }
 
-/// Whether each address of an interface is written in the spec, one at least. What is not named of an adopted guest
-/// does not speak against it here; only an explicit wish is judged by that.
+/// Whether each address of an interface is written in the spec, one at least.
 fn is_static(sides: &[Side; 2]) -> bool {
     let known = |side: &Side| matches!(side, Side::Static(_) | Side::None);
     sides.iter().all(known) && sides.iter().any(|side| matches!(side, Side::Static(_)))
@@ -138,7 +148,8 @@ fn interface_wish((index, interface): (usize, &Interface)) -> (String, Interface
     (interface.name.clone(), wish)
 }
 
-/// The options. `fixed`: whether every address is known to be static, and whether all that the spec names is.
+/// The options. `fixed`: whether every address is known to be static; and whether all that the spec names are, which is
+/// enough for one who asks for the filter.
 fn options(
     firewall: &GuestFirewallSpec,
     fixed: (bool, bool),

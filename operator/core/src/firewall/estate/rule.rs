@@ -91,10 +91,8 @@ pub(super) fn read(rule: &FirewallRule) -> Row {
             Err(why) => problems.push(format!("{field}: {why}")),
         }
     }
-    let addresses = |ends: &[(String, End)]| !ends.is_empty() && ends.iter().all(|(_, end)| !end.is_containers());
-    if spec.direction == Direction::Egress && spec.ports.is_empty() && addresses(&to) {
-        problems
-            .push("spec.ports: an Egress rule to addresses names its ports, for addresses declare no services".into());
+    if spec.direction == Direction::Egress && to.iter().any(|(_, end)| !end.is_containers()) {
+        problems.extend(undeclared(&ports));
     }
     if spec.priority > 1000 {
         problems.push(format!("spec.priority: {} is not between 0 and 1000", spec.priority));
@@ -122,6 +120,16 @@ pub(super) fn read(rule: &FirewallRule) -> Row {
     let lifted = !spec.ports.is_empty() && wish.ports.is_empty();
     let left = problems.is_empty() || (spec.action != Action::Allow && !lifted);
     Row { words: words::of(spec), wish: (left && !suspended).then_some(wish), problems, suspended }
+}
+
+/// What a rule out to addresses leaves open: containers declare services, addresses do not.
+fn undeclared(ports: &[(String, PortWish)]) -> Option<String> {
+    if ports.is_empty() {
+        let text = "spec.ports: an Egress rule to addresses names its ports, for addresses declare no services";
+        return Some(text.to_owned());
+    }
+    let (field, _) = ports.iter().find(|(_, port)| matches!(port, PortWish::Service(_)))?;
+    Some(format!("{field}: a service's name needs containers alone in to: addresses declare none"))
 }
 
 fn key(rule: &FirewallRule) -> Key {

@@ -7,6 +7,14 @@ use zentoria_api::firewall::{FirewallMode, LogLevel, Policy};
 
 const ADOPTED: &str = "{status: {created: {origin: Adopted, intentAt: '2026-06-01T12:00:00Z'}}}";
 
+/// The same, with a filter that the spec asks for.
+const ASKED: &str =
+    "{spec: {firewall: {ipFilter: true}}, status: {created: {origin: Adopted, intentAt: '2026-06-01T12:00:00Z'}}}";
+const TAKEN_BACK: &str = "{status: {created: {origin: TakenBack, intentAt: '2026-06-01T12:00:00Z'}}}";
+
+const MAYBE_ADOPTED: &str =
+    "{spec: {adoption: IfExists}, status: {created: {origin: TakenBack, intentAt: '2026-06-01T12:00:00Z'}}}";
+
 #[test]
 fn options_follow_from_the_interfaces() {
     // addresses, what else, (ipfilter, macfilter, dhcp, ndp)
@@ -21,6 +29,7 @@ fn options_follow_from_the_interfaces() {
         ("dhcp", "{spec: {firewall: {macFilter: true}}}", (false, true, true, false)),
         // What the spec does not name of an adopted guest stays as it is, and may be a lease.
         ("10.10.40.9/16", ADOPTED, (false, false, true, true)),
+        ("10.10.40.9/16", ASKED, (true, false, true, true)),
         ("10.10.40.9/16", "{spec: {network: {interfaces: []}}}", (false, false, true, true)),
     ];
     for (addresses, patch, (ipfilter, macfilter, dhcp, ndp)) in cases {
@@ -87,6 +96,8 @@ fn the_mode_is_that_of_the_spec_and_nothing_is_enforced_where_nothing_may_be_wri
     let cases = [
         ("", "", FirewallMode::Enforce),
         (ADOPTED, "", FirewallMode::Observe),
+        (TAKEN_BACK, "", FirewallMode::Enforce),
+        (MAYBE_ADOPTED, "", FirewallMode::Observe),
         ("{spec: {firewall: {mode: 'Off'}}}", "", FirewallMode::Off),
         ("{spec: {mode: Observe}}", "", FirewallMode::Observe),
         ("{spec: {template: true}}", "", FirewallMode::Off),

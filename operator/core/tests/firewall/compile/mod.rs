@@ -1,8 +1,10 @@
 //! What rules and containers compile to.
 
+mod agreement;
 mod bad;
 mod fixture;
 mod guests;
+mod matrix;
 mod merging;
 mod naive;
 mod order;

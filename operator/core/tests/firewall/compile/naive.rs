@@ -80,29 +80,34 @@ fn decide<'a>(rules: impl Iterator<Item = &'a FirewallRule>) -> Option<bool> {
 
 fn matches(world: &World, rule: &FirewallRule, flow: Flow<'_>) -> bool {
     let spec = &rule.spec;
+    // Addresses declare no services: a rule out to them that leaves its ports to those opens nothing at all.
+    let open = spec.ports.is_empty() || spec.ports.iter().any(|port| port.service.is_some());
+    let unclear = spec.direction == Direction::Egress && open && !spec.to.iter().all(names_containers);
+    if spec.action == Action::Allow && unclear {
+        return false;
+    }
     let family = match flow.protocol {
         Protocol::ICMP => flow.from.address().is_ipv4(),
         Protocol::ICMPv6 => flow.from.address().is_ipv6(),
         Protocol::TCP | Protocol::UDP | Protocol::SCTP => true,
     };
-    let at = |port: &Port| match port {
+    // What a container declares counts where it is meant as a container, not where its address lies in a network.
+    let at = |peer: &Peer, port: &Port| match port {
         Port { service: Some(name), .. } => {
-            flow.to.container().is_some_and(|target| declares(target, Some(name), flow))
+            names_containers(peer) && flow.to.container().is_some_and(|target| declares(target, Some(name), flow))
         }
         Port { port: Some(first), end_port, protocol, .. } => {
             protocol.unwrap_or_default() == flow.protocol && (*first..=end_port.unwrap_or(*first)).contains(&flow.port)
         }
         Port { protocol, .. } => *protocol == Some(flow.protocol),
     };
-    let ports = if spec.ports.is_empty() {
-        flow.to.container().is_some_and(|target| declares(target, None, flow))
-    } else {
-        spec.ports.iter().any(at)
+    let reaches = |peer: &Peer| {
+        let declared =
+            || names_containers(peer) && flow.to.container().is_some_and(|target| declares(target, None, flow));
+        let ports = if spec.ports.is_empty() { declared() } else { spec.ports.iter().any(|port| at(peer, port)) };
+        ports && is(world, rule, peer, flow.to)
     };
-    family
-        && ports
-        && spec.from.iter().any(|peer| is(world, rule, peer, flow.from))
-        && spec.to.iter().any(|peer| is(world, rule, peer, flow.to))
+    family && spec.from.iter().any(|peer| is(world, rule, peer, flow.from)) && spec.to.iter().any(reaches)
 }
 
 fn declares(target: &ZentoriaContainer, name: Option<&String>, flow: Flow<'_>) -> bool {

@@ -115,3 +115,18 @@ fn who_is_gone_is_in_no_list_any_more() {
     let gone: Vec<String> = before.entries.difference(&after.entries).map(ToString::to_string).collect();
     assert_eq!(gone, ["10.10.44.7/32"]);
 }
+
+#[test]
+fn two_who_share_an_address_are_told_of_where_a_rule_names_one() {
+    let other = "{spec: {network: {interfaces: [{name: eth0, bridge: vmbr9, ipv4: {address: 10.10.40.2/16}}]}}}";
+    let world = World::small()
+        .with(container("other/twin", "10.10.40.2/16", "", other))
+        .rule("x", "{from: [{container: api}], to: [{container: db}], ports: [{port: 5432}]}")
+        .rule("y", "{from: [{container: web}], to: [{container: db}], ports: [{port: 5432}]}");
+    let notes = world.report("x").notes;
+    assert_eq!(
+        notes,
+        ["other/twin has the address 10.10.40.2 of api too, and what is said of one holds for the other"]
+    );
+    assert!(world.report("y").notes.is_empty());
+}
