@@ -55,6 +55,13 @@ impl<K: Resource> Latest<K> {
         }
     }
 
+    /// What our last write answered, where that is newer than this version.
+    #[must_use]
+    pub fn newer_than(&self, known: &K) -> Option<Arc<K>> {
+        let uid = known.meta().uid.as_deref()?;
+        self.lock().written.get(uid).filter(|ours| is_newer(ours.as_ref(), known)).map(Arc::clone)
+    }
+
     /// Notes the answer to a write of ours.
     pub fn wrote(&self, object: K) -> Arc<K> {
         let object = Arc::new(object);
@@ -149,6 +156,15 @@ mod tests {
             assert_eq!(version(&latest.newest(Arc::new(object("a", cached)))), expected, "cached {cached}");
             assert_eq!(latest.len(), remembered, "cached {cached}");
         }
+    }
+
+    #[test]
+    fn what_another_part_of_the_process_wrote_meanwhile_is_found_and_not_forgotten() {
+        let latest = Latest::new();
+        latest.wrote(object("a", "10"));
+        assert_eq!(latest.newer_than(&object("a", "9")).map(|found| version(&found).to_owned()), Some("10".to_owned()));
+        assert!(latest.newer_than(&object("a", "10")).is_none());
+        assert_eq!(latest.len(), 1);
     }
 
     #[test]
