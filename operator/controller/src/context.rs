@@ -141,6 +141,17 @@ impl Context {
             .collect()
     }
 
+    /// A container in the newest version that this process knows, from the cache or from a write of its own; the given one
+    /// where the cache has none.
+    #[must_use]
+    pub fn current(&self, container: &Arc<ZentoriaContainer>) -> Arc<ZentoriaContainer> {
+        let cached = self.containers.store.get(&ObjectRef::from_obj(container.as_ref()));
+        let cached = cached.filter(|cached| cached.metadata.uid == container.metadata.uid);
+        let newest = cached.map(|cached| self.containers.latest.newest(cached));
+        let newest = newest.unwrap_or_else(|| Arc::clone(container));
+        self.containers.latest.newer(container, &newest)
+    }
+
     /// Who we are, for a container.
     #[must_use]
     pub fn identity(&self, cluster: &ProxmoxCluster, key: Key) -> Option<Identity> {

@@ -7,7 +7,7 @@ use crate::runtime::shutdown::Shutdown;
 use crate::runtime::wakeups::Wakeups;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,7 +72,10 @@ impl Firewalls {
     pub fn compiled(&self, context: &Context, cluster: &ProxmoxCluster) -> Arc<Compiled> {
         let name = cluster.name_any();
         let containers = context.containers_on(&name);
-        let rules = context.rules.all();
+        // Those of other namespaces say nothing of these guests.
+        let namespaces: BTreeSet<Option<String>> = containers.iter().map(|container| container.namespace()).collect();
+        let mut rules = context.rules.all();
+        rules.retain(|rule| namespaces.contains(&rule.namespace()));
         let inputs = fingerprint(context, cluster, &containers, &rules);
         let mut clusters = lock(&self.clusters);
         if let Some(known) = clusters.get(&name).filter(|known| known.inputs == inputs) {

@@ -67,6 +67,9 @@ async fn manage(
     before: &DatacenterFirewall,
     shown: &mut DatacenterFirewall,
 ) -> bool {
+    if !may_write {
+        return false;
+    }
     let containers = context.containers_on(&object.name_any());
     let ours: BTreeSet<Vmid> = containers
         .iter()
@@ -90,10 +93,6 @@ async fn manage(
     }
     if object.spec.mode == Mode::Observe {
         shown.held = Some("mode is Observe".to_owned());
-        return false;
-    }
-    if !may_write {
-        shown.held = Some("nothing is written while the cluster is not ready".to_owned());
         return false;
     }
     if before.dormant != shown.dormant || before.state != word(&Switch::Off) {

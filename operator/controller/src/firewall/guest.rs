@@ -18,7 +18,7 @@ use zentoria_api::firewall::{FirewallMode, GuestFirewallStatus};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::span;
 use zentoria_core::firewall::compile::CompiledGuest;
-use zentoria_core::firewall::enforce::{Enforcement, plan};
+use zentoria_core::firewall::enforce::{Enforcement, Step, plan};
 use zentoria_core::firewall::flip::flip_at;
 use zentoria_core::firewall::guest::GuestFirewall;
 use zentoria_core::firewall::report::{OnGuest, Saying};
@@ -254,9 +254,11 @@ impl Guest<'_> {
             shown.held = None;
         }
         let mut steps = plan.steps.as_slice();
-        if let Some(at) = flip {
-            if off || is_held {
-                // While the datacenter's firewall is off nothing could be tried: the guest filters once it is on.
+        if is_held {
+            steps = before_policies(steps);
+        } else if let Some(at) = flip {
+            if off {
+                // Nothing could be tried now: the guest filters once the datacenter does.
                 steps = &steps[..at];
             } else if let Some(target) = lockout::candidate(self.pass, self.compiled).await {
                 shown.probe = Some(lockout::begin(target, seen, self.pass.now));
@@ -411,6 +413,23 @@ impl Guest<'_> {
             Stop::Say(reason, message) => Some(Result::say(reason, message).again(MENDED)),
         }
     }
+}
+
+/// The steps before the first that sets a policy or enables.
+fn before_policies(steps: &[Step]) -> &[Step] {
+    let sets = |step: &Step| match step {
+        Step::SetOptions { set } => set.contains_key("enable") || set.contains_key("policy_in"),
+        Step::CreateSet { .. }
+        | Step::AddEntry { .. }
+        | Step::InsertRule { .. }
+        | Step::MoveRule { .. }
+        | Step::UpdateRule { .. }
+        | Step::DeleteRule { .. }
+        | Step::RemoveEntry { .. }
+        | Step::DeleteSet { .. } => false,
+    };
+    let at = steps.iter().position(sets).unwrap_or(steps.len());
+    &steps[..at]
 }
 
 /// How many rules and sets of ours were seen.

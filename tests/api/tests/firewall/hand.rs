@@ -21,11 +21,6 @@ pub fn seed(seed: &mut Value) {
     seed["grants"].as_array_mut().unwrap().push(json!(grant));
 }
 
-/// Whether something was done by a person.
-pub fn is_by_hand(user: Option<&str>) -> bool {
-    user == Some(TOKEN)
-}
-
 /// A person who writes to firewalls.
 pub struct Hand {
     client: Client,

@@ -3,8 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod cli;
+mod crash;
+mod datacenter;
+mod drift;
 mod hand;
+mod lockout;
+mod observe;
 mod slice;
+mod touched;
 
 use hand::Hand;
 use kube::Api;
@@ -136,7 +142,10 @@ fn sets(guest: &Guest) -> BTreeMap<String, Vec<String>> {
             Value::Object(map) => map["entries"].as_array().cloned().unwrap_or_default(),
             _ => Vec::new(),
         };
-        rows.iter().map(|row| row["cidr"].as_str().unwrap_or_default().to_owned()).collect()
+        let mut cidrs: Vec<String> =
+            rows.iter().map(|row| row["cidr"].as_str().unwrap_or_default().to_owned()).collect();
+        cidrs.sort_unstable();
+        cidrs
     };
     sets.iter().map(|(name, entries)| (name.clone(), cidrs(entries))).collect()
 }
