@@ -20,7 +20,8 @@ async fn bare(world: &World, name: &str, vmid: u32) {
 fn is_safe(guest: &Guest, rule: &str) -> bool {
     let filters = option(guest, "enable") == "1" && option(guest, "policy_in") != "ACCEPT";
     let rules = held(guest);
-    let allows = |part: &str| rules.iter().any(|held| held.contains("ACCEPT") && !held.contains("(off)") && held.contains(part));
+    let allows =
+        |part: &str| rules.iter().any(|held| held.contains("ACCEPT") && !held.contains("(off)") && held.contains(part));
     !filters || (allows(rule) && allows("10.10.99.0/24"))
 }
 

@@ -1,7 +1,8 @@
 //! What somebody changes by hand is corrected where it is ours, and shown where it is not.
 
 use super::{
-    DB, Hand, WEB, allow, apply_rule, build, firewall_message, firewall_says, held, option, rounds, serving, sets, started,
+    DB, Hand, WEB, allow, apply_rule, build, firewall_message, firewall_says, held, option, rounds, serving, sets,
+    started,
 };
 use serde_json::{Value, json};
 use zentoria_api_tests::World;
@@ -72,8 +73,11 @@ async fn an_option_that_is_changed_and_an_entry_that_is_removed_are_set_right() 
 #[tokio::test]
 async fn a_rule_of_a_person_survives_and_one_that_opens_more_is_reported() {
     let (world, hand) = enforced("foreign").await;
-    hand.adds(DB, &[("type", "in"), ("action", "DROP"), ("source", "10.10.66.6"), ("enable", "1"), ("comment", "mine")])
-        .await;
+    hand.adds(
+        DB,
+        &[("type", "in"), ("action", "DROP"), ("source", "10.10.66.6"), ("enable", "1"), ("comment", "mine")],
+    )
+    .await;
     let container = world
         .until("shows the rule", "db", |container| {
             let firewall = container.status.as_ref().and_then(|status| status.firewall.clone());

@@ -67,7 +67,8 @@ async fn an_adopted_guest_is_observed_and_its_firewall_is_not_touched() {
                 "net0": "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01,ip=10.10.4.1/16,type=veth",
             },
         }]);
-        let rule = json!({"type": "in", "action": "ACCEPT", "proto": "tcp", "dport": "22", "enable": 1, "comment": "mine"});
+        let rule =
+            json!({"type": "in", "action": "ACCEPT", "proto": "tcp", "dport": "22", "enable": 1, "comment": "mine"});
         seed["firewall"] = json!({"400": {"rules": [rule], "options": {"enable": 1}}});
     });
     let (world, _hand) = started(build).await;

@@ -1,8 +1,8 @@
 //! Who is touched by a change, and who is not.
 
 use super::{
-    DB, WEB, allow, apply_rule, build, firewall_says, held, is_firewall, option, remove_rule, rule_says, rounds, serving,
-    started,
+    DB, WEB, allow, apply_rule, build, firewall_says, held, is_firewall, option, remove_rule, rounds, rule_says,
+    serving, started,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -64,7 +64,8 @@ async fn nothing_is_written_while_nothing_differs_and_a_look_takes_three_calls()
     assert_eq!(world.versions().await, before);
     let requests = world.pve.requests().await;
     let of = |vmid: u32| requests.iter().filter(|r| r.path.contains(&format!("/lxc/{vmid}/firewall/"))).count();
-    let looks = |vmid: u32| requests.iter().filter(|r| r.path.ends_with(&format!("/lxc/{vmid}/firewall/options"))).count();
+    let looks =
+        |vmid: u32| requests.iter().filter(|r| r.path.ends_with(&format!("/lxc/{vmid}/firewall/options"))).count();
     for vmid in [DB, WEB, CACHE] {
         assert!(of(vmid) <= 3 * looks(vmid), "guest {vmid}: {} calls in {} looks", of(vmid), looks(vmid));
     }
