@@ -84,10 +84,13 @@ fn in_braces(code: &str, name: &str) -> bool {
 
 fn snake_case(camel: &str) -> String {
     let mut snake = String::new();
+    let mut inside = false;
     for c in camel.chars() {
-        if c.is_ascii_uppercase() {
+        // An abbreviation is one word: controlPlaneCIDRs.
+        if c.is_ascii_uppercase() && !inside {
             snake.push('_');
         }
+        inside = c.is_ascii_uppercase();
         snake.push(c.to_ascii_lowercase());
     }
     snake

@@ -5,6 +5,7 @@
 mod compile;
 mod enforce_properties;
 mod evaluate;
+mod names;
 mod model;
 mod recorded;
 mod strategies;
