@@ -8,6 +8,7 @@ mod enforce_foreign;
 mod enforce_guard;
 mod enforce_properties;
 mod evaluate;
+mod names;
 mod model;
 mod recorded;
 mod strategies;
