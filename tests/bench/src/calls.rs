@@ -58,6 +58,8 @@ fn template(request: &Request) -> String {
             "nodes" => "{node}",
             "lxc" => "{vmid}",
             "storage" => "{storage}",
+            "rules" => "{pos}",
+            "ipset" => "{set}",
             _ => word,
         });
         before = word;

@@ -108,6 +108,9 @@ pub fn seed(nodes: u32) -> Value {
     seed["storages"]["local-zfs"]["total"] = json!(64_u64 << 40);
     seed["ct_secs"]["create"] = json!(0.2);
     seed["ct_secs"]["start"] = json!(0.06);
+    // To switch the datacenter's firewall on, where it is told to.
+    let switch = json!(["zentoria@pve", "/", "Sys.Audit", "Sys.Modify"]);
+    seed["grants"].as_array_mut().expect("grants").push(switch);
     seed["settings"] = json!({"time_scale": 1.0, "close_protected": false});
     seed
 }

@@ -6,6 +6,8 @@
 mod bare;
 mod calls;
 mod estate;
+mod firewall;
+mod matrix;
 mod measure;
 mod nodes;
 mod operator;
@@ -13,12 +15,13 @@ mod report;
 mod stage;
 
 use clap::Parser;
+use firewall::{Firewall, firewall};
 use measure::{creation, quick_drift, slow_drift, steady};
 use nodes::{OnNodes, on_nodes};
 use report::{Size, median};
-use serde_json::json;
+use serde_json::{Value, json};
 use stage::Stage;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -50,7 +53,13 @@ struct Options {
     /// `poll.fullResync` while a change of a description is waited for, in seconds.
     #[arg(long, default_value_t = 60)]
     round: u64,
-    /// Creations alone: no steady state, no drift.
+    /// Firewalls alone.
+    #[arg(long)]
+    firewalls: bool,
+    /// Where the figures of the firewalls go.
+    #[arg(long, default_value = "target/bench/firewall.json")]
+    firewall_out: PathBuf,
+    /// Creations alone: no steady state, no drift; firewalls without the operator.
     #[arg(long)]
     quick: bool,
     /// Where the double's journal of the last creation goes, to see what was asked when.
@@ -80,6 +89,10 @@ fn stopped(signal: &str) -> ! {
 async fn run(options: &Options) {
     let started = Instant::now();
     let stage = Stage::new().await;
+    firewalls(options, &stage, started).await;
+    if options.firewalls {
+        return;
+    }
     let mut sizes = Vec::new();
     for size in options.sizes.iter().filter(|_| options.nodes.contains(&1)) {
         if let Some(size) = measured(options, &stage, *size, started).await {
@@ -101,11 +114,33 @@ async fn run(options: &Options) {
         "sizes": sizes,
         "onNodes": on_nodes,
     });
-    let dir = options.out.parent().unwrap_or(&options.out);
-    std::fs::create_dir_all(dir).expect("a directory for the figures");
-    let text = serde_json::to_string_pretty(&figures).expect("JSON");
-    std::fs::write(&options.out, text).unwrap_or_else(|error| panic!("{}: {error}", options.out.display()));
+    write(&options.out, &figures);
     println!("bench: figures in {} ({:.0} s)", options.out.display(), started.elapsed().as_secs_f64());
+}
+
+fn write(out: &Path, figures: &Value) {
+    let dir = out.parent().unwrap_or(out);
+    std::fs::create_dir_all(dir).expect("a directory for the figures");
+    let text = serde_json::to_string_pretty(figures).expect("JSON");
+    std::fs::write(out, text).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+}
+
+/// The firewalls of all sizes; with `--quick` without the operator.
+async fn firewalls(options: &Options, stage: &Stage, started: Instant) {
+    let mut all: Vec<Firewall> = Vec::new();
+    for size in &options.sizes {
+        let one = firewall((!options.quick).then_some(stage), *size, Duration::from_secs(options.steady)).await;
+        println!(
+            "bench: [{:>5.0} s] {size} containers: {} flows are compiled in {:.1} ms",
+            started.elapsed().as_secs_f64(),
+            one.alone.flows,
+            one.alone.read_milliseconds + one.alone.compile_milliseconds,
+        );
+        all.push(one);
+    }
+    println!("{}", report::firewalls(&all));
+    write(&options.firewall_out, &json!({"sizes": all}));
+    println!("bench: figures of firewalls in {}", options.firewall_out.display());
 }
 
 /// The sizes that several nodes are measured with, on each number of nodes.

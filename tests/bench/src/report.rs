@@ -1,5 +1,6 @@
 //! The figures of one size beside the aims, as a table and as JSON.
 
+use crate::firewall::Firewall;
 use crate::measure::{Creation, Drift, Steady};
 use crate::nodes::OnNodes;
 use serde::Serialize;
@@ -139,6 +140,17 @@ pub fn on_nodes(all: &[OnNodes]) -> String {
     for one in all {
         let guests: Vec<String> = one.guests.iter().map(|(node, guests)| format!("{node} {guests}")).collect();
         let _ = writeln!(out, "\n{} containers on {} nodes ({})", one.containers, one.nodes, guests.join(", "));
+        out += &table(&one.rows);
+    }
+    out
+}
+
+/// The tables of the firewalls.
+#[must_use]
+pub fn firewalls(all: &[Firewall]) -> String {
+    let mut out = String::new();
+    for one in all {
+        let _ = writeln!(out, "\nfirewalls of {} containers with ten flows each", one.containers);
         out += &table(&one.rows);
     }
     out

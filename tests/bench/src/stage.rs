@@ -12,7 +12,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use zentoria_api::conditions::READY;
+use zentoria_api::conditions::{ENFORCED, READY};
+use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_api_tests::kubernetes::{self, FIELD_MANAGER};
 use zentoria_api_tests::pve::{OPERATOR, Pve, Request, TOKEN_SECRET};
@@ -57,9 +58,14 @@ impl Stage {
 
     /// An operator that is connected to an empty Proxmox VE and has nothing to do yet.
     pub async fn scene(&self, name: &str, nodes: u32) -> Scene<'_> {
+        self.scene_of(&ProxmoxCluster::new(name, estate::cluster(name)), nodes).await
+    }
+
+    /// The same with a ProxmoxCluster of one's own.
+    pub async fn scene_of(&self, cluster: &ProxmoxCluster, nodes: u32) -> Scene<'_> {
+        let name = &cluster.name_any();
         self.empty_pve(nodes).await;
         kubernetes::ensure_namespace(&self.client, name).await;
-        let cluster = ProxmoxCluster::new(name, estate::cluster(name));
         let log = self.dir.path().join(format!("{name}.log"));
         let dial_map = self.pve.dial_map();
         let scene = Scene {
@@ -67,7 +73,7 @@ impl Stage {
             name: name.to_owned(),
             operator: Operator::start(&self.kubeconfig, SYSTEM, &dial_map, &log),
         };
-        scene.connect(&cluster).await
+        scene.connect(cluster).await
     }
 }
 
@@ -110,6 +116,41 @@ impl Scene<'_> {
     #[must_use]
     pub fn containers(&self) -> Api<ZentoriaContainer> {
         Api::namespaced(self.stage.client.clone(), &self.name)
+    }
+
+    fn rules(&self) -> Api<FirewallRule> {
+        Api::namespaced(self.stage.client.clone(), &self.name)
+    }
+
+    /// Applies rules.
+    ///
+    /// # Panics
+    /// Where one is refused.
+    pub async fn apply_rules(&self, rules: &[FirewallRule]) {
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let (api, params) = (&self.rules(), &params);
+        stream::iter(rules)
+            .for_each_concurrent(APPLIES, |rule| async move {
+                api.patch(&rule.name_any(), params, &Patch::Apply(rule)).await.expect("a rule is applied");
+            })
+            .await;
+    }
+
+    /// Merges into a rule, and waits until it is in force as it is now.
+    ///
+    /// # Panics
+    /// Where it is refused, or not in force in time.
+    pub async fn change_rule(&self, name: &str, patch: Value) {
+        let changed = self.rules().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        let generation = changed.expect("the rule is patched").metadata.generation;
+        eventually("the changed rule is in force", || async {
+            let rule = self.rules().get(name).await.map_err(|error| error.to_string())?;
+            let status = rule.status.unwrap_or_default();
+            let current = status.observed_generation == generation;
+            let enforced = status.conditions.iter().any(|c| c.type_ == ENFORCED && c.status == "True");
+            when(status, |_| current && enforced).map(|_| ())
+        })
+        .await;
     }
 
     /// Merges into the ProxmoxCluster's spec.
@@ -221,7 +262,7 @@ impl Scene<'_> {
     /// # Panics
     /// Where the operator does not end.
     pub async fn end(self) {
-        let (containers, clusters) = (self.containers(), self.clusters());
+        let (containers, clusters, rules) = (self.containers(), self.clusters(), self.rules());
         self.operator.stop().await;
         let strip = Patch::Merge(json!({"metadata": {"finalizers": null}}));
         let (now, patch, strip) = (DeleteParams::default(), PatchParams::default(), &strip);
@@ -236,6 +277,7 @@ impl Scene<'_> {
                 }
             })
             .await;
+        let _ = rules.delete_collection(&now, &ListParams::default()).await;
         let _ = clusters.patch(&self.name, &patch, strip).await;
         let _ = clusters.delete(&self.name, &now).await;
     }

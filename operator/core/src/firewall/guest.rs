@@ -181,6 +181,28 @@ pub const fn log_word(level: LogLevel) -> &'static str {
     }
 }
 
+impl Options {
+    /// The options as PVE takes and gives them, without `enable`.
+    #[must_use]
+    pub fn fields(&self) -> BTreeMap<String, String> {
+        let flag = |on: bool| if on { "1" } else { "0" };
+        [
+            ("policy_in", policy_word(self.policy_in)),
+            ("policy_out", policy_word(self.policy_out)),
+            ("ipfilter", flag(self.ipfilter)),
+            ("macfilter", flag(self.macfilter)),
+            ("dhcp", flag(self.dhcp)),
+            ("ndp", flag(self.ndp)),
+            ("radv", flag(self.radv)),
+            ("log_level_in", log_word(self.log_level_in)),
+            ("log_level_out", log_word(self.log_level_out)),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+    }
+}
+
 impl Rule {
     /// Its fields as PVE takes and gives them, `enable=1` and the comment included, `pos` not: the form in which a rule
     /// that was read is compared.

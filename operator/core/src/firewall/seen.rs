@@ -1,6 +1,6 @@
 //! What the firewall of a guest holds, as Proxmox VE gave it: every value as text, nothing interpreted.
 
-use super::guest::SetName;
+use super::guest::{GuestFirewall, Ipset, Rule, SetName, plain};
 use std::collections::BTreeMap;
 
 /// How the comment of everything of ours begins.
@@ -44,6 +44,26 @@ pub struct SeenSet {
     /// Its entries as PVE writes them (an address, a network, the name of an alias), and whether each is an exception
     /// (`nomatch`).
     pub entries: BTreeMap<String, bool>,
+}
+
+impl Seen {
+    /// A guest that holds exactly this, and is switched on.
+    #[must_use]
+    pub fn holding(firewall: &GuestFirewall) -> Self {
+        let rule = |(pos, rule): (u64, &Rule)| SeenRule { pos, fields: rule.fields() };
+        let set = |set: &Ipset| SeenSet {
+            comment: Some(set.comment.clone()),
+            entries: set.entries.iter().map(|net| (plain(net), false)).collect(),
+        };
+        let mut options = firewall.options.fields();
+        options.insert("enable".to_owned(), "1".to_owned());
+        Self {
+            options,
+            rules: (0..).zip(&firewall.rules).map(rule).collect(),
+            ipsets: firewall.ipsets.iter().map(|(name, held)| (name.clone(), set(held))).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 impl SeenRule {

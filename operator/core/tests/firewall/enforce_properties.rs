@@ -18,7 +18,8 @@ fn settings() -> Settings {
 
 /// What the datacenter has, of which the planner knows nothing.
 fn datacenter() -> Datacenter {
-    let group = ["type=in action=ACCEPT proto=tcp dport=80 enable=1", "type=out action=DROP proto=tcp dport=443 enable=1"];
+    let group =
+        ["type=in action=ACCEPT proto=tcp dport=80 enable=1", "type=out action=DROP proto=tcp dport=443 enable=1"];
     Datacenter {
         enabled: true,
         groups: [("web".to_owned(), group.map(crate::model::fields).into())].into(),

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod compile;
+mod enforce;
+mod enforce_foreign;
+mod enforce_guard;
 mod enforce_properties;
 mod evaluate;
 mod names;

@@ -9,7 +9,19 @@ use zentoria_core::firewall::seen::{Fields, Seen, SeenRule, SeenSet};
 
 /// Fields that a rule has; PVE refuses others.
 const KNOWN: &[&str] = &[
-    "action", "type", "enable", "proto", "dport", "sport", "source", "dest", "iface", "macro", "log", "comment", "icmp-type",
+    "action",
+    "type",
+    "enable",
+    "proto",
+    "dport",
+    "sport",
+    "source",
+    "dest",
+    "iface",
+    "macro",
+    "log",
+    "comment",
+    "icmp-type",
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -206,7 +218,7 @@ pub fn interface() -> Interface {
 
 /// `type=in action=ACCEPT ...` as fields.
 pub fn fields(text: &str) -> Fields {
-    let pair = |word: &str| word.split_once('=').map(|(key, value)| (key.to_owned(), value.replace('_', " ")));
+    let pair = |word: &str| word.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
     text.split(' ').filter_map(pair).collect()
 }
 

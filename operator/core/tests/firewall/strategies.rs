@@ -8,9 +8,7 @@ use proptest::sample::select;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::firewall::{Action, ForeignRules, LogLevel, Policy, Protocol};
 use zentoria_core::firewall::enforce::plan;
-use zentoria_core::firewall::guest::{
-    Ends, GuestFirewall, Ipset, Options, PortRange, Rule, Service, SetName, Way,
-};
+use zentoria_core::firewall::guest::{Ends, GuestFirewall, Ipset, Options, PortRange, Rule, Service, SetName, Way};
 
 /// A wish, and what is there.
 #[derive(Clone, Debug)]
@@ -146,7 +144,8 @@ fn edits() -> impl Strategy<Value = Edit> {
     let at = 0..12usize;
     let cidr = select(&["10.0.0.1", "10.0.0.2", "10.0.0.0/24", "10.0.0.0/16", "192.0.2.1"][..]);
     let option = select(
-        &[("policy_in", "ACCEPT"), ("policy_in", "DROP"), ("policy_out", "DROP"), ("macfilter", "0"), ("enable", "0")][..],
+        &[("policy_in", "ACCEPT"), ("policy_in", "DROP"), ("policy_out", "DROP"), ("macfilter", "0"), ("enable", "0")]
+            [..],
     );
     prop_oneof![
         3 => at.clone().prop_map(Edit::Switch),
@@ -220,7 +219,12 @@ fn laid_hands_on(mut pve: Pve, edits: &[Edit]) -> Pve {
             Edit::NoOption(key) => {
                 pve.options.remove(*key);
             }
-            Edit::Switch(_) | Edit::Move(..) | Edit::Ports(..) | Edit::Comment(_) | Edit::Delete(_) | Edit::Twice(_) => {}
+            Edit::Switch(_)
+            | Edit::Move(..)
+            | Edit::Ports(..)
+            | Edit::Comment(_)
+            | Edit::Delete(_)
+            | Edit::Twice(_) => {}
         }
     }
     pve

@@ -53,12 +53,14 @@ impl Trouble {
             return;
         }
         let text = format!(
-            "{} share no family of addresses (IPv4, IPv6): nothing passes between them",
+            "{} share no family of addresses: one has IPv4 alone and the other IPv6 alone, and nothing passes between them",
             words::some(strangers)
         );
         let complete = self.absent().is_empty() && self.unresolved.is_empty() && !from.is_empty() && !to.is_empty();
         if flows.entries.is_empty() && complete {
-            self.invalid.push(format!("spec.from, spec.to: {text}"));
+            self.invalid.push(format!(
+                "{text}. Name addresses of the family that the container has, or give it one of the other"
+            ));
         } else {
             self.notes.insert(text);
         }

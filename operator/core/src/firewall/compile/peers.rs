@@ -4,6 +4,7 @@ use super::trouble::Trouble;
 use crate::cluster::access::selects;
 use crate::container::want::Key;
 use crate::firewall::estate::{Container, End, Estate};
+use crate::firewall::guest::plain;
 use crate::firewall::nets::Nets;
 use crate::firewall::words::some;
 use ipnet::IpNet;
@@ -14,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Peers<'a> {
     /// Containers.
     pub(super) containers: BTreeMap<&'a Key, &'a Container>,
-    /// Addresses, with the field that names them.
-    pub(super) nets: Vec<(&'a str, Nets)>,
+    /// Addresses, with the field that names them and what it says: `spec.from[0] (10.0.0.0/8)`.
+    pub(super) nets: Vec<(String, Nets)>,
     /// Whether containers of other ProxmoxClusters are meant, too.
     pub(super) elsewhere: bool,
 }
@@ -56,8 +57,8 @@ impl<'a> Peers<'a> {
                 End::Zone(zone) => peers.zone(estate, namespace, (field, zone), trouble),
                 End::All => peers.take(field, estate.of_namespace(namespace), trouble),
                 End::Host(name) => peers.host(estate, (field, name), trouble),
-                End::Cidr(net) => peers.nets.push((field, Nets::these([*net]))),
-                End::Any => peers.nets.push((field, Nets::Every)),
+                End::Cidr(net) => peers.nets.push((format!("{field} ({})", plain(net)), Nets::these([*net]))),
+                End::Any => peers.nets.push((format!("{field} (any)"), Nets::Every)),
                 End::External => peers.external(estate, field, trouble),
             }
         }
@@ -136,14 +137,14 @@ impl<'a> Peers<'a> {
             trouble.missing(field, &format!("host {name}"), format!("has an address that cannot be read: {why}"));
         }
         if !addresses.is_empty() {
-            self.nets.push((field, Nets::these(addresses.iter().copied())));
+            self.nets.push((format!("{field} (host {name})"), Nets::these(addresses.iter().copied())));
         }
     }
 
     fn external(&mut self, estate: &'a Estate, field: &'a str, trouble: &mut Trouble) {
         match &estate.external {
             Ok(outside) => {
-                self.nets.push((field, Nets::these(outside.iter().copied())));
+                self.nets.push((format!("{field} (external)"), Nets::these(outside.iter().copied())));
                 // Who is outside of the networks by mistake may use what is meant for the world.
                 let strays = estate.containers.iter().filter_map(|(key, container)| {
                     let inside = |address| estate.networks.iter().any(|net: &IpNet| net.contains(address));

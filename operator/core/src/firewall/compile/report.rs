@@ -101,7 +101,8 @@ impl Outcome<'_> {
         }
         let invalid: Vec<&String> = row.problems.iter().chain(&self.trouble.invalid).collect();
         if !invalid.is_empty() {
-            return Err((RuleReason::InvalidSpec, some(invalid)));
+            let all: Vec<&str> = invalid.into_iter().map(String::as_str).collect();
+            return Err((RuleReason::InvalidSpec, all.join("; ")));
         }
         let done = match row.wish.as_ref().map(|wish| wish.action) {
             Some(Action::Drop | Action::Reject) => "nothing is refused for it",
@@ -133,7 +134,10 @@ impl Outcome<'_> {
             ));
         }
         if !self.trouble.unresolved.is_empty() {
-            let text = format!("{} has no address that is known yet; {done}", some(&self.trouble.unresolved));
+            let text = format!(
+                "{} has no address that is known yet; {done} before the guest reports one, or has a static one",
+                some(&self.trouble.unresolved)
+            );
             return Err((RuleReason::Unresolved, text));
         }
         if !self.asked && !self.elsewhere {
@@ -142,7 +146,7 @@ impl Outcome<'_> {
             } else {
                 some(&self.trouble.notes)
             };
-            return Err((RuleReason::MatchesNothing, why));
+            return Err((RuleReason::MatchesNothing, format!("{why}; {done}")));
         }
         if self.rules == 0 && !self.hidden.is_empty() {
             return Ok(RuleReason::Shadowed);

@@ -64,9 +64,12 @@ impl Written<'_> {
         if nets.len() <= MOST_IN_LIST && (v4 == 0 || v4 == nets.len()) {
             return Ends::Addresses(nets);
         }
-        let name = set_name(entry);
-        let comment = format!("zentoria:{}", entry.owner);
-        self.firewall.ipsets.insert(name.clone(), Ipset { comment, entries: nets });
+        let set = Ipset { comment: format!("zentoria:{}", entry.owner), entries: nets };
+        let free = |name: &SetName| self.firewall.ipsets.get(name).is_none_or(|other| *other == set);
+        // Eight digits may meet by chance; the second then has others.
+        let mut names = (0..u32::MAX).map(|attempt| set_name(entry, attempt));
+        let name = names.find(free).unwrap_or_else(|| set_name(entry, u32::MAX));
+        self.firewall.ipsets.insert(name.clone(), set);
         Ends::Set(name)
     }
 
@@ -85,9 +88,9 @@ impl Written<'_> {
 }
 
 /// Named by what it is for, so that one who joins is one entry more and no other set.
-fn set_name(entry: &Entry<'_>) -> SetName {
-    let services = words::services(&entry.services);
-    let hash = of_parts(["set", way_word(entry.way), &entry.owner.to_string(), &services]);
+fn set_name(entry: &Entry<'_>, attempt: u32) -> SetName {
+    let (services, attempt) = (words::services(&entry.services), attempt.to_string());
+    let hash = of_parts(["set", way_word(entry.way), &entry.owner.to_string(), &services, &attempt]);
     SetName(format!("zen-{}", eight(&hash)))
 }
 

@@ -101,7 +101,7 @@ fn widens(want: &GuestFirewall, seen: &Seen, work: &Working, at: usize, fields: 
 
 /// The firewall of ours alone, and with this one foreign rule in its place; and where that is.
 fn sides(want: &GuestFirewall, seen: &Seen, work: &Working, at: usize) -> (Guest, Guest, usize) {
-    let mut options = super::options::wished(&want.options);
+    let mut options = want.options.fields();
     options.insert("enable".to_owned(), "1".to_owned());
     options.insert("ipfilter".to_owned(), "0".to_owned());
     let mut ipsets: BTreeMap<String, IpsetConfig> = seen

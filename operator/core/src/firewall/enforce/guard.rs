@@ -193,7 +193,7 @@ impl<'a> Paper<'a> {
     }
 
     fn set_options(&mut self, set: &BTreeMap<String, String>) -> Result<(), String> {
-        let wished = super::options::wished(&self.want.options);
+        let wished = self.want.options.fields();
         let stray = set.iter().find(|(key, value)| match key.as_str() {
             "enable" => *value != "1",
             _ => wished.get(*key) != Some(*value),

@@ -160,8 +160,22 @@ impl Todo {
         let (split, add): (Vec<IpNet>, Vec<IpNet>) = left.into_iter().partition(|net| held(*net, there));
         let [split, add] = [split, add].map(|nets| nets.iter().map(plain).collect());
         let create = seen.is_none().then(|| set.comment.clone());
-        let mut todo =
-            Self { create, split, unblock, add, remove, merged, at: None, conflict: false, first_out: false, soon_out: false, last_out: false, evict: false, idle: false, users };
+        let mut todo = Self {
+            create,
+            split,
+            unblock,
+            add,
+            remove,
+            merged,
+            at: None,
+            conflict: false,
+            first_out: false,
+            soon_out: false,
+            last_out: false,
+            evict: false,
+            idle: false,
+            users,
+        };
         todo.decide(name, work);
         todo
     }
@@ -267,6 +281,5 @@ fn matches_alike(one: &Fields, other: &Fields) -> bool {
 
 /// Whether a set is changed: ours, and any filter of addresses where foreign things are removed.
 pub fn managed(name: &SetName, set: &SeenSet, foreign: ForeignRules) -> bool {
-    our_set(name, set.comment.as_deref())
-        || (foreign == ForeignRules::Remove && name.0.starts_with("ipfilter-net"))
+    our_set(name, set.comment.as_deref()) || (foreign == ForeignRules::Remove && name.0.starts_with("ipfilter-net"))
 }

@@ -40,19 +40,18 @@ impl Working {
     pub fn new(want: &GuestFirewall, seen: &Seen, foreign: ForeignRules) -> Self {
         let wish: Vec<Fields> = want.rules.iter().map(Rule::fields).collect();
         let pairs = pairing::pair(&wish, &seen.rules);
-        let row: Vec<usize> = pairs.iter().copied().flatten().collect();
         let role = |pair: Option<usize>, ours| match pair {
             Some(index) => Role::Wish(index),
             None if ours || foreign == ForeignRules::Remove => Role::Old,
             None => Role::Foreign,
         };
-        let items = seen.rules.iter().zip(pairs).map(|(rule, pair)| {
+        let items = seen.rules.iter().zip(pairs.of).map(|(rule, pair)| {
             let ours = rule.ours();
             Item { fields: content(&rule.fields), role: role(pair, ours) }
         });
         Self {
             items: items.collect(),
-            kept: pairing::ascending(&row).into_iter().collect(),
+            kept: pairs.kept,
             in_force: seen.options.get("enable").is_some_and(|text| text != "0"),
             steps: Vec::new(),
             wish,

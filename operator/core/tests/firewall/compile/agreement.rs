@@ -7,10 +7,14 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use zentoria_api::ZentoriaContainer;
-use zentoria_api::firewall::Protocol;
+use zentoria_api::firewall::{ForeignRules, Protocol};
 use zentoria_core::estate::key_of;
+use zentoria_core::firewall::enforce::{Enforcement, plan};
 use zentoria_core::firewall::evaluate::{Datacenter, Guest, Interface, Packet, PveFirewall, Verdict, verdict};
-use zentoria_core::firewall::guest::{GuestFirewall, Options, log_word, plain, policy_word, protocol_word};
+use zentoria_core::firewall::guest::{
+    GuestFirewall, Options, Rule, SetName, log_word, plain, policy_word, protocol_word,
+};
+use zentoria_core::firewall::seen::{Seen, SeenRule, SeenSet};
 
 /// What PVE holds once all guests hold what was compiled.
 pub fn configuration(world: &World) -> PveFirewall {
@@ -34,10 +38,21 @@ fn held(container: &ZentoriaContainer, wish: &GuestFirewall) -> Guest {
         name: key_of(container).to_string(),
         interfaces: vec![interface],
         options: options(&wish.options),
-        rules: wish.rules.iter().map(zentoria_core::firewall::guest::Rule::fields).collect(),
+        rules: wish.rules.iter().map(Rule::fields).collect(),
         ipsets: sets.collect(),
         aliases: BTreeMap::new(),
     }
+}
+
+/// What PVE gives back of it.
+fn read(guest: Guest, wish: &GuestFirewall) -> Seen {
+    let rules = guest.rules.into_iter().zip(0..).map(|(fields, pos)| SeenRule { pos, fields });
+    let sets = guest.ipsets.into_iter().map(|(name, entries)| {
+        let name = SetName(name);
+        let comment = Some(wish.ipsets[&name].comment.clone());
+        (name, SeenSet { comment, entries })
+    });
+    Seen { options: guest.options, rules: rules.collect(), ipsets: sets.collect(), ..Seen::default() }
 }
 
 fn options(options: &Options) -> BTreeMap<String, String> {
@@ -134,6 +149,16 @@ proptest! {
         let step = (named.len() / 12).max(1);
         let some = named.into_iter().step_by(step).chain(random).collect();
         agree(&world, &OUTSIDERS, &some)?;
+    }
+
+    #[test]
+    fn what_was_written_and_is_read_again_needs_nothing_more(world in worlds()) {
+        let config = configuration(&world);
+        for (guest, one) in config.guests.into_iter().zip(&world.containers) {
+            let wish = world.compiled().guests[&key_of(one)].wish.clone().unwrap();
+            let enforcement = plan(&wish, &read(guest, &wish), ForeignRules::Remove);
+            prop_assert_eq!(enforcement, Enforcement::default());
+        }
     }
 }
 

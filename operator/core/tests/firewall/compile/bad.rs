@@ -59,8 +59,12 @@ fn each_bad_rule_says_what_is_wrong_and_leaves_everything_as_it_is_without_it() 
         ),
         ("from: [{cidr: 0.0.0.0/0}], to: [{container: db}]", "InvalidSpec", &["spec.from[0].cidr", "write any"]),
         ("from: [{cidr: 10.9.0}], to: [{container: db}]", "InvalidSpec", &["spec.from[0].cidr", "no address"]),
-        ("from: [{cidr: 'fd00::/64'}], to: [{container: db}]", "InvalidSpec", &["spec.from[0] and db", "no family"]),
-        ("from: [{container: six}], to: [{container: db}]", "InvalidSpec", &["six and db", "IPv4, IPv6"]),
+        (
+            "from: [{cidr: 'fd00::/64'}], to: [{container: db}]",
+            "InvalidSpec",
+            &["spec.from[0] (fd00::/64) and db", "no family", "Name addresses of the family"],
+        ),
+        ("from: [{container: six}], to: [{container: db}]", "InvalidSpec", &["six and db", "IPv6 alone"]),
         ("from: [{container: db}], to: [{container: db}]", "InvalidSpec", &["lets db reach itself"]),
         ("from: [{container: lease}], to: [{container: db}]", "Unresolved", &["lease", "no address"]),
         ("from: [{}], to: [{container: db}]", "InvalidSpec", &["spec.from[0]", "exactly one of"]),
@@ -119,7 +123,7 @@ fn of_several_peers_those_who_can_be_found_are_opened_and_the_others_are_named()
     let report = world.report("x");
     assert_eq!(report.unresolved, ["ghost", "lease"]);
     assert_eq!(world.refused("x").0, "NotFound");
-    assert!(report.notes.iter().any(|note| note.contains("spec.from[3] and web")), "{:?}", report.notes);
+    assert!(report.notes.iter().any(|note| note.contains("spec.from[3] (fd00::/64) and web")), "{:?}", report.notes);
 }
 
 #[test]
