@@ -41,7 +41,8 @@ pub struct TemplateSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 100))]
     pub storage: Option<String>,
-    /// From where the node downloads it, once for each storage. Needs privileges that the preflight names.
+    /// From where the node downloads it, once for each storage. The node fetches it from its own place in the network, so
+    /// the host has to be in `access[].allow.downloadHosts`. Needs privileges that the preflight names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024), regex(pattern = r"^https?://[^\s]+$"))]
     pub url: Option<String>,
@@ -68,7 +69,8 @@ pub enum PullPolicy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageSource {
-    /// With registry and tag: `docker.io/library/nginx:1.29`. Proxmox VE takes no digests.
+    /// With registry and tag: `docker.io/library/nginx:1.29`. Proxmox VE takes no digests. The node pulls it, so the
+    /// registry has to be in `access[].allow.downloadHosts`, unless `pull` is `Never`.
     #[schemars(
         length(min = 3, max = 255),
         regex(pattern = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")

@@ -6,6 +6,7 @@ mod changes;
 mod deletion;
 mod fixture;
 mod golden;
+mod granted;
 mod model;
 mod mounts;
 mod mutants;
