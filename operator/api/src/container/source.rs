@@ -94,7 +94,10 @@ pub struct ImageSource {
 }
 
 /// A backup that vzdump made, by its volume or by the guest that it was made of. The new guest gets its own host name,
-/// MAC address, IP address and an empty firewall before it is started for the first time.
+/// MAC address, IP address and an empty firewall before it is started for the first time; interfaces that the spec does
+/// not name must be such as the namespace may have. Whose a backup is, the mark in it decides: one of another estate or
+/// namespace is refused. One without a mark may be of whoever had the VMID before, and is restored only where it is named by
+/// its volume, or `adoption` is `IfExists`. `access[].allow.cloneSources` of the ProxmoxCluster allows all of a VMID.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
