@@ -11,6 +11,7 @@ mod model;
 mod mounts;
 mod mutants;
 mod placing;
+mod preflight;
 mod properties;
 mod protection;
 mod strategies;
