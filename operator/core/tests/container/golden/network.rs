@@ -66,9 +66,25 @@ fn networks() {
             on("one more gets the first free slot", TWO, &[("net0", ETH0), ("net2", "name=x,type=veth")]),
             on("one that is not in the spec any more is removed", ONE, &[("net0", ETH0), ("net1", ETH1)]),
             on(
-                "another name is another interface",
+                "another name, and nothing else, is the same interface",
                 "vmid: 404, network: {interfaces: [{name: lan, bridge: vmbr0}]}",
                 &[("net0", ETH0)],
+            ),
+            on(
+                "another name and another bridge is another interface",
+                "vmid: 404, network: {interfaces: [{name: lan, bridge: vmbr1}]}",
+                &[("net0", ETH0)],
+            ),
+            on(
+                "another name and another bridge with the address that it had",
+                "vmid: 404, network: {interfaces: [{name: lan, bridge: vmbr1, ipv4: {address: 10.10.41.4/24}}, \
+                 {name: wan, bridge: vmbr0, ipv4: {address: 10.10.40.4/16}}]}",
+                &[NETS[0], NETS[1]],
+            ),
+            adopted(
+                "of an adopted guest, too, by its MAC address",
+                "vmid: 404, network: {interfaces: [{name: lan, mac: 'bc:24:11:05:04:62'}]}",
+                &[("net0", ETH0), ("net1", ETH1)],
             ),
             on(
                 "an address and a VLAN that the spec does not have go",
