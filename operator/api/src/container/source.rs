@@ -125,7 +125,8 @@ pub struct BackupSource {
 }
 
 /// A copy of another guest. The copy gets its own host name, MAC address, IP address and an empty firewall before it is
-/// started for the first time.
+/// started for the first time. Interfaces that the spec does not name are those of the source, and must be such as the
+/// namespace may have: else the copy is not started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [{"rule": "has(self.vmid) != has(self.container)", "message": "name the source by exactly one of vmid and container"}]))]
