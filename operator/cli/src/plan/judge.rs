@@ -268,7 +268,8 @@ impl Scene<'_> {
             if *self.us == Us::AsMarked {
                 known.vmids_by_name.extend(self.vmids_by_spec(&identity.key.namespace));
             }
-            let seen = observe(&self.looked.pve, &want, status, known, self.now).await.seen;
+            let mut seen = observe(&self.looked.pve, &want, status, known, self.now).await.seen;
+            known::copied(&mut seen, &want, || self.all.to_vec());
             let next = AsIf::of(&want, &seen);
             if as_if != AsIf::Recorded || next == AsIf::Recorded {
                 return Ok((want, seen));

@@ -223,7 +223,9 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
             let (want, seen) = scene.living?;
             dangerous::rebooting(want, seen, plan)
         }
-        Step::DeleteSnapshot { name, .. } if !dangerous::is_our_snapshot(name) => {
+        Step::DeleteSnapshot { name, .. }
+            if !dangerous::is_our_snapshot(name) && !dangerous::is_idle_copy(scene.living, name) =>
+        {
             Some(format!("the removal of snapshot {name}, which is not ours"))
         }
         Step::DeleteBackup { volume } => {

@@ -16,7 +16,7 @@ mod source;
 mod template;
 
 pub use before_change::{needs_backups, needs_replication, needs_snapshot_feature};
-pub use creation::{chosen, may_restore, recorded_source};
+pub use creation::{COPY_SNAPSHOT, chosen, copy_snapshot, may_restore, recorded_source};
 
 use super::devices;
 use super::seen::{GuestFact, Seen, TaskFact};
@@ -35,7 +35,8 @@ pub fn plan(want: &Want, seen: &Seen) -> Plan {
         (None, GuestFact::NoVmid) => creation::create(want, seen),
         (None, GuestFact::Absent) => absent(want, seen),
         (None, GuestFact::Present(guest)) => {
-            before_change::secure(want, seen, guest, existing::existing(want, seen, guest))
+            let plan = before_change::secure(want, seen, guest, existing::existing(want, seen, guest));
+            copies::tidied(seen, guest, plan)
         }
         (None, GuestFact::OtherKind) => Plan::say(other_kind(want, seen)),
         (None, GuestFact::Unknown { why, offline }) => {

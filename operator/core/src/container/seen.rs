@@ -262,6 +262,9 @@ pub struct ClusterFacts {
     pub takeover: Option<ControlPlaneId>,
     /// The VMID of each container of this namespace that has one, for clones by name.
     pub vmids_by_name: BTreeMap<String, Vmid>,
+    /// The snapshots that copies of containers of this namespace may still be made from, by their names; asked only where
+    /// the guest has any.
+    pub copy_snapshots: Option<BTreeSet<String>>,
     /// Its version, such as `9.2.11`; empty where it is not known yet.
     pub version: String,
     /// What its version can do.

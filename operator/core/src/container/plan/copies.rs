@@ -1,7 +1,8 @@
 //! What a copy or a restored guest has from another guest, and must not have when it starts for the first time.
 
+use super::creation::COPY_SNAPSHOT;
 use crate::container::seen::{Config, Guest, Seen, is_numbered};
-use crate::container::step::Verdict;
+use crate::container::step::{Plan, Step, Verdict};
 use crate::container::want::{Grant, Want};
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::Origin;
@@ -74,6 +75,25 @@ pub(super) fn own_network(want: &Want, seen: &Seen, guest: &Guest) -> Result<(),
         return Err(Verdict::new(ContainerReason::InvalidSpec, message));
     }
     granted(want, &guest.config, &format!("the copy is not started: its {whose}"))
+}
+
+/// The plan, and, where it starts no task, the removal of a snapshot that was taken of this guest for a copy which nobody
+/// makes any more: its object was deleted in between.
+pub(super) fn tidied(seen: &Seen, guest: &Guest, mut plan: Plan) -> Plan {
+    let is_taken = |step: &Step| step.task().is_some() || matches!(step, Step::Mark(_));
+    if plan.target.is_none() || !seen.recorded.is_finished() || plan.steps.iter().any(is_taken) {
+        return plan;
+    }
+    let (Some(wanted), Some(there)) = (&seen.cluster.copy_snapshots, guest.snapshots.known()) else { return plan };
+    let mut names = there.iter().map(|snapshot| &snapshot.name).filter(|name| name.starts_with(COPY_SNAPSHOT));
+    if let Some(name) = names.find(|name| !wanted.contains(*name)) {
+        plan.steps.push(Step::DeleteSnapshot { of: guest.vmid, node: guest.node.clone(), name: name.clone() });
+        plan.verdict = Verdict::new(
+            ContainerReason::Securing,
+            format!("snapshot {name} is removed: the copy that it was taken for is not made any more"),
+        );
+    }
+    plan
 }
 
 /// The volumes that came with it, which stay.

@@ -1,12 +1,14 @@
 //! What guests are made from.
 
 use super::{Case, bare, check, made, stopped};
-use crate::fixture::{VMID, Whose, created, guest_mut, vmid};
+use crate::fixture::{VMID, Whose, created, guest_mut, identity, vmid};
 use crate::model::{Archive, World};
 use zentoria_api::container::{Origin, TaskAction};
 use zentoria_core::Fact;
+use zentoria_core::container::plan::copy_snapshot;
 use zentoria_core::container::pull::PullFailure;
 use zentoria_core::container::seen::{Capabilities, PullFact, TaskFact};
+use zentoria_core::container::want::Key;
 
 fn not_made(world: &mut World) {
     world.seen.recorded = Default::default();
@@ -246,6 +248,22 @@ fn from_golden(title: &'static str, wish: &'static str, change: fn(&mut World)) 
     })
 }
 
+/// A guest of ours with the snapshot for a copy, and one of a person, and what of such is wanted.
+fn left(title: &'static str, wanted: fn(String) -> Option<std::collections::BTreeSet<String>>) -> Case {
+    made(title, "vmid: 404", &[], move |world| {
+        let snapshot = |name: &str| zentoria_core::container::seen::Snapshot {
+            name: name.to_owned(),
+            taken_at: None,
+            description: String::new(),
+        };
+        let key = Key { namespace: "zentoria".into(), name: "copy".into() };
+        let name = copy_snapshot(&identity().estate, &key);
+        let guest = guest_mut(&mut world.seen).unwrap();
+        guest.snapshots = Fact::Known(vec![snapshot("by-hand"), snapshot(&name)]);
+        world.seen.cluster.copy_snapshots = wanted(name);
+    })
+}
+
 #[test]
 fn copies_of_what_runs() {
     const WISH: &str = "vmid: 404, source: {clone: {container: golden}}, network: {interfaces: [{}]}";
@@ -275,6 +293,9 @@ fn copies_of_what_runs() {
                     world.seen.recorded.created = Some(created(Origin::Clone, false));
                 },
             ),
+            left("one that is left where the object of its copy was deleted goes", |_| Some([].into())),
+            left("one whose copy is still made stays", |name| Some([name].into())),
+            left("one of which it is not known stays", |_| None),
             made("and the snapshot goes before the copy is finished", WISH, &[], move |world| {
                 world.seen.guest = zentoria_core::container::seen::GuestFact::NoVmid;
                 let guest = crate::model::new_guest(

@@ -50,6 +50,7 @@ pub(super) async fn facts(
         missing_permissions: cluster.missing_permissions(want),
         takeover: known.takeover.clone(),
         vmids_by_name: known.vmids_by_name.clone(),
+        copy_snapshots: None,
         version: cluster.version(),
         capabilities: cluster.capabilities(),
         replicated: cluster.replicated(),
