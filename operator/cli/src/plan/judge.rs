@@ -309,7 +309,11 @@ impl Scene<'_> {
                 *state = DependencyState::NotYet { can_come: false, reason: reason.clone() };
             }
         }
-        course(&self.input(container, &identity, Some(&status), AsIf::Recorded), &seen)
+        let course = course(&self.input(container, &identity, Some(&status), AsIf::Recorded), &seen)?;
+        if let (GuestFact::NoVmid | GuestFact::Absent, Some(target)) = (&seen.guest, &course.target) {
+            self.looked.pve.expect(&want, target);
+        }
+        Ok(course)
     }
 }
 
