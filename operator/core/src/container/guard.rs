@@ -304,7 +304,7 @@ fn destroying(scene: &Scene<'_>, guest: &Guest) -> Option<String> {
         "a guest under HA would be destroyed"
     } else if scene.deleting {
         return scene.last_words.clone();
-    } else if !guest.config.hanging_volumes().is_empty() {
+    } else if !guest.config.held_volumes(&[]).is_empty() {
         "volumes would be destroyed with the guest"
     } else {
         return None;

@@ -117,9 +117,9 @@ pub(super) fn with_macs(seen: &Seen, mut plan: Plan) -> Plan {
 fn refusal(want: &Want, seen: &Seen, guest: &Guest) -> Option<String> {
     let vmid = guest.vmid;
     let has = |key: &str| guest.config.current.get(key).is_some_and(|value| value == "1");
-    let hanging = guest.config.hanging_volumes();
-    if !hanging.is_empty() {
-        let list = hanging.join(", ");
+    let held = guest.config.held_volumes(&[]);
+    if !held.is_empty() {
+        let list = held.join(", ");
         return Some(format!("it has {list}, which would be destroyed with it: move them away or remove them first"));
     }
     match &guest.snapshots {
