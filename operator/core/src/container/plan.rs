@@ -151,35 +151,17 @@ fn unknown(why: &str, offline: Option<String>) -> Verdict {
 
 /// A step in words, for who only looks.
 fn in_words(step: &Step) -> String {
-    match step {
-        Step::Mark(mark) => match mark.purpose {
-            MarkPurpose::Adopt => "take the guest over as it is".to_owned(),
-            MarkPurpose::TakeBack => "take the guest back".to_owned(),
-            MarkPurpose::Rebind => "bind the guest to this control plane".to_owned(),
-            MarkPurpose::Retain => "mark the guest as retained".to_owned(),
-            MarkPurpose::Trash => "put the guest into the trash".to_owned(),
-        },
-        Step::Create(_)
-        | Step::Clone(_)
-        | Step::Restore(_)
-        | Step::Pull(_)
-        | Step::Configure(_)
-        | Step::ClearFirewall
-        | Step::Finish
-        | Step::Resize { .. }
-        | Step::MoveVolume { .. }
-        | Step::Migrate { .. }
-        | Step::Snapshot(_)
-        | Step::DeleteSnapshot { .. }
-        | Step::Backup(_)
-        | Step::DeleteBackup { .. }
-        | Step::ConvertToTemplate
-        | Step::Start
-        | Step::Shutdown
-        | Step::Reboot
-        | Step::Destroy { .. }
-        | Step::ForgetVmid => step.to_string().lines().next().unwrap_or_default().to_owned(),
-    }
+    let Step::Mark(mark) = step else {
+        return step.to_string().lines().next().unwrap_or_default().to_owned();
+    };
+    let words = match mark.purpose {
+        MarkPurpose::Adopt => "take the guest over as it is",
+        MarkPurpose::TakeBack => "take the guest back",
+        MarkPurpose::Rebind => "bind the guest to this control plane",
+        MarkPurpose::Retain => "mark the guest as retained",
+        MarkPurpose::Trash => "put the guest into the trash",
+    };
+    words.to_owned()
 }
 
 /// The same plan for a mode that only looks: every step becomes a pending change.
