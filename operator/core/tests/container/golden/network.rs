@@ -165,6 +165,23 @@ fn a_guest_in_place_of_another_has_its_mac_addresses() {
 }
 
 #[test]
+fn a_guest_in_place_of_another_has_them_by_name_whatever_the_slots() {
+    // Status remembers slots and names; `lan` is in the slot that `eth1` had.
+    let macs = [("net0", "01"), ("eth0", "01"), ("net2", "02"), ("eth1", "02"), ("net1", "03"), ("old", "03")];
+    let macs = macs.map(|(key, mac)| (key.to_owned(), format!("BC:24:11:05:04:{mac}"))).into();
+    let wish = "vmid: 404, rootDisk: {size: 8Gi}, network: {interfaces: [{name: eth1, bridge: vmbr0}, {name: eth0, bridge: vmbr0}, \
+                {name: lan, bridge: vmbr0}]}";
+    let mut case = bare("", wish, |world| {
+        world.seen.recorded.replacing = Some(Replacing { digest: "x".into(), macs });
+    });
+    let nets = created_nets(&case.world.plan());
+    let mac =
+        |net: &String| net.split(',').find_map(|part| part.strip_prefix("hwaddr=BC:24:11:05:04:")).map(str::to_owned);
+    let found: Vec<_> = nets.iter().map(mac).collect();
+    assert_eq!(found, [Some("02".to_owned()), Some("01".to_owned()), None]);
+}
+
+#[test]
 fn boot_order() {
     let wave = |mut case: Case| {
         case.world.wave = Some(3);
