@@ -38,8 +38,8 @@ pub(super) struct Placed<'a> {
 
 /// Places the interfaces: one that the guest has stays where it is, a new one gets the first free slot. What the guest
 /// has under none of the names of the spec is one of those that it lacks under another name, where the spec gives that one
-/// its MAC address or one of its static addresses; or, of a guest whose interfaces are those of the spec alone, where
-/// nothing but the name differs.
+/// its MAC address; and, of a guest whose interfaces are those of the spec alone, one of its static addresses, or where
+/// nothing but the name differs. In the spec of an adopted guest a name that it does not have may be a slip.
 pub(super) fn layout<'a>(options: &'a Options, config: &Config) -> Layout<'a> {
     let interfaces = &options.interfaces;
     let mut free: BTreeSet<u32> = (0..SLOTS).collect();
@@ -50,7 +50,7 @@ pub(super) fn layout<'a>(options: &'a Options, config: &Config) -> Layout<'a> {
     }
     let mut found: Vec<Option<u32>> = vec![None; interfaces.len()];
     let signs: [fn(&Interface, &PropertyString) -> bool; 4] = [has_name, has_mac, has_address, is_renamed];
-    let told = if options.interfaces_only { &signs[..] } else { &signs[..3] };
+    let told = if options.interfaces_only { &signs[..] } else { &signs[..2] };
     for is_it in told {
         for (wish, found) in interfaces.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
             *found = there.iter().find(|(_, net)| is_it(wish, net)).map(|(slot, _)| *slot);
@@ -295,8 +295,14 @@ mod tests {
             (&["a ip=10.0.0.1/24", "b hwaddr=BC:24:11:00:00:01"], &[A, B], "net1 net0", "net3"),
             (&["wan ip=10.0.0.2/24", "lan ip=10.0.0.1/24"], &[A, B], "net3 net0", ""),
         ];
-        places(false, &cases);
         places(true, &cases);
+        places(
+            false,
+            &[
+                (&["lan hwaddr=bc:24:11:00:00:02"], &[A, B], "net3", "net0"),
+                (&["lan ip=10.0.0.2/16"], &[A, B], "net1", "net0 net3"),
+            ],
+        );
     }
 
     #[test]
