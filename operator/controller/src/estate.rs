@@ -7,6 +7,7 @@ use crate::context::{Context, key_of, reference};
 use std::net::IpAddr;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::Source;
 pub use zentoria_core::estate::ready_reason;
 
 /// The addresses that the guest sets up itself, as status shows them.
@@ -17,7 +18,8 @@ pub fn extra_addresses(container: &ZentoriaContainer) -> Vec<String> {
 }
 
 /// Wakes the containers that something about this one may free: those that depend on it or clone it, those that a
-/// claim held back, and those for which it left too little room.
+/// claim held back, those for which it left too little room, and the one that it is a copy of, which may have a snapshot
+/// for it.
 pub fn wake_related(context: &Context, container: &ZentoriaContainer) {
     let key = key_of(container);
     for other in context.containers_on(&container.spec.cluster_ref.name) {
@@ -37,8 +39,17 @@ pub fn wake_related(context: &Context, container: &ZentoriaContainer) {
             Some(_) => false,
             None => false,
         };
-        if related {
+        if related || is_copied(container, &other) {
             context.containers.wake.wake(reference(&other_key));
         }
     }
+}
+
+/// Whether `other` is what the container is a copy of.
+fn is_copied(container: &ZentoriaContainer, other: &ZentoriaContainer) -> bool {
+    let Some(Source::Clone(source)) = &container.spec.source else { return false };
+    let vmid = other.status.as_ref().and_then(|status| status.vmid);
+    let by_vmid = source.vmid.is_some() && source.vmid == vmid;
+    let by_name = source.container.is_some() && source.container == other.metadata.name;
+    by_vmid || (by_name && container.metadata.namespace == other.metadata.namespace)
 }

@@ -4,6 +4,7 @@
 use crate::conditions::is_true;
 use crate::container::claims::{Address, Claim, conflict};
 use crate::container::dependencies::Graph;
+use crate::container::plan::copy_snapshot;
 use crate::container::seen::DependencyState;
 use crate::container::want::{Key, Want};
 use jiff::Timestamp;
@@ -12,8 +13,9 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::conditions::{CREATED, ContainerReason, READY, RUNNING, STALLED};
-use zentoria_api::container::{DependencyCondition, PowerState, ZentoriaContainerStatus};
+use zentoria_api::container::{DependencyCondition, PowerState, Source, ZentoriaContainerStatus};
 use zentoria_api::wire::{APPROVE_ANNOTATION, PAUSED_ANNOTATION};
+use zentoria_types::mark::EstateId;
 use zentoria_types::net::HostCidr;
 use zentoria_types::vmid::Vmid;
 
@@ -118,6 +120,16 @@ pub fn vmids_by_name(namespace: &str, all: &[impl Borrow<ZentoriaContainer>]) ->
             Some((key.name, Vmid::new(status.vmid?.0).ok()?))
         })
         .collect()
+}
+
+/// The names of the snapshots that copies are, or may be, made from: of every container of the namespace that is a copy
+/// and stays.
+#[must_use]
+pub fn copy_snapshots(estate: &EstateId, namespace: &str, all: &[impl Borrow<ZentoriaContainer>]) -> BTreeSet<String> {
+    let stays = |other: &&ZentoriaContainer| other.metadata.deletion_timestamp.is_none();
+    let is_copy = |other: &&ZentoriaContainer| matches!(other.spec.source, Some(Source::Clone(_)));
+    let copies = all.iter().map(Borrow::borrow).filter(stays).filter(is_copy).map(key_of);
+    copies.filter(|key| key.namespace == namespace).map(|key| copy_snapshot(estate, &key)).collect()
 }
 
 /// Who depends on whom in a namespace.

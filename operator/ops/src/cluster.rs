@@ -33,7 +33,7 @@ use zentoria_core::cluster::permissions::{self, Permissions};
 use zentoria_core::cluster::quota::Usage;
 use zentoria_core::container::seen::{Config, Snapshot};
 use zentoria_core::container::usage::usage;
-use zentoria_core::container::want::{Interface, Key};
+use zentoria_core::container::want::{Key, Want};
 use zentoria_core::placement::Overcommit;
 use zentoria_pve::{Client, GuestConfig, Inventory};
 pub use zentoria_pve::{Dialer, Observer, RequestRecord};
@@ -175,19 +175,22 @@ impl Cluster {
         differs
     }
 
-    /// Privileges that are missing, for a new disk on this storage and new interfaces as well.
-    pub(crate) fn missing_permissions(&self, new_disk_on: Option<&str>, interfaces: &[Interface]) -> Vec<String> {
+    /// Privileges that are missing, for a new guest as `want` has it as well.
+    pub(crate) fn missing_permissions(&self, want: &Want) -> Vec<String> {
         let state = self.lock();
         let mut missing = state.missing_permissions.clone();
         let Some(held) = &state.held else { return missing };
-        let disk = new_disk_on.and_then(|storage| permissions::missing_for_disk(storage, held));
-        let more = permissions::missing_for_interfaces(interfaces, held, &state.duties.zones);
-        for lack in disk.into_iter().chain(more) {
+        for lack in permissions::missing_for_guest(want, held, &state.duties.zones) {
             if !missing.contains(&lack) {
                 missing.push(lack);
             }
         }
         missing
+    }
+
+    /// The privilege that the copy of a guest that runs lacks; none where they are not known.
+    pub(crate) fn missing_for_live_copy(&self, source: Vmid) -> Option<String> {
+        permissions::missing_for_live_copy(source, self.lock().held.as_ref()?)
     }
 
     /// Privileges that a download to this storage of the node lacks; none where they are not known.

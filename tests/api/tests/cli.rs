@@ -202,6 +202,25 @@ fn manifests(pve: &Pve) -> String {
 }
 
 #[tokio::test]
+async fn new_containers_are_planned_as_if_those_before_them_were_made() {
+    let node = || json!({"maxmem": 64_u64 << 30});
+    let world = World::builder("cli spread")
+        .seed(move |seed| seed["nodes"] = json!({"pve1": node(), "pve2": node(), "pve3": node()}))
+        .without_operator()
+        .start()
+        .await;
+    for number in 0..6 {
+        world.apply(&world.container(&format!("c{number}"), 400 + number)).await;
+    }
+    let plan = world.plan(&[]).await.with(2);
+    plan.has("6 to make");
+    for node in ["pve1", "pve2", "pve3"] {
+        assert_eq!(plan.out.matches(&format!("POST /nodes/{node}/lxc vmid=")).count(), 2, "{}", plan.out);
+    }
+    nothing_is_written(&world.pve).await;
+}
+
+#[tokio::test]
 async fn files_are_planned_without_any_kubernetes() {
     let dir = tempfile::tempdir().unwrap();
     let pve = Pve::start(&zentoria_api_tests::pve::seed(), dir.path()).await;

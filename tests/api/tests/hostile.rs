@@ -56,6 +56,12 @@ fn into_the_node() -> Vec<Hostile> {
     let binds = "access[].allow.bindPaths of the ProxmoxCluster grants it /srv/data;";
     let devices = "access[].allow.devices of the ProxmoxCluster grants it /dev/dri/*;";
     let features = "access[].allow.features of the ProxmoxCluster grants it nesting;";
+    let hosts = "access[].allow.downloadHosts of the ProxmoxCluster grants it docker.io;";
+    let image = |reference: &str| json!({"source": {"image": {"reference": reference, "storage": "local"}}});
+    let download = |url: &str| {
+        let checksum = format!("sha256:{}", "a".repeat(64));
+        json!({"source": {"template": {"name": "x.tar", "storage": "local", "url": url, "checksum": checksum}}})
+    };
     vec![
         hostile("bind-etc", 401, bind("/etc"), &["spec.mounts[x].bind.path /etc", binds]),
         hostile("bind-beside", 402, bind("/srv/database"), &["spec.mounts[x].bind.path /srv/database", binds]),
@@ -79,6 +85,19 @@ fn into_the_node() -> Vec<Hostile> {
         ),
         hostile("keyctl", 407, json!({"features": {"keyctl": true}}), &["spec.features.keyctl", features]),
         hostile("mounting", 408, json!({"features": {"mount": ["nfs"]}}), &["spec.features.mount", features]),
+        // The node would ask itself, or a host of its own networks.
+        hostile("url", 409, download("https://127.0.0.1:8006/"), &["url of host 127.0.0.1:8006", hosts]),
+        for_reason(
+            "InvalidSpec",
+            hostile("url-with-a-user", 410, download("http://docker.io@127.0.0.1/"), &["spec.source.template.url"]),
+        ),
+        hostile("registry", 438, image("127.0.0.1:5000/a/redis:7"), &["of registry 127.0.0.1:5000", hosts]),
+        hostile(
+            "pool",
+            439,
+            json!({"pool": "production"}),
+            &["spec.pool production", "access[].allow.pools of the ProxmoxCluster grants it nothing;"],
+        ),
     ]
 }
 
@@ -282,6 +301,7 @@ fn narrow(spec: &mut ProxmoxClusterSpec) {
     access.allow.devices = vec!["/dev/dri/*".into()];
     access.allow.hookscripts = vec!["local:snippets/good.sh".into()];
     access.allow.features = vec![FeatureName::Nesting];
+    access.allow.download_hosts = vec!["docker.io".into()];
     access.allow.clone_sources = vec![VmidField(360)];
     access.allow.vlans = vec![VlanRangeField("20-29".into())];
 }

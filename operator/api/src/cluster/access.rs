@@ -94,6 +94,26 @@ pub struct Allow {
     #[serde(default)]
     #[schemars(length(max = 64), inner(length(min = 3, max = 255)))]
     pub hookscripts: Vec<String>,
+    /// Hosts from which their templates (`source.template.url`) and images (`source.image.reference`) may be fetched, with
+    /// the port where it is not that of the URL's scheme: `downloads.example.org`, `registry.example.org:5000`. It is the
+    /// **node** that fetches, from its own place in the network: a host that is named here can be reached by whoever may
+    /// write a container, past every firewall between the namespace and it, and so can whatever such a host redirects to.
+    /// Name servers that serve public files, and never an address or a service of the nodes' own networks. An image that
+    /// names no registry comes from `docker.io`.
+    #[serde(default)]
+    #[schemars(
+        length(max = 64),
+        inner(
+            length(min = 1, max = 261),
+            regex(pattern = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?$")
+        )
+    )]
+    pub download_hosts: Vec<String>,
+    /// Resource pools of Proxmox VE that their containers may be put into (`pool`). Who has rights on a pool, or backs it
+    /// up, has them on its guests.
+    #[serde(default)]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 255)))]
+    pub pools: Vec<String>,
     /// LXC features: `nesting`, `keyctl`, `fuse`, `mknod`, `mount`.
     #[serde(default)]
     #[schemars(length(max = 8))]

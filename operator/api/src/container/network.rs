@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct Network {
     /// Network interfaces, each known by its name in the guest: another order of the list changes nothing, and each keeps
-    /// its MAC address. A new one gets the first free `netN` of Proxmox VE. A guest that the operator made has these
+    /// its MAC address; so does one that gets another name, where the spec names its MAC address, or, of a guest that the
+    /// operator made, where it keeps one of its static addresses or nothing but the name changes. A new one gets the first free `netN` of Proxmox VE. A guest that the operator made has these
     /// interfaces with these addresses and VLANs and no others, unless the list is empty; of an adopted guest, what is
     /// not named stays as it is. A change takes effect while the guest runs.
     #[serde(default)]

@@ -126,7 +126,7 @@ pub enum GuardedClass {
 /// How the guest is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum KeepMethod {
-    /// A snapshot where the storages can, else a vzdump. A snapshot goes with its guest, so a replacement takes a vzdump.
+    /// A snapshot (needs `VM.Snapshot` on `/vms`) where the storages can, else a vzdump. A snapshot goes with its guest, so a replacement takes a vzdump.
     #[default]
     Auto,
     /// A snapshot.

@@ -41,7 +41,8 @@ pub struct TemplateSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 100))]
     pub storage: Option<String>,
-    /// From where the node downloads it, once for each storage. Needs privileges that the preflight names.
+    /// From where the node downloads it, once for each storage. The node fetches it from its own place in the network, so
+    /// the host has to be in `access[].allow.downloadHosts`. Needs privileges that the preflight names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024), regex(pattern = r"^https?://[^\s]+$"))]
     pub url: Option<String>,
@@ -68,7 +69,8 @@ pub enum PullPolicy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageSource {
-    /// With registry and tag: `docker.io/library/nginx:1.29`. Proxmox VE takes no digests.
+    /// With registry and tag: `docker.io/library/nginx:1.29`. Proxmox VE takes no digests. The node pulls it, so the
+    /// registry has to be in `access[].allow.downloadHosts`, unless `pull` is `Never`.
     #[schemars(
         length(min = 3, max = 255),
         regex(pattern = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
@@ -92,7 +94,10 @@ pub struct ImageSource {
 }
 
 /// A backup that vzdump made, by its volume or by the guest that it was made of. The new guest gets its own host name,
-/// MAC address, IP address and an empty firewall before it is started for the first time.
+/// MAC address, IP address and an empty firewall before it is started for the first time; interfaces that the spec does
+/// not name must be such as the namespace may have. Whose a backup is, the mark in it decides: one of another estate or
+/// namespace is refused. One without a mark may be of whoever had the VMID before, and is restored only where it is named by
+/// its volume, or `adoption` is `IfExists`. `access[].allow.cloneSources` of the ProxmoxCluster allows all of a VMID.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
@@ -120,7 +125,8 @@ pub struct BackupSource {
 }
 
 /// A copy of another guest. The copy gets its own host name, MAC address, IP address and an empty firewall before it is
-/// started for the first time.
+/// started for the first time. Interfaces that the spec does not name are those of the source, and must be such as the
+/// namespace may have: else the copy is not started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [{"rule": "has(self.vmid) != has(self.container)", "message": "name the source by exactly one of vmid and container"}]))]

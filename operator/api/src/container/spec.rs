@@ -156,7 +156,7 @@ pub struct ZentoriaContainerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<Console>,
 
-    /// Resource pool of Proxmox VE that a new container is put into. Only used at creation.
+    /// Resource pool of Proxmox VE that a new container is put into. Only used at creation. Needs `access[].allow.pools`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[A-Za-z0-9_/.-]+$"))]
     pub pool: Option<String>,

@@ -276,7 +276,8 @@ impl Scene<'_> {
             if *self.us == Us::AsMarked {
                 known.vmids_by_name.extend(self.vmids_by_spec(&identity.key.namespace));
             }
-            let seen = observe(&self.looked.pve, &want, status, known, self.now).await.seen;
+            let mut seen = observe(&self.looked.pve, &want, status, known, self.now).await.seen;
+            known::copied(&mut seen, &want, || self.all.to_vec());
             let next = AsIf::of(&want, &seen);
             if as_if != AsIf::Recorded || next == AsIf::Recorded {
                 return Ok((want, seen));
@@ -316,7 +317,11 @@ impl Scene<'_> {
                 *state = DependencyState::NotYet { can_come: false, reason: reason.clone() };
             }
         }
-        course(&self.input(container, &identity, Some(&status), AsIf::Recorded), &seen)
+        let course = course(&self.input(container, &identity, Some(&status), AsIf::Recorded), &seen)?;
+        if let (GuestFact::NoVmid | GuestFact::Absent, Some(target)) = (&seen.guest, &course.target) {
+            self.looked.pve.expect(&want, target);
+        }
+        Ok(course)
     }
 }
 

@@ -166,7 +166,9 @@ impl Pass<'_> {
             if let (true, Some(vmid)) = (another_spec, status.vmid.and_then(|vmid| Vmid::new(vmid.0).ok())) {
                 pve.forget_keep_failure(vmid);
             }
-            let observed = observe(pve, &want, status, known, self.now).await;
+            let mut observed = observe(pve, &want, status, known, self.now).await;
+            let others = || self.context.containers_on(&self.object.spec.cluster_ref.name);
+            known::copied(&mut observed.seen, &want, others);
             let as_if = AsIf::of(&want, &observed.seen);
             if input.as_if != AsIf::Recorded || as_if == AsIf::Recorded {
                 return Ok((want, observed));

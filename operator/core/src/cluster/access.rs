@@ -56,6 +56,8 @@ fn add(grant: &mut Grant, access: &Access) -> Result<(), Refusal> {
     grant.bind_paths.extend(allow.bind_paths.iter().cloned());
     grant.devices.extend(allow.devices.iter().cloned());
     grant.hookscripts.extend(allow.hookscripts.iter().cloned());
+    grant.download_hosts.extend(allow.download_hosts.iter().cloned());
+    grant.pools.extend(allow.pools.iter().cloned());
     for size in quota.iter().flat_map(|quota| quota.memory.iter().chain(&quota.disk)) {
         Bytes::parse_quantity(&size.0).map_err(|error| invalid("quota", &size.0, &error))?;
     }

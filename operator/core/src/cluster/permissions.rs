@@ -2,9 +2,11 @@
 //!
 //! What each call needs was measured on a real Proxmox VE 9.2 by taking one privilege away at a time.
 
+mod guest;
 mod networks;
 
-pub use networks::{Zones, missing_for_interfaces};
+pub use guest::{missing_for_guest, missing_for_live_copy};
+pub use networks::Zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::ProxmoxClusterSpec;
@@ -70,13 +72,6 @@ pub fn missing(spec: &ProxmoxClusterSpec, held: &Permissions, zones: &Zones) -> 
         all.extend(spec.access.iter().flat_map(|access| networks::missing(&access.allow, held, zones)));
     }
     all.into_iter().collect()
-}
-
-/// What a new root disk on this storage needs and the credentials do not hold.
-#[must_use]
-pub fn missing_for_disk(storage: &str, held: &Permissions) -> Option<String> {
-    let path = format!("/storage/{storage}");
-    (!holds(held, &path, "Datastore.AllocateSpace")).then(|| format!("{path}: Datastore.AllocateSpace"))
 }
 
 /// What a download of a template, or the pull of an image, to this storage of the node needs and the credentials do not

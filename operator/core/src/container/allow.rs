@@ -1,6 +1,8 @@
-//! What of a node a namespace may reach into: directories, devices and hook scripts. Validation and guard ask the same.
+//! What of a node a namespace may reach into: directories, devices and hook scripts, and the hosts that a node fetches
+//! files from on its behalf. Validation and guard ask the same.
 
 use super::want::Grant;
+use std::net::Ipv6Addr;
 
 /// An absolute path without doubled, trailing or dot components; `None` for what is no absolute path, or has `..` in it.
 #[must_use]
@@ -39,6 +41,54 @@ impl Grant {
     #[must_use]
     pub fn allows_hookscript(&self, volume: &str) -> bool {
         self.hookscripts.contains(volume)
+    }
+
+    /// Whether a node may fetch from this host, as [`host_of_url`] and [`registry_of`] tell it.
+    #[must_use]
+    pub fn allows_download(&self, host: &str) -> bool {
+        self.download_hosts.contains(host)
+    }
+}
+
+/// The host of an `http` or `https` URL in lower case, with its port where that is not the scheme's own. `None` for
+/// whatever two readers of a URL could take for different hosts: a user before the host, a backslash, an escape.
+#[must_use]
+pub fn host_of_url(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let own_port = match scheme.to_ascii_lowercase().as_str() {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let authority = rest.split(['/', '?', '#']).next()?.to_ascii_lowercase();
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']')?;
+            let is_address = address.parse::<Ipv6Addr>().is_ok();
+            (is_address.then(|| format!("[{address}]"))?, port)
+        }
+        None => {
+            let end = authority.find(':').unwrap_or(authority.len());
+            let (host, port) = authority.split_at_checked(end)?;
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+            ((!host.is_empty() && host.chars().all(plain)).then(|| host.to_owned())?, port)
+        }
+    };
+    if port.is_empty() {
+        return Some(host);
+    }
+    let digits = port.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let port: u16 = digits.parse().ok()?;
+    Some(if port == own_port { host } else { format!("{host}:{port}") })
+}
+
+/// The registry of an image's reference, with its port where it names one. As in every reference of an image, a first
+/// part without dot or port is no host: such an image comes from `docker.io`.
+#[must_use]
+pub fn registry_of(reference: &str) -> &str {
+    match reference.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+        Some(_) | None => "docker.io",
     }
 }
 
@@ -94,7 +144,59 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_host_of_a_url_is_one_that_every_reader_of_it_sees() {
+        let table = [
+            ("https://downloads.example.org/x.tar", Some("downloads.example.org")),
+            ("HTTPS://Downloads.Example.ORG:443", Some("downloads.example.org")),
+            ("http://downloads.example.org:80/x", Some("downloads.example.org")),
+            ("http://downloads.example.org:443/x", Some("downloads.example.org:443")),
+            ("http://10.10.0.9:8006?x", Some("10.10.0.9:8006")),
+            ("http://[fd00::1]/x", Some("[fd00::1]")),
+            ("http://[fd00::1]:8080#x", Some("[fd00::1]:8080")),
+            ("https://downloads.example.org./x", Some("downloads.example.org.")),
+            ("https://downloads.example.org@10.0.0.1/x", None),
+            ("https://10.0.0.1\\@downloads.example.org/x", None),
+            ("https://10.0.0.1%2f@downloads.example.org/x", None),
+            ("https://downloads.example.org:/x", None),
+            ("https://downloads.example.org:+443/x", None),
+            ("https://downloads.example.org:443:8006/x", None),
+            ("https://[10.0.0.1]/x", None),
+            ("https://[fd00::1]8006/x", None),
+            ("https:///x", None),
+            ("file:///etc/shadow", None),
+            ("downloads.example.org/x", None),
+        ];
+        for (url, host) in table {
+            assert_eq!(host_of_url(url).as_deref(), host, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_image_without_a_registry_is_of_docker_io() {
+        let table = [
+            ("docker.io/library/redis:7", "docker.io"),
+            ("library/redis:7", "docker.io"),
+            ("registry.example.org/a/b:1", "registry.example.org"),
+            ("registry:5000/a:1", "registry:5000"),
+            ("localhost/a:1", "localhost"),
+            ("127.0.0.1:5000/a/b:1", "127.0.0.1:5000"),
+        ];
+        for (reference, registry) in table {
+            assert_eq!(registry_of(reference), registry, "{reference}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_host_of_a_url_stands_right_behind_its_scheme(url in "(https?|ftp)://\\PC{0,12}([.:/@\\\\?#]\\PC{0,6}){0,3}") {
+            if let Some(host) = host_of_url(&url) {
+                let name = host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or(host.as_str(), |(name, _)| name);
+                let (_, rest) = url.split_once("://").unwrap();
+                prop_assert!(rest.to_ascii_lowercase().starts_with(name));
+            }
+        }
+
         #[test]
         fn whatever_is_allowed_lies_below_what_is_granted(path in "(/(srv|data|etc|\\.|\\.\\.|x)?){0,6}") {
             if grant(&["/srv/data"], &[]).allows_bind(&path) {

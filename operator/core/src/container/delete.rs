@@ -4,7 +4,7 @@ pub mod final_backup;
 mod holds;
 pub mod trash;
 
-pub(crate) use holds::hanging;
+pub(crate) use holds::held_volumes;
 
 use super::options::describe;
 use super::ownership::{Ownership, ownership};

@@ -121,34 +121,16 @@ fn refusal(plan: &Plan, scene: &Scene<'_>) -> Option<String> {
     let Some(target) = &plan.target else {
         return Some("steps without a target".to_owned());
     };
-    plan.steps.iter().find_map(|step| match step {
-        Step::Create(create) => creating(scene, create, target.vmid),
-        Step::Clone(clone) if clone.source == target.vmid => Some("a clone onto its own source".to_owned()),
-        Step::Clone(clone) => making(scene, &clone.description, target.vmid),
-        Step::Restore(restore) => restoring(scene, restore, target.vmid),
-        Step::Pull(_) if scene.deleting => Some("a download for an object that is deleted".to_owned()),
-        Step::Pull(_) => None,
-        Step::Snapshot(TakeSnapshot { of, name, .. }) | Step::DeleteSnapshot { of, name, .. } if *of != target.vmid => {
-            on_clone_origin(scene, *of, name)
+    plan.steps.iter().find_map(|step| {
+        if !step.needs_guest() {
+            return coming(scene, step, target.vmid);
         }
-        Step::Mark(_)
-        | Step::Configure(_)
-        | Step::ClearFirewall
-        | Step::WriteFirewall(_)
-        | Step::Finish
-        | Step::Resize { .. }
-        | Step::MoveVolume { .. }
-        | Step::Migrate { .. }
-        | Step::Snapshot(_)
-        | Step::DeleteSnapshot { .. }
-        | Step::Backup(_)
-        | Step::DeleteBackup { .. }
-        | Step::ConvertToTemplate
-        | Step::Start
-        | Step::Shutdown
-        | Step::Reboot
-        | Step::Destroy { .. }
-        | Step::ForgetVmid => match scene.guest {
+        if let Step::Snapshot(TakeSnapshot { of, name, .. }) | Step::DeleteSnapshot { of, name, .. } = step
+            && *of != target.vmid
+        {
+            return on_clone_origin(scene, *of, name);
+        }
+        match scene.guest {
             GuestFact::Present(guest) if guest.vmid == target.vmid && guest.node == target.node => {
                 touching(scene, guest, step, plan)
             }
@@ -156,8 +138,26 @@ fn refusal(plan: &Plan, scene: &Scene<'_>) -> Option<String> {
             GuestFact::NoVmid | GuestFact::Absent | GuestFact::OtherKind | GuestFact::Unknown { .. } => {
                 Some(format!("{step} without having seen the guest"))
             }
-        },
+        }
     })
+}
+
+/// A step that makes a guest, or fetches a file for it.
+fn coming(scene: &Scene<'_>, step: &Step, vmid: Vmid) -> Option<String> {
+    if let Step::Create(create) = step {
+        creating(scene, create, vmid)
+    } else if let Step::Restore(restore) = step {
+        restoring(scene, restore, vmid)
+    } else if let Step::Clone(clone) = step {
+        if clone.source == vmid {
+            return Some("a clone onto its own source".to_owned());
+        }
+        making(scene, &clone.description, vmid)
+    } else if let Step::Pull(_) = step {
+        scene.deleting.then(|| "a download for an object that is deleted".to_owned())
+    } else {
+        Some(format!("{step}, of which nobody knows what it needs"))
+    }
 }
 
 fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Option<String> {
@@ -227,7 +227,9 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
             let (want, seen) = scene.living?;
             dangerous::rebooting(want, seen, plan)
         }
-        Step::DeleteSnapshot { name, .. } if !dangerous::is_our_snapshot(name) => {
+        Step::DeleteSnapshot { name, .. }
+            if !dangerous::is_our_snapshot(name) && !dangerous::is_idle_copy(scene.living, name) =>
+        {
             Some(format!("the removal of snapshot {name}, which is not ours"))
         }
         Step::DeleteBackup { volume } => {
@@ -306,7 +308,7 @@ fn destroying(scene: &Scene<'_>, guest: &Guest) -> Option<String> {
         "a guest under HA would be destroyed"
     } else if scene.deleting {
         return scene.last_words.clone();
-    } else if !guest.config.hanging_volumes().is_empty() {
+    } else if !guest.config.held_volumes(&[]).is_empty() {
         "volumes would be destroyed with the guest"
     } else {
         return None;

@@ -1,10 +1,12 @@
 //! Which interface of the spec is which `netN` of a guest: an interface is known by its name inside the guest, never by
-//! its place in a list. So a list in another order changes nothing, and each interface keeps its MAC address.
+//! its place in a list. So a list in another order changes nothing, and each interface keeps its MAC address; and one that
+//! only gets another name is the same interface still.
 
 use super::seen::{Config, Guest, Seen, is_numbered};
 use super::step::{Configure, Verdict};
 use super::want::{Interface, Options};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_types::names::NodeName;
 use zentoria_types::property::PropertyString;
@@ -34,22 +36,29 @@ pub(super) struct Placed<'a> {
     pub(super) is_there: bool,
 }
 
-/// Places the interfaces: one that the guest has stays where it is, a new one gets the first free slot.
-pub(super) fn layout<'a>(interfaces: &'a [Interface], config: &Config) -> Layout<'a> {
+/// Places the interfaces: one that the guest has stays where it is, a new one gets the first free slot. What the guest
+/// has under none of the names of the spec is one of those that it lacks under another name, where the spec gives that one
+/// its MAC address; and, of a guest whose interfaces are those of the spec alone, one of its static addresses, or where
+/// nothing but the name differs. In the spec of an adopted guest a name that it does not have may be a slip.
+pub(super) fn layout<'a>(options: &'a Options, config: &Config) -> Layout<'a> {
+    let interfaces = &options.interfaces;
     let mut free: BTreeSet<u32> = (0..SLOTS).collect();
-    let mut there: BTreeMap<u32, Option<String>> = BTreeMap::new();
+    let mut there: BTreeMap<u32, PropertyString> = BTreeMap::new();
     for (slot, value) in nets(config) {
         free.remove(&slot);
-        there.insert(slot, PropertyString::parse(value).ok().and_then(|net| net.get("name").map(str::to_owned)));
+        there.insert(slot, PropertyString::parse(value).unwrap_or_default());
     }
-    let found: Vec<Option<u32>> = interfaces
-        .iter()
-        .map(|wish| {
-            let slot = there.iter().find(|(_, name)| name.as_deref() == Some(&wish.name)).map(|(slot, _)| *slot)?;
-            there.remove(&slot);
-            Some(slot)
-        })
-        .collect();
+    let mut found: Vec<Option<u32>> = vec![None; interfaces.len()];
+    let signs: [fn(&Interface, &PropertyString) -> bool; 4] = [has_name, has_mac, has_address, is_renamed];
+    let told = if options.interfaces_only { &signs[..] } else { &signs[..2] };
+    for is_it in told {
+        for (wish, found) in interfaces.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+            *found = there.iter().find(|(_, net)| is_it(wish, net)).map(|(slot, _)| *slot);
+            if let Some(slot) = found {
+                there.remove(slot);
+            }
+        }
+    }
     let mut placed = Vec::new();
     for (index, (wish, found)) in interfaces.iter().zip(found).enumerate() {
         let Some(slot) = found.or_else(|| free.pop_first()) else { continue };
@@ -57,6 +66,26 @@ pub(super) fn layout<'a>(interfaces: &'a [Interface], config: &Config) -> Layout
         placed.push(Placed { slot: format!("net{slot}"), field, wish, is_there: found.is_some() });
     }
     Layout { placed, others: there.into_keys().map(|slot| format!("net{slot}")).collect() }
+}
+
+fn has_name(wish: &Interface, net: &PropertyString) -> bool {
+    net.get("name") == Some(&wish.name)
+}
+
+fn has_mac(wish: &Interface, net: &PropertyString) -> bool {
+    let mac = wish.keys.0.get("hwaddr").and_then(|mac| mac.as_deref());
+    mac.is_some_and(|mac| net.get("hwaddr").is_some_and(|have| have.eq_ignore_ascii_case(mac)))
+}
+
+fn has_address(wish: &Interface, net: &PropertyString) -> bool {
+    let mut addresses = ["ip", "ip6"].into_iter().filter_map(|key| net.get(key)?.split_once('/')?.0.parse().ok());
+    addresses.any(|address: IpAddr| wish.addresses.iter().any(|own| own.addr() == address))
+}
+
+fn is_renamed(wish: &Interface, net: &PropertyString) -> bool {
+    let mut keys = wish.keys.clone();
+    keys.0.remove("name");
+    keys.hold_in(net)
 }
 
 /// The interfaces of a guest by slot, pending ones too. One whose removal is pending still counts.
@@ -102,7 +131,7 @@ pub fn static_addresses(config: &Config) -> Vec<String> {
 /// differs there are none.
 #[must_use]
 pub fn bridges_to_check<'a>(options: &'a Options, config: &Config) -> BTreeSet<&'a str> {
-    let layout = layout(&options.interfaces, config);
+    let layout = layout(options, config);
     let differs = |placed: &&Placed<'a>| {
         let have = PropertyString::parse(config.effective(&placed.slot).unwrap_or("")).unwrap_or_default();
         !placed.is_there || !placed.wish.keys.hold_in(&have)
@@ -120,7 +149,7 @@ pub(super) fn hold_back(
 ) -> Option<Verdict> {
     let configure = found.as_mut()?;
     let mut first = None;
-    for placed in layout(&options.interfaces, &guest.config).placed {
+    for placed in layout(options, &guest.config).placed {
         if !configure.set.contains_key(&placed.slot) {
             continue;
         }
@@ -219,18 +248,43 @@ fn bridges_exist<'a>(
 mod tests {
     use super::*;
 
-    fn wish(name: &str) -> Interface {
-        Interface { name: name.to_owned(), ..Interface::default() }
+    /// `eth0`, or with keys: `eth0 hwaddr=..,ip=10.0.0.1/24`.
+    fn wish(text: &str) -> Interface {
+        let (name, keys) = text.split_once(' ').unwrap_or((text, ""));
+        let mut wish = Interface { name: name.to_owned(), ..Interface::default() };
+        wish.keys.0.insert("name", Some(name.to_owned()));
+        for (key, value) in keys.split(',').filter_map(|part| part.split_once('=')) {
+            let key = ["bridge", "hwaddr", "ip", "ip6", "tag"].into_iter().find(|known| *known == key).unwrap();
+            wish.keys.0.insert(key, Some(value.to_owned()));
+            wish.addresses.extend(value.parse::<zentoria_types::net::HostCidr>().ok());
+        }
+        wish
     }
 
     fn config(nets: &[(&str, &str)]) -> Config {
-        let current = nets.iter().map(|(slot, name)| ((*slot).to_owned(), format!("name={name},bridge=vmbr0")));
+        let current = nets.iter().map(|(slot, net)| ((*slot).to_owned(), format!("name={net},bridge=vmbr0")));
         Config { current: current.collect(), ..Config::default() }
+    }
+
+    type Case = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str, &'static str);
+
+    fn places(only: bool, cases: &[Case]) {
+        for (wishes, nets, slots, others) in cases {
+            let interfaces = wishes.iter().map(|text| wish(text)).collect();
+            let options = Options { interfaces, interfaces_only: only, ..Options::default() };
+            let config = config(nets);
+            let found = layout(&options, &config);
+            let placed: Vec<&str> = found.placed.iter().map(|placed| placed.slot.as_str()).collect();
+            assert_eq!(
+                (placed.join(" ").as_str(), found.others.join(" ").as_str()),
+                (*slots, *others),
+                "{wishes:?} {nets:?}"
+            );
+        }
     }
 
     #[test]
     fn an_interface_is_known_by_its_name() {
-        type Case = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str, &'static str);
         let cases: [Case; 7] = [
             (&["eth0", "eth1"], &[], "net0 net1", ""),
             (&["eth1", "eth0"], &[("net0", "eth0"), ("net1", "eth1")], "net1 net0", ""),
@@ -240,17 +294,45 @@ mod tests {
             (&["eth0"], &[("net0", "eth0"), ("net3", "eth0")], "net0", "net3"),
             (&[], &[("net0", "eth0"), ("netmask", "x")], "", "net0"),
         ];
-        for (names, nets, slots, others) in cases {
-            let wishes: Vec<Interface> = names.iter().map(|name| wish(name)).collect();
-            let config = config(nets);
-            let found = layout(&wishes, &config);
-            let placed: Vec<&str> = found.placed.iter().map(|placed| placed.slot.as_str()).collect();
-            assert_eq!(
-                (placed.join(" ").as_str(), found.others.join(" ").as_str()),
-                (slots, others),
-                "{names:?} {nets:?}"
-            );
-        }
+        places(false, &cases);
+    }
+
+    #[test]
+    fn one_that_gets_another_name_is_known_by_its_mac_or_by_its_address() {
+        const A: (&str, &str) = ("net0", "eth0,hwaddr=BC:24:11:00:00:01,ip=10.0.0.1/24,ip6=fd00::1/64");
+        const B: (&str, &str) = ("net3", "eth1,hwaddr=BC:24:11:00:00:02,ip=10.0.0.2/24");
+        let cases: [Case; 8] = [
+            (&["lan hwaddr=bc:24:11:00:00:02"], &[A, B], "net3", "net0"),
+            (&["lan ip=10.0.0.2/16"], &[A, B], "net3", "net0"),
+            (&["lan ip6=fd00:0::1/64"], &[A, B], "net0", "net3"),
+            (&["lan ip=10.0.0.3/24"], &[A, B], "net1", "net0 net3"),
+            // The MAC says more than the address, and the name more than both.
+            (&["lan hwaddr=BC:24:11:00:00:01,ip=10.0.0.2/24"], &[A, B], "net0", "net3"),
+            (&["lan ip=10.0.0.1/24", "eth0 ip=10.0.0.9/24"], &[A, B], "net1 net0", "net3"),
+            (&["a ip=10.0.0.1/24", "b hwaddr=BC:24:11:00:00:01"], &[A, B], "net1 net0", "net3"),
+            (&["wan ip=10.0.0.2/24", "lan ip=10.0.0.1/24"], &[A, B], "net3 net0", ""),
+        ];
+        places(true, &cases);
+        places(
+            false,
+            &[
+                (&["lan hwaddr=bc:24:11:00:00:02"], &[A, B], "net3", "net0"),
+                (&["lan ip=10.0.0.2/16"], &[A, B], "net1", "net0 net3"),
+            ],
+        );
+    }
+
+    #[test]
+    fn one_that_differs_in_its_name_alone_is_the_same_where_the_guest_has_no_others() {
+        const A: (&str, &str) = ("net0", "eth0,hwaddr=BC:24:11:00:00:01,ip=dhcp");
+        const B: (&str, &str) = ("net1", "eth1,hwaddr=BC:24:11:00:00:02,ip=dhcp,tag=20");
+        let cases: [Case; 3] = [
+            (&["lan bridge=vmbr0,ip=dhcp"], &[A], "net0", ""),
+            (&["lan bridge=vmbr0,ip=dhcp,tag=20", "eth0"], &[A, B], "net1 net0", ""),
+            (&["lan bridge=vmbr1,ip=dhcp"], &[A], "net1", "net0"),
+        ];
+        places(true, &cases);
+        places(false, &[(&["lan bridge=vmbr0,ip=dhcp"], &[A], "net1", "net0")]);
     }
 
     #[test]

@@ -219,7 +219,7 @@ pub fn describe(text: &str, mark: Option<&Mark>) -> String {
 /// What differs between the wish and the guest's configuration. The mark in the description is kept as it is.
 #[must_use]
 pub fn difference(options: &Options, config: &Config, mark: &Mark) -> Difference {
-    let layout = layout(&options.interfaces, config);
+    let layout = layout(options, config);
     let mut wishes = wishes(options, &layout);
     if let Some(text) = &options.description {
         let value = Value::Notes { text: Some(text.clone()), mark: Some(mark.clone()) };
@@ -320,7 +320,7 @@ pub fn as_shown(configure: &Configure) -> Vec<PendingChange> {
 /// The options of a create call.
 #[must_use]
 pub fn for_creation(options: &Options, description: String) -> BTreeMap<String, String> {
-    let layout = layout(&options.interfaces, &Config::default());
+    let layout = layout(options, &Config::default());
     let mut set: BTreeMap<String, String> = wishes(options, &layout)
         .into_iter()
         .map(|wish| (wish.key.to_owned(), wish.value.over(None)))

@@ -17,7 +17,7 @@ mod source;
 mod template;
 
 pub use before_change::{needs_backups, needs_replication, needs_snapshot_feature};
-pub use creation::{chosen, may_restore, recorded_source};
+pub use creation::{COPY_SNAPSHOT, chosen, copy_snapshot, may_restore, recorded_source};
 
 use super::devices;
 use super::seen::{GuestFact, Seen, TaskFact};
@@ -36,7 +36,8 @@ pub fn plan(want: &Want, seen: &Seen) -> Plan {
         (None, GuestFact::NoVmid) => creation::create(want, seen),
         (None, GuestFact::Absent) => absent(want, seen),
         (None, GuestFact::Present(guest)) => {
-            before_change::secure(want, seen, guest, existing::existing(want, seen, guest))
+            let plan = before_change::secure(want, seen, guest, existing::existing(want, seen, guest));
+            copies::tidied(seen, guest, plan)
         }
         (None, GuestFact::OtherKind) => Plan::say(other_kind(want, seen)),
         (None, GuestFact::Unknown { why, offline }) => {
@@ -151,36 +152,17 @@ fn unknown(why: &str, offline: Option<String>) -> Verdict {
 
 /// A step in words, for who only looks.
 fn in_words(step: &Step) -> String {
-    match step {
-        Step::Mark(mark) => match mark.purpose {
-            MarkPurpose::Adopt => "take the guest over as it is".to_owned(),
-            MarkPurpose::TakeBack => "take the guest back".to_owned(),
-            MarkPurpose::Rebind => "bind the guest to this control plane".to_owned(),
-            MarkPurpose::Retain => "mark the guest as retained".to_owned(),
-            MarkPurpose::Trash => "put the guest into the trash".to_owned(),
-        },
-        Step::Create(_)
-        | Step::Clone(_)
-        | Step::Restore(_)
-        | Step::Pull(_)
-        | Step::Configure(_)
-        | Step::ClearFirewall
-        | Step::WriteFirewall(_)
-        | Step::Finish
-        | Step::Resize { .. }
-        | Step::MoveVolume { .. }
-        | Step::Migrate { .. }
-        | Step::Snapshot(_)
-        | Step::DeleteSnapshot { .. }
-        | Step::Backup(_)
-        | Step::DeleteBackup { .. }
-        | Step::ConvertToTemplate
-        | Step::Start
-        | Step::Shutdown
-        | Step::Reboot
-        | Step::Destroy { .. }
-        | Step::ForgetVmid => step.to_string().lines().next().unwrap_or_default().to_owned(),
-    }
+    let Step::Mark(mark) = step else {
+        return step.to_string().lines().next().unwrap_or_default().to_owned();
+    };
+    let words = match mark.purpose {
+        MarkPurpose::Adopt => "take the guest over as it is",
+        MarkPurpose::TakeBack => "take the guest back",
+        MarkPurpose::Rebind => "bind the guest to this control plane",
+        MarkPurpose::Retain => "mark the guest as retained",
+        MarkPurpose::Trash => "put the guest into the trash",
+    };
+    words.to_owned()
 }
 
 /// The same plan for a mode that only looks: every step becomes a pending change.

@@ -1,6 +1,9 @@
 //! What was observed: facts, each with its proof, or why there is none.
 
-use super::mounts::{Kind, MountPoint};
+mod config;
+
+pub use config::{Config, is_numbered};
+
 use super::pull::PullFailure;
 use super::siting::Siting;
 use crate::Fact;
@@ -9,82 +12,11 @@ use crate::firewall::compile::CompiledGuest;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::FinalBackup;
-use zentoria_api::container::{
-    Created, MountStatus, PowerStatus, ReclaimPolicy, RecordedDefaults, Replacing, RunState, TaskAction,
-};
-use zentoria_types::digest::ConfigDigest;
+use zentoria_api::container::{Created, MountStatus, PowerStatus, RecordedDefaults, Replacing, RunState, TaskAction};
 use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::names::NodeName;
 use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
-
-/// The configuration of a guest, as `GET /nodes/{node}/lxc/{vmid}/pending` tells it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Config {
-    /// SHA-1 of the configuration file; guards against a change in between.
-    pub digest: Option<ConfigDigest>,
-    /// What holds now.
-    pub current: BTreeMap<String, String>,
-    /// What will hold after the next stop or reboot; `None` is "will be deleted".
-    pub pending: BTreeMap<String, Option<String>>,
-}
-
-impl Config {
-    /// What the option will be once everything pending is applied.
-    #[must_use]
-    pub fn effective(&self, key: &str) -> Option<&str> {
-        match self.pending.get(key) {
-            Some(pending) => pending.as_deref(),
-            None => self.current.get(key).map(String::as_str),
-        }
-    }
-
-    /// The guest's lock, such as `backup`.
-    #[must_use]
-    pub fn lock(&self) -> Option<&str> {
-        self.current.get("lock").map(String::as_str)
-    }
-
-    /// The mount points and unused volumes, pending ones too: Proxmox VE destroys their volumes with the guest. A directory
-    /// of the node stays.
-    #[must_use]
-    pub fn hanging_volumes(&self) -> Vec<&str> {
-        self.held_volumes(&[])
-    }
-
-    /// Those of the [`Self::hanging_volumes`] that hold back a destruction: all but the volumes of mounts of ours whose
-    /// `reclaimPolicy` lets them go with the guest. What is detached (`unusedN`) always holds.
-    #[must_use]
-    pub fn held_volumes(&self, mounts: &[MountStatus]) -> Vec<&str> {
-        let holds = |(key, value): &(&str, &str)| {
-            if is_numbered(key, "unused") {
-                return true;
-            }
-            let Some(point) = MountPoint::parse(value) else { return true };
-            let released = mounts.iter().any(|mount| {
-                mount.slot == *key && mount.volume == point.volume() && mount.reclaim_policy == ReclaimPolicy::Delete
-            });
-            point.kind() != Kind::OfNode && !released
-        };
-        let now = self.current.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let then = self.pending.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)));
-        let hanging = now.chain(then).filter(|(key, _)| is_numbered(key, "mp") || is_numbered(key, "unused"));
-        let keys: BTreeSet<&str> = hanging.filter(holds).map(|(key, _)| key).collect();
-        keys.into_iter().collect()
-    }
-
-    /// The description, with whatever mark it has.
-    #[must_use]
-    pub fn description(&self) -> &str {
-        self.current.get("description").map_or("", String::as_str)
-    }
-}
-
-/// Whether the option is `prefix` and a number: `mp0`.
-#[must_use]
-pub fn is_numbered(key: &str, prefix: &str) -> bool {
-    key.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
-}
 
 /// A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,6 +195,9 @@ pub struct ClusterFacts {
     pub takeover: Option<ControlPlaneId>,
     /// The VMID of each container of this namespace that has one, for clones by name.
     pub vmids_by_name: BTreeMap<String, Vmid>,
+    /// The snapshots that copies of containers of this namespace may still be made from, by their names; asked only where
+    /// the guest has any.
+    pub copy_snapshots: Option<BTreeSet<String>>,
     /// Its version, such as `9.2.11`; empty where it is not known yet.
     pub version: String,
     /// What its version can do.

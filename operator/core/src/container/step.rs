@@ -191,6 +191,58 @@ impl Step {
         }
     }
 
+    /// Whether a guest comes to be by the step.
+    #[must_use]
+    pub const fn makes_guest(&self) -> bool {
+        match self {
+            Self::Create(_) | Self::Clone(_) | Self::Restore(_) => true,
+            Self::Pull(_)
+            | Self::Mark(_)
+            | Self::Configure(_)
+            | Self::ClearFirewall
+            | Self::WriteFirewall(_)
+            | Self::Finish
+            | Self::Resize { .. }
+            | Self::MoveVolume { .. }
+            | Self::Migrate { .. }
+            | Self::Snapshot(_)
+            | Self::DeleteSnapshot { .. }
+            | Self::Backup(_)
+            | Self::DeleteBackup { .. }
+            | Self::ConvertToTemplate
+            | Self::Start
+            | Self::Shutdown
+            | Self::Reboot
+            | Self::Destroy { .. }
+            | Self::ForgetVmid => false,
+        }
+    }
+
+    /// Whether there has to be a guest for the step: all but what makes one, or fetches a file for that.
+    #[must_use]
+    pub const fn needs_guest(&self) -> bool {
+        !self.makes_guest() && !matches!(self, Self::Pull(_))
+    }
+
+    /// The resource pool that a new guest comes into.
+    #[must_use]
+    pub const fn pool(&self) -> Option<&String> {
+        if let Self::Create(Create { pool, .. })
+        | Self::Clone(CloneGuest { pool, .. })
+        | Self::Restore(Restore { pool, .. }) = self
+        {
+            pool.as_ref()
+        } else {
+            None
+        }
+    }
+
+    /// The options that the step changes.
+    #[must_use]
+    pub const fn configure(&self) -> Option<&Configure> {
+        if let Self::Configure(configure) = self { Some(configure) } else { None }
+    }
+
     /// Whether the step writes to Proxmox VE.
     #[must_use]
     pub const fn writes(&self) -> bool {

@@ -272,6 +272,10 @@ pub struct Grant {
     pub devices: BTreeSet<String>,
     /// Hook scripts.
     pub hookscripts: BTreeSet<String>,
+    /// Hosts that templates and images are fetched from.
+    pub download_hosts: BTreeSet<String>,
+    /// Resource pools.
+    pub pools: BTreeSet<String>,
     /// What the namespace may have in all: each entry's, all of which must hold.
     pub quotas: Vec<Quota>,
 }

@@ -47,6 +47,8 @@ access:
     bindPaths: [/srv/data]
     devices: ['/dev/dri/*', /dev/kfd]
     hookscripts: ['local:snippets/hook.sh']
+    downloadHosts: [10.10.0.9, docker.io]
+    pools: [lab]
 defaults:
   template: 'local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst'
   storage: local-zfs

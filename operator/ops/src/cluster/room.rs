@@ -9,7 +9,7 @@ use zentoria_api::container::ZentoriaContainerStatus;
 use zentoria_core::cluster::quota::Usage;
 use zentoria_core::container::seen::{Recorded, Seen, TaskFact};
 use zentoria_core::container::siting::{Neighbours, Siting, choose, demand, should_leave};
-use zentoria_core::container::step::{Plan, Step};
+use zentoria_core::container::step::{Plan, Step, Target};
 use zentoria_core::container::usage::{disks, usage};
 use zentoria_core::container::want::{Key, Want};
 use zentoria_core::placement::{Demand, NodeRoom, Room, StorageRoom};
@@ -110,6 +110,13 @@ impl Cluster {
         let as_planned = node == *planned;
         state.ledger.book(key, Booking { vmid, node, demand: demand(want), at: Instant::now() });
         as_planned
+    }
+
+    /// Books the room of a guest that would be made, for who only looks ahead: whoever is planned after it finds that taken.
+    pub fn expect(&self, want: &Want, target: &Target) {
+        let booking =
+            Booking { vmid: target.vmid, node: target.node.clone(), demand: demand(want), at: Instant::now() };
+        self.lock().ledger.book(&want.identity.key, booking);
     }
 
     /// After a restart nobody remembers the room of a guest that is being made.

@@ -11,8 +11,9 @@ use std::borrow::Borrow;
 use zentoria_api::wire::TAKEOVER_ANNOTATION;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;
-use zentoria_core::container::seen::Window;
-use zentoria_core::container::want::Want;
+use zentoria_core::container::plan::COPY_SNAPSHOT;
+use zentoria_core::container::seen::{GuestFact, Seen, Snapshot, Window};
+use zentoria_core::container::want::{Identity, Want};
 use zentoria_core::estate;
 use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::vmid::Vmid;
@@ -53,6 +54,16 @@ pub fn placed(
         neighbours: siting::neighbours(object, all),
         over_quota: (!quotas.is_empty()).then(|| quota::over_quota(object, quotas, all, pve)).flatten(),
         ..base
+    }
+}
+
+/// Adds the copies that snapshots of the guest may be kept for, where it has such: one whose copy was given up is removed.
+pub fn copied<T: Borrow<ZentoriaContainer>>(seen: &mut Seen, want: &Want, all: impl FnOnce() -> Vec<T>) {
+    let GuestFact::Present(guest) = &seen.guest else { return };
+    let is_for_copy = |snapshot: &Snapshot| snapshot.name.starts_with(COPY_SNAPSHOT);
+    if guest.snapshots.known().is_some_and(|list| list.iter().any(is_for_copy)) {
+        let Identity { estate, key, control_plane: _ } = &want.identity;
+        seen.cluster.copy_snapshots = Some(estate::copy_snapshots(estate, &key.namespace, &all()));
     }
 }
 

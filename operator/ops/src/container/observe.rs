@@ -127,8 +127,9 @@ pub async fn observe(
     cluster.rebook(want, &recorded, status.node.as_deref());
     let site = site(want, &known, &guest, &recorded, status);
     let siting = site.as_ref().and_then(|site| cluster.siting(site));
-    let facts = facts(cluster, want, &known, &guest, siting.as_ref(), key).await;
+    let mut facts = facts(cluster, want, &known, &guest, siting.as_ref(), key).await;
     let origins = source::look(cluster, want, &recorded, &guest, siting.as_ref(), &facts).await;
+    facts.missing_permissions.extend(origins.lacks.clone());
     let mut seen = Seen {
         now,
         guest,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use zentoria_api::conditions::READY;
 use zentoria_api_tests::World;
-use zentoria_api_tests::wait::within;
+use zentoria_api_tests::wait::{eventually, within};
 use zentoria_api_tests::world::Conditions;
 
 fn of_container(name: &str) -> Value {
@@ -70,6 +70,33 @@ async fn a_kill_at_any_call_of_a_copy_leaves_one_copy_and_no_snapshot() {
     }
     let guests = world.pve.guests().await.len();
     assert_eq!(guests, 2 + calls * 2, "no orphan, no duplicate");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_given_up_at_any_call_leaves_no_snapshot() {
+    let world = World::builder("clone given up").seed(may_keep).start().await;
+    world.create(&world.container("golden", 450)).await;
+    world.stop_operator().await;
+    for number in 1..=3 {
+        let name = format!("copy{number}");
+        world.pve.arm_barrier(number, "after", true).await;
+        world.start_operator().await;
+        world.apply(&made_from(world.container(&name, 400 + number as u32), of_container("golden"))).await;
+        let hit = world.pve.barrier_hit(20).await;
+        world.kill_operator().await;
+        world.delete(&name).await;
+        world.pve.release_barrier().await;
+        world.start_operator().await;
+        world.gone(&name).await;
+        eventually(&format!("no snapshot is left of {number}: {hit:?}"), || async {
+            let left = snapshots(&world, 450).await;
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        })
+        .await;
+        world.ready("golden").await;
+        world.stop_operator().await;
+    }
+    assert_eq!(world.pve.guest(450).await.starts, 1, "the source ran all the time");
 }
 
 #[tokio::test]

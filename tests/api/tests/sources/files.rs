@@ -1,6 +1,6 @@
 //! Templates that a storage lacks.
 
-use super::{Web, downloads, made_from, may_download};
+use super::{Web, downloads, made_from, may_download, may_fetch_from};
 use serde_json::{Value, json};
 use zentoria_api::conditions::READY;
 use zentoria_api_tests::World;
@@ -24,6 +24,7 @@ async fn seventeen_containers_make_one_download() {
             may_download(seed);
             seed["ct_secs"]["download"] = json!(40);
         })
+        .cluster(web.is_granted())
         .start()
         .await;
     let url = format!("{}/{FILE}", web.url);
@@ -52,6 +53,7 @@ async fn a_restarted_operator_joins_the_download_that_runs() {
             may_download(seed);
             seed["ct_secs"]["download"] = json!(150);
         })
+        .cluster(web.is_granted())
         .start()
         .await;
     let url = format!("{}/{FILE}", web.url);
@@ -69,7 +71,7 @@ async fn a_restarted_operator_joins_the_download_that_runs() {
 #[tokio::test]
 async fn what_fails_its_checksum_is_refused_once_and_a_corrected_one_is_taken() {
     let web = Web::serve(BODY).await;
-    let world = World::builder("checksum").seed(may_download).start().await;
+    let world = World::builder("checksum").seed(may_download).cluster(web.is_granted()).start().await;
     let url = format!("{}/{FILE}", web.url);
     let wrong = format!("sha256:{}", "a".repeat(64));
     for (name, vmid) in [("one", 400), ("two", 401)] {
@@ -87,7 +89,15 @@ async fn what_fails_its_checksum_is_refused_once_and_a_corrected_one_is_taken() 
 #[tokio::test]
 async fn a_url_that_nobody_answers_is_tried_again_and_a_file_that_is_not_there_is_not() {
     let web = Web::serve(BODY).await;
-    let world = World::builder("unreachable").seed(may_download).start().await;
+    let granted = web.is_granted();
+    let world = World::builder("unreachable")
+        .seed(may_download)
+        .cluster(move |spec| {
+            granted(spec);
+            may_fetch_from(spec, &["127.0.0.1:9"]);
+        })
+        .start()
+        .await;
     let nobody = "http://127.0.0.1:9/debian-13.tar.zst";
     world.apply(&made_from(world.container("nobody", 400), source(nobody, CHECKSUM))).await;
     let container = world.says("nobody", "TaskFailed").await;
@@ -107,7 +117,7 @@ async fn a_url_that_nobody_answers_is_tried_again_and_a_file_that_is_not_there_i
 #[tokio::test]
 async fn who_may_not_download_says_what_is_missing_and_what_to_do() {
     let web = Web::serve(BODY).await;
-    let world = World::new("no download").await;
+    let world = World::builder("no download").cluster(web.is_granted()).start().await;
     let url = format!("{}/{FILE}", web.url);
     world.apply(&made_from(world.container("db", 400), source(&url, CHECKSUM))).await;
     let missing =

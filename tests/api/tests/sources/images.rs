@@ -1,7 +1,8 @@
 //! OCI images.
 
-use super::{downloads, made_from, may_download};
+use super::{downloads, made_from, may_download, may_fetch_from};
 use serde_json::{Value, json};
+use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::container::Origin;
 use zentoria_api_tests::World;
 
@@ -10,6 +11,10 @@ const REFERENCE: &str = "docker.io/library/redis:7";
 fn source(reference: &str) -> Value {
     json!({"image": {"reference": reference, "storage": "local", "entrypoint": "redis-server --port 7000",
                      "env": {"MODE": "cache"}}})
+}
+
+fn registries(spec: &mut ProxmoxClusterSpec) {
+    may_fetch_from(spec, &["docker.io", "127.0.0.1:5000"]);
 }
 
 fn registry(seed: &mut Value) {
@@ -21,7 +26,7 @@ fn registry(seed: &mut Value) {
 
 #[tokio::test]
 async fn an_image_is_pulled_once_and_runs_as_the_spec_says_from_its_first_start_on() {
-    let world = World::builder("image").seed(registry).start().await;
+    let world = World::builder("image").seed(registry).cluster(registries).start().await;
     for (name, vmid) in [("one", 400), ("two", 401)] {
         world.apply(&made_from(world.container(name, vmid), source(REFERENCE))).await;
     }
@@ -45,7 +50,7 @@ async fn an_image_is_pulled_once_and_runs_as_the_spec_says_from_its_first_start_
 
 #[tokio::test]
 async fn images_of_one_name_from_two_registries_are_two_images() {
-    let world = World::builder("registries").seed(registry).start().await;
+    let world = World::builder("registries").seed(registry).cluster(registries).start().await;
     world
         .create(&made_from(
             world.container("evil", 400),
@@ -60,7 +65,7 @@ async fn images_of_one_name_from_two_registries_are_two_images() {
 
 #[tokio::test]
 async fn an_image_that_does_not_exist_is_said() {
-    let world = World::builder("no image").seed(registry).start().await;
+    let world = World::builder("no image").seed(registry).cluster(registries).start().await;
     world.apply(&made_from(world.container("db", 400), source("docker.io/library/redsi:7"))).await;
     world.refused("db", "NotFound", &["docker.io/library/redsi:7", "manifest unknown"]).await;
     assert!(world.pve.guests().await.is_empty());
@@ -73,6 +78,7 @@ async fn an_old_proxmox_ve_makes_no_guests_of_images() {
             registry(seed);
             seed["version"] = json!("8.4.1");
         })
+        .cluster(registries)
         .start()
         .await;
     world.apply(&made_from(world.container("cache", 400), source(REFERENCE))).await;

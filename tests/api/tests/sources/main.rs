@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use zentoria_api::ZentoriaContainer;
+use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api_tests::World;
 use zentoria_api_tests::pve::Request;
 
@@ -53,6 +54,12 @@ impl Web {
         Self { url, fetched }
     }
 
+    /// Grants it to whom it does not reach by itself.
+    fn is_granted(&self) -> impl FnOnce(&mut ProxmoxClusterSpec) + use<> {
+        let host = self.url.trim_start_matches("http://").to_owned();
+        move |spec| may_fetch_from(spec, &[&host])
+    }
+
     fn fetched(&self) -> usize {
         self.fetched.load(Ordering::SeqCst)
     }
@@ -64,6 +71,11 @@ fn may_download(seed: &mut Value) {
     grant(seed, json!([USER, "/nodes", "Sys.Audit", "Sys.AccessNetwork"]));
     let storage = json!([USER, "/storage", "Datastore.AllocateSpace", "Datastore.Audit", "Datastore.AllocateTemplate"]);
     grant(seed, storage);
+}
+
+/// Lets the namespace have files fetched from these hosts.
+fn may_fetch_from(spec: &mut ProxmoxClusterSpec, hosts: &[&str]) {
+    spec.access[0].allow.download_hosts.extend(hosts.iter().map(|host| (*host).to_owned()));
 }
 
 /// Gives it what backups and snapshots take.

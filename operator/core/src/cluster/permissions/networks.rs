@@ -25,8 +25,7 @@ fn path_of(bridge: &str, held: &Permissions, zones: &Zones) -> String {
 }
 
 /// What the interfaces of a new guest need and the credentials do not hold.
-#[must_use]
-pub fn missing_for_interfaces(interfaces: &[Interface], held: &Permissions, zones: &Zones) -> Vec<String> {
+pub(super) fn missing_for_interfaces(interfaces: &[Interface], held: &Permissions, zones: &Zones) -> Vec<String> {
     let mut missing = Vec::new();
     for interface in interfaces {
         let Some(bridge) = interface.bridge() else { continue };

@@ -44,12 +44,12 @@ pub(super) fn held(bye: &Farewell, seen: &Remains, guest: &Guest) -> Option<Verd
             return hold(ContainerReason::PveError, message);
         }
     }
-    let hanging = hanging(seen, guest);
-    if !hanging.is_empty() {
+    let volumes = held_volumes(seen, guest);
+    if !volumes.is_empty() {
         let message = format!(
             "guest {vmid} still has {}, which Proxmox VE would destroy with it: move them away or remove them first, or \
              set the reclaimPolicy of their mounts to Delete before",
-            hanging.join(", ")
+            volumes.join(", ")
         );
         return hold(ContainerReason::RetainedVolumes, message);
     }
@@ -90,7 +90,7 @@ pub(super) fn under_ha(guest: &Guest) -> Verdict {
 }
 
 /// Volumes that Proxmox VE would destroy with the guest and that nobody gave up.
-pub(crate) fn hanging(seen: &Remains, guest: &Guest) -> Vec<String> {
+pub(crate) fn held_volumes(seen: &Remains, guest: &Guest) -> Vec<String> {
     let by_mark = given_up_by_mark(guest);
     let goes = |slot: &str| {
         let volume = volume_of(guest.config.effective(slot).unwrap_or(""));

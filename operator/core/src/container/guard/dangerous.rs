@@ -88,6 +88,12 @@ pub(super) fn is_our_snapshot(name: &str) -> bool {
     name.strip_prefix("zentoria-").is_some_and(|rest| rest.len() == 12 && u64::from_str_radix(rest, 16).is_ok())
 }
 
+/// A snapshot for a copy is removed from its source only once it is known that nobody makes the copy.
+pub(super) fn is_idle_copy(living: Option<(&Want, &Seen)>, name: &str) -> bool {
+    let wanted = living.and_then(|(_, seen)| seen.cluster.copy_snapshots.as_ref());
+    name.starts_with("zentoria-copy-") && wanted.is_some_and(|wanted| !wanted.contains(name))
+}
+
 /// A backup that is removed is one of ours, of this guest, and not the newest of them.
 pub(super) fn removing_backup(
     identity: &Identity,

@@ -2,7 +2,7 @@
 
 use crate::Fact;
 use crate::container::delete::final_backup::notes;
-use crate::container::delete::{Farewell, Remains, hanging};
+use crate::container::delete::{Farewell, Remains, held_volumes};
 use crate::container::seen::{Guest, GuestFact};
 use zentoria_api::cluster::FinalBackup;
 use zentoria_types::mark::Description;
@@ -23,7 +23,7 @@ pub(super) fn started_at_boot(guest: &Guest) -> bool {
 
 /// Why the destruction of this guest is not covered.
 pub(super) fn unproved(bye: &Farewell, seen: &Remains, guest: &Guest) -> Option<String> {
-    let volumes = hanging(seen, guest);
+    let volumes = held_volumes(seen, guest);
     if !volumes.is_empty() {
         return Some(format!("{} would be destroyed with the guest", volumes.join(", ")));
     }

@@ -7,7 +7,7 @@ mod template;
 
 pub use backup::chosen;
 pub use backup::may_restore;
-pub use clone::{leftover_snapshot, recorded_source};
+pub use clone::{COPY_SNAPSHOT, copy_snapshot, leftover_snapshot, recorded_source};
 
 use super::mounts;
 use crate::container::dependencies::blocker;

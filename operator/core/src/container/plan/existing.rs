@@ -323,33 +323,7 @@ fn root_fields(configure: &Configure) -> String {
 
 /// Whether a PUT stores what a running guest takes up at its next reboot only.
 fn needs_reboot(step: &Step) -> bool {
-    match step {
-        Step::Configure(configure) => {
-            let touched = configure.set.keys().chain(&configure.delete);
-            touched.into_iter().any(|key| is_at_reboot(key))
-        }
-        Step::Create(_)
-        | Step::Clone(_)
-        | Step::Restore(_)
-        | Step::Pull(_)
-        | Step::Mark(_)
-        | Step::ClearFirewall
-        | Step::WriteFirewall(_)
-        | Step::Finish
-        | Step::Resize { .. }
-        | Step::MoveVolume { .. }
-        | Step::Migrate { .. }
-        | Step::Snapshot(_)
-        | Step::DeleteSnapshot { .. }
-        | Step::Backup(_)
-        | Step::DeleteBackup { .. }
-        | Step::ConvertToTemplate
-        | Step::Start
-        | Step::Shutdown
-        | Step::Reboot
-        | Step::Destroy { .. }
-        | Step::ForgetVmid => false,
-    }
+    step.configure().is_some_and(|configure| configure.set.keys().chain(&configure.delete).any(|key| is_at_reboot(key)))
 }
 
 /// The root disk: grown where it is too small; too large is said, never done.

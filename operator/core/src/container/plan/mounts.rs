@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{ChangeClass, PendingChange};
 use zentoria_types::names::NodeName;
-use zentoria_types::size::Bytes;
 
 /// What of the mounts no PUT sets right.
 #[derive(Debug, Default)]
@@ -70,14 +69,14 @@ fn on_node(seen: &Seen, node: &NodeName, name: &str, what: &Mounted) -> Result<(
 pub(super) fn difference(want: &Want, seen: &Seen, guest: &Guest, found: &mut Difference) -> Result<Rest, Verdict> {
     let recorded = &seen.recorded.mounts;
     let placed = place(&want.mounts, recorded, &guest.config).map_err(refused)?;
-    let mut configure = Configure::default();
-    let mut rest = Rest::default();
+    let mut look = Look { want, seen, guest, configure: Configure::default(), rest: Rest::default() };
     for placed in &placed {
-        one(want, seen, guest, placed, &mut configure, &mut rest)?;
+        look.compare(placed)?;
     }
     for (recorded, point) in removed(&placed, recorded, &guest.config) {
-        detach(guest, &recorded.slot, &recorded.name, &point, &mut configure, &mut rest);
+        look.detach(&recorded.slot, &recorded.name, &point);
     }
+    let Look { mut configure, mut rest, .. } = look;
     if is_protected(guest) && !configure.is_empty() {
         rest.pending.extend(configure.changes.iter().map(|change| protected(guest, change)));
         configure = Configure::default();
@@ -123,77 +122,113 @@ fn impossible(field: &str, from: String, to: String, message: &str) -> PendingCh
     }
 }
 
-fn one(
-    want: &Want,
-    seen: &Seen,
-    guest: &Guest,
-    placed: &Placed<'_>,
-    configure: &mut Configure,
-    rest: &mut Rest,
-) -> Result<(), Verdict> {
-    let Placed { wish, slot, have, recorded: _ } = placed;
-    let field = format!("mounts[{}]", wish.name);
-    if let Some(volume) = placed.lost() {
-        rest.pending.push(lost(guest, &field, slot, volume));
-        return Ok(());
-    }
-    let Some(have) = have else {
-        on_node(seen, &guest.node, &wish.name, &wish.what)?;
-        let Some(point) = MountPoint::new(wish) else { return Ok(()) };
-        configure.changes.push(format!("{field} (none) -> {slot}: {}", point.to_pve()));
-        configure.as_root |= point.kind() == Kind::OfNode;
-        configure.set.insert(slot.clone(), point.to_pve());
-        return Ok(());
-    };
-    if let Some(number) = wish.slot.filter(|number| *slot != format!("mp{number}")) {
-        let message = format!("a mount keeps its slot: set slot to {}, or leave it out", slot.trim_start_matches("mp"));
-        rest.pending.push(impossible(&format!("{field}.slot"), slot.clone(), format!("mp{number}"), &message));
-    }
-    let is_volume = matches!(wish.what, Mounted::Volume { .. });
-    if is_volume == (have.kind() == Kind::OfNode) {
-        let message = "a volume and a directory of the node cannot be exchanged in place: give the new mount another name, \
-                       and the old one goes as its reclaimPolicy says";
-        let to = MountPoint::new(wish).map(|point| point.to_pve()).unwrap_or_default();
-        rest.pending.push(impossible(&field, have.to_pve(), to, message));
-        return Ok(());
-    }
-    keys(placed, have, guest, &field, configure, rest);
-    let now = guest.config.current.get(slot).and_then(|value| MountPoint::parse(value));
-    if let (Mounted::Volume { storage, size }, Some(now)) = (&wish.what, now) {
-        volume(want, seen, guest, slot, &field, &now, (storage.as_str(), *size, wish.storage_named), rest);
-    }
-    Ok(())
+/// The mounts of one guest, looked at one after the other, and what they lack.
+struct Look<'a> {
+    want: &'a Want,
+    seen: &'a Seen,
+    guest: &'a Guest,
+    /// What a PUT sets right.
+    configure: Configure,
+    rest: Rest,
 }
 
-/// Path, `ro` and `backup`; of a directory also which one.
-fn keys(
-    placed: &Placed<'_>,
-    have: &MountPoint,
-    guest: &Guest,
-    field: &str,
-    configure: &mut Configure,
-    rest: &mut Rest,
-) {
-    let Placed { wish, slot, .. } = placed;
-    let parse = |value: Option<&str>| value.and_then(MountPoint::parse);
-    let now = parse(guest.config.current.get(slot).map(String::as_str));
-    let then = parse(guest.config.effective(slot));
-    let holds = |point: &Option<MountPoint>| point.as_ref().is_some_and(|point| point.is_as(wish));
-    let said = |point: &Option<MountPoint>| point.as_ref().map_or_else(|| "(none)".to_owned(), MountPoint::to_pve);
-    match (holds(&now), holds(&then)) {
-        (true, true) => {}
-        (false, true) => rest.pending.push(stored(field, slot, said(&now), said(&then))),
-        (true, false) => {
-            configure.changes.push(format!("{field}: pending {} taken back", said(&then)));
-            configure.revert.push(slot.clone());
+impl Look<'_> {
+    fn compare(&mut self, placed: &Placed<'_>) -> Result<(), Verdict> {
+        let Placed { wish, slot, have, recorded: _ } = placed;
+        let (guest, field) = (self.guest, format!("mounts[{}]", wish.name));
+        if let Some(volume) = placed.lost() {
+            self.rest.pending.push(lost(guest, &field, slot, volume));
+            return Ok(());
         }
-        (false, false) => {
-            // The volume that is there stays, whatever waits for the next start.
-            let next = now.as_ref().unwrap_or(have).with(wish);
-            configure.changes.push(format!("{field} {} -> {}", said(&now), next.to_pve()));
-            configure.as_root |= next.kind() == Kind::OfNode;
-            configure.set.insert(slot.clone(), next.to_pve());
+        let Some(have) = have else {
+            on_node(self.seen, &guest.node, &wish.name, &wish.what)?;
+            let Some(point) = MountPoint::new(wish) else { return Ok(()) };
+            self.configure.changes.push(format!("{field} (none) -> {slot}: {}", point.to_pve()));
+            self.configure.as_root |= point.kind() == Kind::OfNode;
+            self.configure.set.insert(slot.clone(), point.to_pve());
+            return Ok(());
+        };
+        if let Some(number) = wish.slot.filter(|number| *slot != format!("mp{number}")) {
+            let message =
+                format!("a mount keeps its slot: set slot to {}, or leave it out", slot.trim_start_matches("mp"));
+            let change = impossible(&format!("{field}.slot"), slot.clone(), format!("mp{number}"), &message);
+            self.rest.pending.push(change);
         }
+        let is_volume = matches!(wish.what, Mounted::Volume { .. });
+        if is_volume == (have.kind() == Kind::OfNode) {
+            let message = "a volume and a directory of the node cannot be exchanged in place: give the new mount another \
+                           name, and the old one goes as its reclaimPolicy says";
+            let to = MountPoint::new(wish).map(|point| point.to_pve()).unwrap_or_default();
+            self.rest.pending.push(impossible(&field, have.to_pve(), to, message));
+            return Ok(());
+        }
+        self.keys(placed, have, &field);
+        self.volume(placed, &field);
+        Ok(())
+    }
+
+    /// Path, `ro` and `backup`; of a directory also which one.
+    fn keys(&mut self, placed: &Placed<'_>, have: &MountPoint, field: &str) {
+        let Placed { wish, slot, .. } = placed;
+        let parse = |value: Option<&str>| value.and_then(MountPoint::parse);
+        let now = parse(self.guest.config.current.get(slot).map(String::as_str));
+        let then = parse(self.guest.config.effective(slot));
+        let holds = |point: &Option<MountPoint>| point.as_ref().is_some_and(|point| point.is_as(wish));
+        let said = |point: &Option<MountPoint>| point.as_ref().map_or_else(|| "(none)".to_owned(), MountPoint::to_pve);
+        match (holds(&now), holds(&then)) {
+            (true, true) => {}
+            (false, true) => self.rest.pending.push(stored(field, slot, said(&now), said(&then))),
+            (true, false) => {
+                self.configure.changes.push(format!("{field}: pending {} taken back", said(&then)));
+                self.configure.revert.push(slot.clone());
+            }
+            (false, false) => {
+                // The volume that is there stays, whatever waits for the next start.
+                let next = now.as_ref().unwrap_or(have).with(wish);
+                self.configure.changes.push(format!("{field} {} -> {}", said(&now), next.to_pve()));
+                self.configure.as_root |= next.kind() == Kind::OfNode;
+                self.configure.set.insert(slot.clone(), next.to_pve());
+            }
+        }
+    }
+
+    /// A volume that is too small grows; one that is elsewhere moves.
+    fn volume(&mut self, placed: &Placed<'_>, field: &str) {
+        let Placed { wish, slot, .. } = placed;
+        let now = self.guest.config.current.get(slot).and_then(|value| MountPoint::parse(value));
+        let (Mounted::Volume { storage, size }, Some(now)) = (&wish.what, now) else { return };
+        let Kind::Stored { storage: have } = now.kind() else { return };
+        match now.size() {
+            Some(now) if now < *size => {
+                self.rest.grow.get_or_insert(Step::Resize { disk: slot.clone(), to: *size });
+            }
+            Some(now) if now > *size => {
+                let message = format!("a volume cannot shrink: set the size to {now} or more");
+                let field = format!("{field}.volume.size");
+                self.rest.pending.push(impossible(&field, now.to_string(), size.to_string(), &message));
+            }
+            Some(_) | None => {}
+        }
+        if wish.storage_named && have != storage.as_str() {
+            let field = format!("{field}.volume.storage");
+            let disk = (slot.as_str(), field.as_str());
+            self.rest.moves.push(judge(self.want, self.seen, self.guest, disk, have, storage.as_str()));
+        }
+    }
+
+    /// A mount that the spec names no longer: its volume becomes `unusedN`.
+    fn detach(&mut self, slot: &str, name: &str, point: &MountPoint) {
+        let field = format!("mounts[{name}]");
+        if self.guest.config.effective(slot).is_none() {
+            let mut change = stored(&field, slot, point.to_pve(), "(none)".to_owned());
+            "stored in Proxmox VE; the volume is detached and kept at the next reboot of the guest"
+                .clone_into(&mut change.message);
+            self.rest.pending.push(change);
+            return;
+        }
+        let kept = if point.kind() == Kind::OfNode { "(none)" } else { "(none), its volume is kept as unusedN" };
+        self.configure.changes.push(format!("{field} {} -> {kept}", point.to_pve()));
+        self.configure.delete.push(slot.to_owned());
     }
 }
 
@@ -205,36 +240,6 @@ fn stored(field: &str, slot: &str, from: String, to: String) -> PendingChange {
         message: format!("stored in Proxmox VE as {slot}; it takes effect at the next reboot of the guest"),
         from,
         to,
-    }
-}
-
-/// A volume that is too small grows; one that is elsewhere moves.
-#[allow(clippy::too_many_arguments)] // one call, of one function that was cut in two
-fn volume(
-    want: &Want,
-    seen: &Seen,
-    guest: &Guest,
-    slot: &str,
-    field: &str,
-    now: &MountPoint,
-    (storage, size, named): (&str, Bytes, bool),
-    rest: &mut Rest,
-) {
-    let Kind::Stored { storage: have } = now.kind() else { return };
-    match now.size() {
-        Some(now) if now < size => {
-            rest.grow.get_or_insert(Step::Resize { disk: slot.to_owned(), to: size });
-        }
-        Some(now) if now > size => {
-            let message = format!("a volume cannot shrink: set the size to {now} or more");
-            let field = format!("{field}.volume.size");
-            rest.pending.push(impossible(&field, now.to_string(), size.to_string(), &message));
-        }
-        Some(_) | None => {}
-    }
-    if named && have != storage {
-        let field = format!("{field}.volume.storage");
-        rest.moves.push(judge(want, seen, guest, (slot, &field), have, storage));
     }
 }
 
@@ -253,19 +258,4 @@ fn lost(guest: &Guest, field: &str, slot: &str, volume: &str) -> PendingChange {
         ),
     };
     impossible(field, "(detached)".to_owned(), format!("{slot}: {volume}"), &message)
-}
-
-/// A mount that the spec names no longer: its volume becomes `unusedN`.
-fn detach(guest: &Guest, slot: &str, name: &str, point: &MountPoint, configure: &mut Configure, rest: &mut Rest) {
-    let field = format!("mounts[{name}]");
-    if guest.config.effective(slot).is_none() {
-        let mut change = stored(&field, slot, point.to_pve(), "(none)".to_owned());
-        "stored in Proxmox VE; the volume is detached and kept at the next reboot of the guest"
-            .clone_into(&mut change.message);
-        rest.pending.push(change);
-        return;
-    }
-    let kept = if point.kind() == Kind::OfNode { "(none)" } else { "(none), its volume is kept as unusedN" };
-    configure.changes.push(format!("{field} {} -> {kept}", point.to_pve()));
-    configure.delete.push(slot.to_owned());
 }

@@ -84,14 +84,22 @@ fn digest_over(digests: &[&str]) -> String {
     }
 }
 
-/// The MAC addresses, by interface.
+/// The MAC addresses, by slot, and by name: the interfaces of the new guest may come to be in other slots.
 fn macs(guest: &Guest) -> BTreeMap<String, String> {
-    let interfaces = guest.config.current.iter().filter(|(key, _)| is_numbered(key, "net"));
-    let mac = |net: &String| PropertyString::parse(net).ok()?.get("hwaddr").map(str::to_owned);
-    interfaces.filter_map(|(key, net)| Some((key.clone(), mac(net)?))).collect()
+    let mut macs = BTreeMap::new();
+    for (slot, net) in guest.config.current.iter().filter(|(key, _)| is_numbered(key, "net")) {
+        let Ok(net) = PropertyString::parse(net) else { continue };
+        let Some(mac) = net.get("hwaddr") else { continue };
+        macs.insert(slot.clone(), mac.to_owned());
+        if let Some(name) = net.get("name").filter(|name| !is_numbered(name, "net")) {
+            macs.insert(name.to_owned(), mac.to_owned());
+        }
+    }
+    macs
 }
 
-/// The plan that makes a guest again, with the MAC addresses of the one before; one that the spec names stays.
+/// The plan that makes a guest again, with the MAC addresses of the one before; one that the spec names stays, and none
+/// is given twice.
 pub(super) fn with_macs(seen: &Seen, mut plan: Plan) -> Plan {
     let Some(replacing) = &seen.recorded.replacing else { return plan };
     for step in &mut plan.steps {
@@ -103,6 +111,9 @@ pub(super) fn with_macs(seen: &Seen, mut plan: Plan) -> Plan {
             continue;
         };
         for (interface, mac) in &replacing.macs {
+            if options.values().any(|option| has_mac(option, mac)) {
+                continue;
+            }
             let Some(option) = options.get_mut(interface) else { continue };
             if let Some(mut net) = PropertyString::parse(option).ok().filter(|net| net.get("hwaddr").is_none()) {
                 net.set("hwaddr", mac);
@@ -113,13 +124,17 @@ pub(super) fn with_macs(seen: &Seen, mut plan: Plan) -> Plan {
     plan
 }
 
+fn has_mac(net: &str, mac: &str) -> bool {
+    net.split(',').any(|part| part.strip_prefix("hwaddr=").is_some_and(|have| have.eq_ignore_ascii_case(mac)))
+}
+
 /// Why the guest must not be destroyed to be made anew, and what to do about it.
 fn refusal(want: &Want, seen: &Seen, guest: &Guest) -> Option<String> {
     let vmid = guest.vmid;
     let has = |key: &str| guest.config.current.get(key).is_some_and(|value| value == "1");
-    let hanging = guest.config.hanging_volumes();
-    if !hanging.is_empty() {
-        let list = hanging.join(", ");
+    let held = guest.config.held_volumes(&[]);
+    if !held.is_empty() {
+        let list = held.join(", ");
         return Some(format!("it has {list}, which would be destroyed with it: move them away or remove them first"));
     }
     match &guest.snapshots {

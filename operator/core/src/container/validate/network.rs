@@ -3,6 +3,7 @@
 mod family;
 
 use super::{Input, invalid, is_made, optional};
+use crate::container::seen::is_numbered;
 use crate::container::want::{Interface, Keys, Refusal};
 use family::{Resolved, V4, V6, resolve};
 use std::collections::BTreeMap;
@@ -121,7 +122,8 @@ fn extra_addresses(index: usize, spec: &SpecInterface) -> Result<Vec<IpAddr>, Re
 /// The MAC address that the interface had in the guest in whose place this one is made.
 fn mac_before(input: &Input<'_>, index: usize, name: &str) -> Option<String> {
     let macs = &input.status?.replacing.as_ref()?.macs;
-    macs.get(name).or_else(|| macs.get(&format!("net{index}"))).cloned()
+    let by_slot = || macs.keys().all(|key| is_numbered(key, "net")).then(|| macs.get(&format!("net{index}"))).flatten();
+    macs.get(name).or_else(by_slot).cloned()
 }
 
 /// No name, MAC address or address stands twice. The same address in another VLAN is another address.

@@ -1,8 +1,10 @@
 //! What the namespace may do: who may create a container must not thereby read another estate's disk or become root on
-//! the node.
+//! the node, nor have the node call hosts of its own networks.
 
+use super::super::allow::{host_of_url, registry_of};
 use super::super::devices::path_of;
 use super::super::want::{CloneFrom, MountWish, Mounted, Refusal, Source, Want};
+use super::invalid;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use zentoria_api::cluster::FeatureName;
@@ -16,6 +18,8 @@ pub(super) fn check(want: &Want) -> Result<(), Refusal> {
     networks(want)?;
     features(want)?;
     node(want)?;
+    pool(want)?;
+    downloads(want)?;
     if !want.unprivileged && !want.grant.privileged {
         return Err(denied("unprivileged: false", &[], "allow.privileged"));
     }
@@ -120,6 +124,48 @@ fn node(want: &Want) -> Result<(), Refusal> {
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Who has rights on a pool has them on its guests.
+fn pool(want: &Want) -> Result<(), Refusal> {
+    match &want.pool {
+        Some(pool) if !want.grant.pools.contains(pool) => {
+            let allowed: Vec<_> = want.grant.pools.iter().cloned().collect();
+            Err(denied(&format!("pool {pool}"), &allowed, "allow.pools"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The node fetches what a container is made from, and can reach what the namespace cannot.
+fn downloads(want: &Want) -> Result<(), Refusal> {
+    let (field, host) = match &want.source {
+        Some(Source::Template { volume: _, download: Some(download) }) => {
+            let host = host_of_url(&download.url).ok_or_else(|| {
+                invalid(format!(
+                    "spec.source.template.url: {} does not tell plainly from which host: write http:// or https://, the \
+                     host in letters, digits, - and ., and its port where it has one, without a user",
+                    download.url
+                ))
+            })?;
+            ("source.template.url of host", host)
+        }
+        Some(Source::Image { reference, storage: _, pull: true }) => {
+            ("source.image.reference of registry", registry_of(reference).to_owned())
+        }
+        Some(
+            Source::Template { download: None, .. }
+            | Source::Image { pull: false, .. }
+            | Source::Clone { .. }
+            | Source::Backup(_),
+        )
+        | None => return Ok(()),
+    };
+    if want.grant.allows_download(&host) {
+        return Ok(());
+    }
+    let allowed: Vec<_> = want.grant.download_hosts.iter().cloned().collect();
+    Err(denied(&format!("{field} {host}"), &allowed, "allow.downloadHosts"))
 }
 
 /// Bridges and VLANs. An interface without a tag is in no VLAN that would have to be granted.

@@ -66,9 +66,25 @@ fn networks() {
             on("one more gets the first free slot", TWO, &[("net0", ETH0), ("net2", "name=x,type=veth")]),
             on("one that is not in the spec any more is removed", ONE, &[("net0", ETH0), ("net1", ETH1)]),
             on(
-                "another name is another interface",
+                "another name, and nothing else, is the same interface",
                 "vmid: 404, network: {interfaces: [{name: lan, bridge: vmbr0}]}",
                 &[("net0", ETH0)],
+            ),
+            on(
+                "another name and another bridge is another interface",
+                "vmid: 404, network: {interfaces: [{name: lan, bridge: vmbr1}]}",
+                &[("net0", ETH0)],
+            ),
+            on(
+                "another name and another bridge with the address that it had",
+                "vmid: 404, network: {interfaces: [{name: lan, bridge: vmbr1, ipv4: {address: 10.10.41.4/24}}, \
+                 {name: wan, bridge: vmbr0, ipv4: {address: 10.10.40.4/16}}]}",
+                &[NETS[0], NETS[1]],
+            ),
+            adopted(
+                "of an adopted guest, too, by its MAC address",
+                "vmid: 404, network: {interfaces: [{name: lan, mac: 'bc:24:11:05:04:62'}]}",
+                &[("net0", ETH0), ("net1", ETH1)],
             ),
             on(
                 "an address and a VLAN that the spec does not have go",
@@ -146,6 +162,23 @@ fn a_guest_in_place_of_another_has_its_mac_addresses() {
         let found: Vec<String> = nets.iter().map(mac).collect();
         assert_eq!(found, ["BC:24:11:05:04:62", "BC:24:11:05:04:63", "BC:24:11:00:00:07"], "{keys:?}");
     }
+}
+
+#[test]
+fn a_guest_in_place_of_another_has_them_by_name_whatever_the_slots() {
+    // Status remembers slots and names; `lan` is in the slot that `eth1` had.
+    let macs = [("net0", "01"), ("eth0", "01"), ("net2", "02"), ("eth1", "02"), ("net1", "03"), ("old", "03")];
+    let macs = macs.map(|(key, mac)| (key.to_owned(), format!("BC:24:11:05:04:{mac}"))).into();
+    let wish = "vmid: 404, rootDisk: {size: 8Gi}, network: {interfaces: [{name: eth1, bridge: vmbr0}, {name: eth0, bridge: vmbr0}, \
+                {name: lan, bridge: vmbr0}]}";
+    let mut case = bare("", wish, |world| {
+        world.seen.recorded.replacing = Some(Replacing { digest: "x".into(), macs });
+    });
+    let nets = created_nets(&case.world.plan());
+    let mac =
+        |net: &String| net.split(',').find_map(|part| part.strip_prefix("hwaddr=BC:24:11:05:04:")).map(str::to_owned);
+    let found: Vec<_> = nets.iter().map(mac).collect();
+    assert_eq!(found, [Some("02".to_owned()), Some("01".to_owned()), None]);
 }
 
 #[test]

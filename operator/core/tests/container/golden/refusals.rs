@@ -53,6 +53,8 @@ fn refusals() {
             "devices: [{path: /dev/sda}]",
             "devices: [{path: /dev/kfd}, {path: /dev/kfd}]",
             "hookscript: 'local:snippets/x.sh'",
+            "pool: production",
+            "pool: lab/inner",
         ]
         .map(|rest| format!("vmid: 404, {rest}")),
     );
@@ -87,6 +89,18 @@ fn refusals() {
             "ipv4: {address: dhcp}}, {name: eth1, ipv4: {address: 10.20.0.4/16}",
         ]
         .map(net),
+    );
+    let url = |url: &str| {
+        let sum = "a".repeat(64);
+        format!(
+            "vmid: 404, source: {{template: {{name: x.tar, storage: local, url: '{url}', checksum: 'sha256:{sum}'}}}}"
+        )
+    };
+    let urls = ["http://10.10.0.2:8006/x", "https://10.10.0.9:8006/x", "http://docker.io@10.10.0.2/x"];
+    cases.extend(urls.map(url));
+    cases.extend(
+        ["10.10.0.2:5000/x:1", "quay.io/a/b:1"]
+            .map(|image| format!("vmid: 404, source: {{image: {{reference: '{image}', storage: local}}}}")),
     );
     let mut page = String::new();
     let mut refused = |title: &str, world: &World| {

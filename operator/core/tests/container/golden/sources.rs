@@ -1,12 +1,14 @@
 //! What guests are made from.
 
 use super::{Case, bare, check, made, stopped};
-use crate::fixture::{VMID, Whose, created, guest_mut, vmid};
+use crate::fixture::{VMID, Whose, created, guest_mut, identity, vmid};
 use crate::model::{Archive, World};
 use zentoria_api::container::{Origin, TaskAction};
 use zentoria_core::Fact;
+use zentoria_core::container::plan::copy_snapshot;
 use zentoria_core::container::pull::PullFailure;
 use zentoria_core::container::seen::{Capabilities, PullFact, TaskFact};
+use zentoria_core::container::want::Key;
 
 fn not_made(world: &mut World) {
     world.seen.recorded = Default::default();
@@ -132,6 +134,25 @@ fn backups(world: &mut World) {
     ]);
 }
 
+const BY_VOLUME: &str =
+    "vmid: 404, source: {backup: {volume: 'tank:backup/vzdump-lxc-404-2026_05_20-02_00_00.tar.zst'}}";
+const COPIED: &str = "vmid: 404, source: {backup: {storage: tank, vmid: 900}}";
+
+fn unmarked(world: &mut World) {
+    backups(world);
+    let net = [("net0", "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:AA:00:01,ip=dhcp,type=veth")];
+    world.archives.push(Archive::new(VMID, "2026-05-20T02:00:00Z", Whose::Nobody, &net));
+}
+
+/// What the backups have for a network.
+fn on(world: &mut World, network: &str) {
+    backups(world);
+    let net = format!("name=eth0,bridge={network},hwaddr=BC:24:11:AA:00:01,ip=dhcp,type=veth");
+    for (vmid, whose) in [(VMID, Whose::Ours), (900, Whose::Nobody)] {
+        world.archives.push(Archive::new(vmid, "2026-05-20T02:00:00Z", whose, &[("net0", net.as_str())]));
+    }
+}
+
 #[test]
 fn backups_to_restore() {
     let case = |title, wish| bare(title, wish, backups);
@@ -172,13 +193,24 @@ fn backups_to_restore() {
             case("one that the cluster allows to copy", "vmid: 404, source: {backup: {storage: tank, vmid: 900}}"),
             bare(
                 "features that the namespace may not have",
-                "vmid: 404, source: {backup: {storage: tank, vmid: 900}}",
+                "vmid: 404, adoption: IfExists, source: {backup: {storage: tank, vmid: 900}}",
                 |world| {
                     backups(world);
                     world.cluster.access[0].allow.clone_sources.clear();
                     world.seen.cluster.vmids_by_name.insert("nfs".into(), vmid(900));
                 },
             ),
+            bare("without a mark, the latest of whoever had the VMID", RESTORE, unmarked),
+            bare(
+                "without a mark, as a guest without one would be taken over",
+                "vmid: 404, adoption: IfExists, source: {backup: {storage: tank, vmid: 404}}",
+                unmarked,
+            ),
+            bare("without a mark, by its volume", BY_VOLUME, unmarked),
+            bare("on a VLAN that the namespace may not have", BY_VOLUME, |world| on(world, "vmbr0,tag=21")),
+            bare("on VLANs that it may have", BY_VOLUME, |world| on(world, "vmbr1,tag=20,trunks=100;199")),
+            bare("with a trunk that it may not have", BY_VOLUME, |world| on(world, "vmbr0,tag=20,trunks=100;200")),
+            bare("on a bridge that it may not have, of a guest that may be copied", COPIED, |world| on(world, "vmbr9")),
             bare("the storage cannot be read", RESTORE, |world| {
                 backups(world);
                 world.spec.placement.node = Some("pve1".into());
@@ -216,6 +248,22 @@ fn from_golden(title: &'static str, wish: &'static str, change: fn(&mut World)) 
     })
 }
 
+/// A guest of ours with the snapshot for a copy, and one of a person, and what of such is wanted.
+fn left(title: &'static str, wanted: fn(String) -> Option<std::collections::BTreeSet<String>>) -> Case {
+    made(title, "vmid: 404", &[], move |world| {
+        let snapshot = |name: &str| zentoria_core::container::seen::Snapshot {
+            name: name.to_owned(),
+            taken_at: None,
+            description: String::new(),
+        };
+        let key = Key { namespace: "zentoria".into(), name: "copy".into() };
+        let name = copy_snapshot(&identity().estate, &key);
+        let guest = guest_mut(&mut world.seen).unwrap();
+        guest.snapshots = Fact::Known(vec![snapshot("by-hand"), snapshot(&name)]);
+        world.seen.cluster.copy_snapshots = wanted(name);
+    })
+}
+
 #[test]
 fn copies_of_what_runs() {
     const WISH: &str = "vmid: 404, source: {clone: {container: golden}}, network: {interfaces: [{}]}";
@@ -235,6 +283,19 @@ fn copies_of_what_runs() {
         vec![
             from_golden("a snapshot comes first", WISH, |_| {}),
             from_golden("then the copy of it", WISH, with_snapshot),
+            made(
+                "a copy on a bridge that the namespace may not have is not started",
+                "vmid: 404, source: {clone: {vmid: 900}}",
+                &[("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:05:04:62,ip=dhcp,type=veth")],
+                |world| {
+                    stopped(world);
+                    world.seen.recorded.power = None;
+                    world.seen.recorded.created = Some(created(Origin::Clone, false));
+                },
+            ),
+            left("one that is left where the object of its copy was deleted goes", |_| Some([].into())),
+            left("one whose copy is still made stays", |name| Some([name].into())),
+            left("one of which it is not known stays", |_| None),
             made("and the snapshot goes before the copy is finished", WISH, &[], move |world| {
                 world.seen.guest = zentoria_core::container::seen::GuestFact::NoVmid;
                 let guest = crate::model::new_guest(

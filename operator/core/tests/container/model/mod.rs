@@ -72,7 +72,7 @@ impl World {
             crate::fixture::CLONE_SOURCE,
             &[
                 ("memory", "256"),
-                ("net0", "name=eth0,bridge=vmbr9,hwaddr=BC:24:11:00:09:00,ip=dhcp,type=veth"),
+                ("net0", "name=eth0,bridge=vmbr1,hwaddr=BC:24:11:00:09:00,ip=dhcp,type=veth"),
                 ("template", "1"),
             ],
         );

@@ -7,7 +7,7 @@ use zentoria_core::container::interfaces::bridges_to_check;
 use zentoria_core::container::seen::{ClusterFacts, GuestFact};
 use zentoria_core::container::siting::{Siting, choose};
 use zentoria_core::container::want::{CloneFrom, Key, Source, Want};
-use zentoria_types::names::{NodeName, StorageName};
+use zentoria_types::names::NodeName;
 use zentoria_types::vmid::Vmid;
 
 /// What is known of the cluster, as far as a plan needs it: what nodes offer matters to a new guest alone.
@@ -47,10 +47,10 @@ pub(super) async fn facts(
         taken,
         located,
         root_credential: cluster.has_root(),
-        missing_permissions: cluster
-            .missing_permissions(want.storage.as_ref().map(StorageName::as_str), &want.options.interfaces),
+        missing_permissions: cluster.missing_permissions(want),
         takeover: known.takeover.clone(),
         vmids_by_name: known.vmids_by_name.clone(),
+        copy_snapshots: None,
         version: cluster.version(),
         capabilities: cluster.capabilities(),
         replicated: cluster.replicated(),

@@ -21,6 +21,8 @@ pub(super) struct Origins {
     pub(super) clone_origin: Option<CloneOrigin>,
     pub(super) restorable: Option<Restorable>,
     pub(super) pull: PullFact,
+    /// The privilege that its copy lacks, as `/path: Privilege`.
+    pub(super) lacks: Option<String>,
 }
 
 /// Looks at the source of a guest that is not made, or not finished, yet.
@@ -46,13 +48,19 @@ pub(super) async fn look(
     }
     let node = siting.and_then(|siting| future_node(want, siting, facts));
     match &want.source {
-        Some(Source::Clone { from, .. }) => {
+        Some(Source::Clone { from, full, snapshot }) => {
             let source = match from {
                 CloneFrom::Vmid(vmid) => Some(*vmid),
                 CloneFrom::Container(name) => facts.vmids_by_name.get(name).copied(),
             };
             if let Some(source) = source {
                 origins.clone_origin = origin(cluster, &want.identity, source, facts).await;
+                let live = origins
+                    .clone_origin
+                    .as_ref()
+                    .is_some_and(|origin| origin.ours && origin.running == Fact::Known(true));
+                let takes_snapshot = live && *full && snapshot.is_none();
+                origins.lacks = takes_snapshot.then(|| cluster.missing_for_live_copy(source)).flatten();
             }
         }
         Some(Source::Backup(from)) => origins.restorable = restorable(cluster, want, recorded, facts, node, from).await,

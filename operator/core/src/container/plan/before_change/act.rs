@@ -33,11 +33,8 @@ pub(super) fn act_of(want: &Want, seen: &Seen, guest: &Guest, plan: &Plan) -> Op
     let mut words: Vec<&str> = match class {
         GuardedClass::Replace => vec!["making it anew"],
         GuardedClass::Hot | GuardedClass::Reboot => {
-            let stored = plan
-                .steps
-                .iter()
-                .filter_map(|step| if let Step::Configure(configure) = step { Some(&configure.changes) } else { None });
-            stored.flatten().map(String::as_str).collect()
+            let stored = plan.steps.iter().filter_map(Step::configure);
+            stored.flat_map(|configure| &configure.changes).map(String::as_str).collect()
         }
     };
     let others: Vec<String> = plan.steps.iter().filter_map(other_change).collect();
@@ -69,32 +66,9 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// The change that a step makes, where the options that it sets do not say it.
+/// The change that a step makes, where neither the options that it sets nor what is pending (a volume that moves) say it.
 fn other_change(step: &Step) -> Option<String> {
-    match step {
-        Step::Resize { .. } | Step::Migrate { .. } => Some(step.to_string()),
-        Step::Create(_)
-        | Step::Clone(_)
-        | Step::Mark(_)
-        | Step::Configure(_)
-        // Pending, and told by that.
-        | Step::MoveVolume { .. }
-        | Step::ClearFirewall
-        | Step::WriteFirewall(_)
-        | Step::Finish
-        | Step::Restore(_)
-        | Step::Pull(_)
-        | Step::Snapshot(_)
-        | Step::DeleteSnapshot { .. }
-        | Step::Backup(_)
-        | Step::DeleteBackup { .. }
-        | Step::ConvertToTemplate
-        | Step::Start
-        | Step::Shutdown
-        | Step::Reboot
-        | Step::Destroy { .. }
-        | Step::ForgetVmid => None,
-    }
+    matches!(step, Step::Resize { .. } | Step::Migrate { .. }).then(|| step.to_string())
 }
 
 /// What is asked of a step: its class, where something has to be kept before that.

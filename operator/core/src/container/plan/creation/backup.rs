@@ -5,12 +5,13 @@ use super::{description, made_from, making, not_found, root_storage};
 use crate::Fact;
 use crate::container::interfaces::offered;
 use crate::container::options::for_creation;
-use crate::container::plan::placing;
+use crate::container::plan::{copies, placing};
 use crate::container::seen::{Backup, Config, Restorable, Seen, is_numbered};
 use crate::container::step::{Plan, Restore, Step, Verdict};
 use crate::container::want::{BackupFrom, Want};
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::conditions::ContainerReason;
+use zentoria_api::container::Adoption;
 use zentoria_types::mark::Description;
 use zentoria_types::names::NodeName;
 use zentoria_types::property::PropertyString;
@@ -55,10 +56,10 @@ pub(super) fn restore(want: &Want, seen: &Seen, vmid: Vmid, from: &BackupFrom) -
     let (backup, content) = found(seen, from, &node)?;
     let allowed_as_copy = want.grant.clone_sources.contains(&from.vmid());
     if !allowed_as_copy {
-        same_namespace(want, backup, content)?;
+        same_namespace(want, from, backup, content)?;
         granted_features(want, backup, content)?;
     }
-    network(want, backup, content, allowed_as_copy)?;
+    network(want, backup, content)?;
     let is_own = from.vmid() == vmid;
     let step = Step::Restore(Restore {
         archive: backup.volume.clone(),
@@ -157,11 +158,25 @@ fn denied(want: &Want, what: &str) -> Verdict {
     Verdict::new(ContainerReason::AccessDenied, message)
 }
 
-/// A VMID goes from one owner to the next, and backups stay: the mark in the backup decides, where it has one.
-fn same_namespace(want: &Want, backup: &Backup, content: &Config) -> Result<(), Verdict> {
+/// A VMID goes from one owner to the next, and backups stay: the mark in the backup decides. One without a mark may be
+/// anybody's, and is taken as a guest without one is: where the spec says so.
+fn same_namespace(want: &Want, from: &BackupFrom, backup: &Backup, content: &Config) -> Result<(), Verdict> {
     let identity = &want.identity;
+    let is_asked_for = want.adoption == Adoption::IfExists
+        || match from {
+            BackupFrom::Volume { .. } => true,
+            BackupFrom::Newest { .. } => false,
+        };
     match Description::parse(content.description()).map(|description| description.mark) {
-        Ok(None) => Ok(()),
+        Ok(None) if is_asked_for => Ok(()),
+        Ok(None) => {
+            let message = format!(
+                "backup {} of guest {} carries no mark, so that it may be of somebody who had this VMID before: where it is \
+                 yours, name it by its volume (source.backup.volume), or set adoption: IfExists",
+                backup.volume, backup.vmid
+            );
+            Err(Verdict::new(ContainerReason::AccessDenied, message))
+        }
         Ok(Some(mark)) if mark.estate == identity.estate && mark.namespace == identity.key.namespace => Ok(()),
         Ok(Some(mark)) => Err(denied(
             want,
@@ -193,33 +208,18 @@ fn granted_features(want: &Want, backup: &Backup, content: &Config) -> Result<()
     }
 }
 
-/// Interfaces that the spec does not name are those of the backup: they must not be static, and must be allowed.
-fn network(want: &Want, backup: &Backup, content: &Config, allowed: bool) -> Result<(), Verdict> {
+/// Interfaces that the spec does not name are those of the backup: they must not be static, and must be granted.
+fn network(want: &Want, backup: &Backup, content: &Config) -> Result<(), Verdict> {
     if !want.options.interfaces.is_empty() {
         return Ok(());
     }
-    let nets = content.current.iter().filter(|(key, _)| is_numbered(key, "net"));
-    for (key, value) in nets {
-        let Ok(net) = PropertyString::parse(value) else { continue };
-        if super::super::copies::is_static(&net) {
-            let message = format!(
-                "backup {} has a static address ({key}), and its guest may have it still: set spec.network.interfaces",
-                backup.volume
-            );
-            return Err(Verdict::new(ContainerReason::InvalidSpec, message));
-        }
-        let bridge = net.get("bridge").unwrap_or_default();
-        let tag = net.get("tag").and_then(|tag| tag.parse::<u32>().ok());
-        let within = |tag: u32| want.grant.vlans.iter().any(|(first, last)| (*first..=*last).contains(&tag));
-        if !allowed && (!want.grant.bridges.contains(bridge) || tag.is_some_and(|tag| !within(tag))) {
-            let message = format!(
-                "backup {} has {key} on bridge {bridge}{}, which is not allowed to this namespace: set \
-                 spec.network.interfaces, or ask for it in access[].allow of the ProxmoxCluster",
-                backup.volume,
-                tag.map(|tag| format!(" with VLAN {tag}")).unwrap_or_default()
-            );
-            return Err(Verdict::new(ContainerReason::AccessDenied, message));
-        }
+    let what = format!("backup {}", backup.volume);
+    let fixed = copies::fixed(content);
+    if let Some(key) = fixed.first() {
+        let message = format!(
+            "{what} has a static address ({key}), and its guest may have it still: set spec.network.interfaces"
+        );
+        return Err(Verdict::new(ContainerReason::InvalidSpec, message));
     }
-    Ok(())
+    copies::granted(want, content, &what)
 }

@@ -7,15 +7,25 @@ use crate::container::interfaces::offered;
 use crate::container::plan::placing;
 use crate::container::seen::{CloneOrigin, Seen, Snapshot};
 use crate::container::step::{CloneGuest, Plan, Step, TakeSnapshot, Target, Verdict};
-use crate::container::want::{CloneFrom, Identity, Want};
+use crate::container::want::{CloneFrom, Identity, Key, Want};
 use crate::digest::of_parts;
 use zentoria_api::conditions::ContainerReason;
+use zentoria_types::mark::EstateId;
 use zentoria_types::names::NodeName;
 use zentoria_types::vmid::Vmid;
 
-/// The snapshot of a copy's source has the same name at every try, so that a crash leaves none behind.
+/// What the names of such snapshots begin with.
+pub const COPY_SNAPSHOT: &str = "zentoria-copy-";
+
+/// The name of the snapshot that the copy of this container is made from. It is the same at every try, so that a crash
+/// leaves none behind.
+#[must_use]
+pub fn copy_snapshot(estate: &EstateId, copy: &Key) -> String {
+    format!("{COPY_SNAPSHOT}{}", of_parts([estate.as_str(), &copy.namespace, &copy.name]))
+}
+
 fn snapshot_name(identity: &Identity) -> String {
-    format!("zentoria-copy-{}", of_parts([identity.estate.as_str(), &identity.key.namespace, &identity.key.name]))
+    copy_snapshot(&identity.estate, &identity.key)
 }
 
 /// What status records of a copy's source.
