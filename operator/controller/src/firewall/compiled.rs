@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -30,12 +31,15 @@ pub struct Firewalls {
     /// Pauses after failures, and after writes that somebody takes back again and again.
     pub backoff: Backoff<ObjectRef<ZentoriaContainer>>,
     changed: Notify,
+    /// Counts the changes: what was looked at since the last one still holds.
+    epoch: AtomicU64,
     clusters: Mutex<HashMap<String, Cached>>,
     outcomes: Mutex<HashMap<Key, Outcome>>,
     switches: Mutex<HashMap<String, Switch>>,
 }
 
 struct Cached {
+    epoch: u64,
     inputs: u64,
     compiled: Arc<Compiled>,
 }
@@ -56,6 +60,7 @@ impl Firewalls {
             wake,
             backoff: Backoff::new(backoff),
             changed: Notify::new(),
+            epoch: AtomicU64::new(0),
             clusters: Mutex::default(),
             outcomes: Mutex::default(),
             switches: Mutex::default(),
@@ -64,6 +69,7 @@ impl Firewalls {
 
     /// Something that the matrix may rest on has changed.
     pub fn touch(&self) {
+        self.epoch.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_one();
     }
 
@@ -71,6 +77,10 @@ impl Firewalls {
     #[must_use]
     pub fn compiled(&self, context: &Context, cluster: &ProxmoxCluster) -> Arc<Compiled> {
         let name = cluster.name_any();
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        if let Some(known) = lock(&self.clusters).get(&name).filter(|known| known.epoch == epoch) {
+            return Arc::clone(&known.compiled);
+        }
         let containers = context.containers_on(&name);
         // Those of other namespaces say nothing of these guests.
         let namespaces: BTreeSet<Option<String>> = containers.iter().map(|container| container.namespace()).collect();
@@ -78,13 +88,14 @@ impl Firewalls {
         rules.retain(|rule| namespaces.contains(&rule.namespace()));
         let inputs = fingerprint(context, cluster, &containers, &rules);
         let mut clusters = lock(&self.clusters);
-        if let Some(known) = clusters.get(&name).filter(|known| known.inputs == inputs) {
+        if let Some(known) = clusters.get_mut(&name).filter(|known| known.inputs == inputs) {
+            known.epoch = epoch;
             return Arc::clone(&known.compiled);
         }
         let labels = |namespace: &str| context.labels_of(namespace);
         let estate = estate(cluster, containers.iter().map(AsRef::as_ref), rules.iter().map(AsRef::as_ref), &labels);
         let compiled = Arc::new(compile(&estate));
-        let before = clusters.insert(name, Cached { inputs, compiled: Arc::clone(&compiled) });
+        let before = clusters.insert(name, Cached { epoch, inputs, compiled: Arc::clone(&compiled) });
         drop(clusters);
         self.wake_concerned(context, before.as_ref().map(|cached| cached.compiled.as_ref()), &compiled);
         compiled
@@ -125,6 +136,11 @@ impl Firewalls {
     /// Whether the last look at a guest was held against this.
     pub(super) fn was_against(&self, key: &Key, guest: &CompiledGuest) -> bool {
         lock(&self.outcomes).get(key).is_some_and(|outcome| outcome.against == digest(guest))
+    }
+
+    /// Whether somebody has looked at the guest since this process began.
+    pub(super) fn was_looked_at(&self, key: &Key) -> bool {
+        lock(&self.outcomes).contains_key(key)
     }
 
     /// What came of the looks at these guests, as far as they were held against what is compiled now.
@@ -171,49 +187,50 @@ pub async fn watch(context: Arc<Context>, stop: Shutdown) {
     }
 }
 
-/// What the matrix rests on, in a number: of a container its wish, its labels and what its status says of addresses.
+/// What the matrix rests on, in a number: of a container its wish, its labels and what its status says of addresses. The
+/// order of a cache means nothing.
 fn fingerprint(
     context: &Context,
     cluster: &ProxmoxCluster,
     containers: &[Arc<ZentoriaContainer>],
     rules: &[Arc<FirewallRule>],
 ) -> u64 {
-    let mut sum = of(&(meta(cluster), 0));
+    let mut sum = of(|hasher| meta(cluster, hasher));
     for container in containers {
-        let status = container.status.as_ref();
-        let created = status.and_then(|status| status.created.as_ref()).map(|created| format!("{:?}", created.origin));
-        let seen = status.map(|status| (status.vmid.map(|vmid| vmid.0), &status.addresses, created));
-        sum = sum.wrapping_add(of(&(meta(container.as_ref()), 1, seen)));
+        let part = of(|hasher| {
+            meta(container.as_ref(), hasher);
+            let Some(status) = &container.status else { return };
+            (status.vmid.map(|vmid| vmid.0), &status.addresses).hash(hasher);
+            status.created.as_ref().map(|created| format!("{:?}", created.origin)).hash(hasher);
+        });
+        sum = sum.wrapping_add(part);
     }
     for rule in rules {
-        sum = sum.wrapping_add(of(&(meta(rule.as_ref()), 2)));
+        sum = sum.wrapping_add(of(|hasher| meta(rule.as_ref(), hasher)));
     }
     for namespace in context.namespaces.state() {
-        sum = sum.wrapping_add(of(&(namespace.name_any(), namespace.labels(), 3)));
+        sum = sum.wrapping_add(of(|hasher| (namespace.name_any(), namespace.labels()).hash(hasher)));
     }
     sum
 }
 
-fn meta<K: ResourceExt>(object: &K) -> impl Hash {
+fn meta<K: ResourceExt>(object: &K, hasher: &mut DefaultHasher) {
     let meta = object.meta();
-    (
-        meta.uid.clone(),
-        meta.generation,
-        meta.labels.clone(),
-        meta.annotations.clone(),
-        meta.deletion_timestamp.is_some(),
-    )
+    (&meta.uid, meta.generation, &meta.labels, meta.deletion_timestamp.is_some()).hash(hasher);
+    for annotation in object.annotations().iter().filter(|(key, _)| key.contains("zentoria.ai/")) {
+        annotation.hash(hasher);
+    }
 }
 
-fn of(value: &impl Hash) -> u64 {
+fn of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
+    write(&mut hasher);
     hasher.finish()
 }
 
 /// A compiled guest in a number.
 pub(super) fn digest(guest: &CompiledGuest) -> u64 {
-    of(&format!("{guest:?}"))
+    of(|hasher| format!("{guest:?}").hash(hasher))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -35,6 +35,8 @@ use zentoria_types::vmid::Vmid;
 const ROUNDS_AT_ONCE: u32 = 3;
 /// Until what a person mends is looked for again.
 const MENDED: Duration = Duration::from_secs(60);
+/// Until a guest that the last poll did not show, or showed on an offline node, is looked for again.
+const UNLISTED: Duration = Duration::from_secs(10);
 /// Until a guest that somebody else acts on is looked at again.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -116,9 +118,11 @@ impl Pass<'_> {
         ObjectRef::from_obj(self.object.as_ref())
     }
 
-    /// Until its turn comes again.
+    /// Until its turn comes again. After a start all have theirs at once, and not all at once again.
     fn round(&self) -> Duration {
-        span::parse(&self.cluster.spec.poll.full_resync).unwrap_or(Duration::from_secs(600))
+        let round = span::parse(&self.cluster.spec.poll.full_resync).unwrap_or(Duration::from_secs(600));
+        let first = !self.context.firewalls.was_looked_at(&key_of(self.object));
+        if first { round.mul_f64(1.0 - 0.5 * rand::random::<f64>()) } else { round }
     }
 
     fn pause(&self) -> Duration {
@@ -126,9 +130,9 @@ impl Pass<'_> {
     }
 
     /// Looked at without a word to say: later.
-    fn later(&self, why: &str) -> Option<Result> {
+    fn later(&self, why: &str, most: Duration) -> Option<Result> {
         tracing::debug!(container = %key_of(self.object), why, "firewall: later");
-        let pause = self.pause().min(BUSY);
+        let pause = self.pause().min(most);
         self.context.firewalls.wake.wake_after(self.reference(), pause);
         None
     }
@@ -149,7 +153,9 @@ impl Pass<'_> {
         let Some(identity) = self.context.identity(self.cluster, key_of(self.object)) else { return Ok(None) };
         // Shut, connecting, a breaker: Ready says it, and what was known of the firewall stays.
         let Some((pve, Gate::Open)) = self.context.registry.gate(&self.cluster.name_any()) else { return Ok(None) };
-        let Some(scene) = scene(&pve, &identity, vmid) else { return Ok(self.later("the guest is not listed")) };
+        let Some(scene) = scene(&pve, &identity, vmid) else {
+            return Ok(self.later("it is not listed, or its node is offline", UNLISTED));
+        };
         if !scene.ours {
             let message =
                 format!("guest {vmid} is not this container's (see its condition Ready); it is not looked at");
@@ -189,6 +195,10 @@ impl Guest<'_> {
         let observes = self.pass.observes(self.compiled);
         let mut shown = self.pass.before().cloned().unwrap_or_else(|| empty(self.compiled.mode));
         shown.mode = if observes { FirewallMode::Observe } else { FirewallMode::Enforce };
+        if !self.scene.running {
+            // Who was stopped meanwhile cannot answer, and nobody is locked out of it.
+            shown.probe = None;
+        }
         if let (false, Some(under_way)) = (observes, shown.probe.clone()) {
             match lockout::look(self.pass, &under_way).await {
                 Probed::Wait(pause) => return Ok(Some(self.enforcing(shown, &under_way.target).again(pause))),
@@ -342,7 +352,7 @@ impl Guest<'_> {
 
     fn stopped(&self, stop: Stop) -> Option<Result> {
         match stop {
-            Stop::Replan(why) => self.pass.later(&why),
+            Stop::Replan(why) => self.pass.later(&why, BUSY),
             Stop::Fenced => None,
             Stop::Say(FirewallReason::PveError, message) => {
                 Some(Result::say(FirewallReason::PveError, message).again(self.pass.pause()))

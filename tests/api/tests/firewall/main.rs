@@ -9,6 +9,7 @@ mod drift;
 mod hand;
 mod lockout;
 mod observe;
+mod ours;
 mod slice;
 mod touched;
 

@@ -88,3 +88,23 @@ async fn an_adopted_guest_is_observed_and_its_firewall_is_not_touched() {
     rounds(&world, DB, 2).await;
     assert_eq!(world.pve.guest(DB).await.firewall, before);
 }
+
+#[tokio::test]
+async fn what_a_suspended_rule_has_written_stays_as_it_is() {
+    let (world, hand) = started(build("suspended")).await;
+    allow(&world, "db-from-web", "web", "db").await;
+    world.apply(&serving(&world, "web", WEB, &[])).await;
+    world.apply(&serving(&world, "db", DB, &[("pg", 5432)])).await;
+    world.ready("db").await;
+    firewall_says(&world, "db", "NotProbed").await;
+    let spec = json!({"from": [{"container": "web"}], "to": [{"container": "db"}], "suspend": true});
+    super::apply_rule(&world, "db-from-web", spec).await;
+    rounds(&world, DB, 2).await;
+    let of_rule = |rules: Vec<String>| rules.into_iter().filter(|rule| rule.ends_with("db-from-web")).count();
+    assert_eq!(of_rule(super::held(&world.pve.guest(DB).await)), 1);
+    hand.removes(DB, "/db-from-web#").await;
+    rounds(&world, DB, 3).await;
+    assert_eq!(of_rule(super::held(&world.pve.guest(DB).await)), 0, "nothing is added for it");
+    allow(&world, "db-from-web", "web", "db").await;
+    world.guest_until("has the rule again", DB, |guest| of_rule(super::held(guest)) == 1).await;
+}

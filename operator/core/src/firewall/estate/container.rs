@@ -74,8 +74,10 @@ pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> C
         | Origin::Adopted
         | Origin::TakenBack) => origin,
     });
-    // Of a guest that we did not make, what the spec does not name stays as it is.
-    let made = origin.is_none_or(crate::container::validate::is_made) && !spec.network.interfaces.is_empty();
+    // Of a guest that we did not make, what the spec does not name stays as it is. One that carries our mark was made with
+    // what the spec names: a control plane that was rebuilt must not open what the one before had closed.
+    let is_made = |origin| origin == Origin::TakenBack || crate::container::validate::is_made(origin);
+    let made = origin.is_none_or(is_made) && !spec.network.interfaces.is_empty();
     let sides: Vec<[Side; 2]> = spec.network.interfaces.iter().map(|interface| sides(interface, made)).collect();
     let all = || sides.iter().flatten();
     let known = !sides.is_empty() && !all().any(|side| *side == Side::Unknown);

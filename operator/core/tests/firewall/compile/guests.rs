@@ -29,6 +29,9 @@ fn options_follow_from_the_interfaces() {
         ("dhcp", "{spec: {firewall: {macFilter: true}}}", (false, true, true, false)),
         // What the spec does not name of an adopted guest stays as it is, and may be a lease.
         ("10.10.40.9/16", ADOPTED, (false, false, true, true)),
+        ("10.10.40.9/16", MAYBE_ADOPTED, (false, false, true, true)),
+        // A guest of ours is that also for a control plane that was rebuilt.
+        ("10.10.40.9/16", TAKEN_BACK, (true, true, false, false)),
         ("10.10.40.9/16", ASKED, (true, false, true, true)),
         ("10.10.40.9/16", "{spec: {network: {interfaces: []}}}", (false, false, true, true)),
     ];
