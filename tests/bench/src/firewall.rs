@@ -157,7 +157,7 @@ fn rows(figures: &Firewall) -> Vec<Row> {
             row("calls for one changed rule", operator.change.calls() as f64, None),
             row("steady: looks at each guest in a round", looks / guests, None),
             row("steady: calls per look at a guest, beside those of IP sets", per_look, 3.0),
-            row("steady: firewall calls per guest and minute, with a round of 10m", per_minute, None),
+            row("steady: firewall calls per guest and minute (10m round)", per_minute, None),
         ]);
     }
     rows
