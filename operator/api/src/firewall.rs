@@ -8,4 +8,4 @@ mod status;
 pub use guest::{ClusterFirewall, FirewallMode, ForeignRules, GuestFirewallSpec, Host, Policy, Service};
 pub use peer::{EveryPeer, Peer};
 pub use rule::{Action, Direction, FirewallRule, FirewallRuleSpec, LogLevel, Port, Protocol};
-pub use status::{DatacenterFirewall, FirewallRuleStatus, GuestFirewallStatus};
+pub use status::{DatacenterFirewall, FirewallProbe, FirewallRuleStatus, GuestFirewallStatus};

@@ -1,12 +1,13 @@
 //! `can-connect`: whether one can connect to another, by which rule, or by which default it cannot.
 
 mod judge;
+mod live;
 mod party;
 mod target;
 mod text;
 
 use crate::error::Error;
-use crate::gather::Gathered;
+use crate::gather::{Gathered, Matrix};
 use crate::options::{CanConnect, Output, To};
 use crate::paint::Paint;
 use crate::{Answer, Exit, structured};
@@ -23,24 +24,48 @@ use zentoria_core::firewall::reach::{Judged, way_told};
 /// # Errors
 /// Where the objects cannot be read, or it is not clear who is meant.
 pub async fn run(to: &To, what: &CanConnect) -> Result<Answer, Error> {
+    if what.live {
+        return live::run(to, what).await;
+    }
     let gathered = Gathered::read(to, &what.from, false).await?;
     answer(&gathered, what, Paint::stdout())
 }
 
-/// The answer from what was gathered.
+/// The answer from what was gathered: by what the manifests wish.
 ///
 /// # Errors
 /// Where it is not clear who is meant.
 pub fn answer(gathered: &Gathered, what: &CanConnect, paint: Paint) -> Result<Answer, Error> {
-    let target = Target::parse(&what.target)?;
     let matrices = gathered.matrices();
-    let book = Book { gathered, matrices: &matrices };
-    let (from, to) = (book.find(&what.source)?, book.find(&target.whom)?);
-    let findings = judge::judged(&from, &to, &target.port)?;
+    let asked = asked(gathered, &matrices, what)?;
+    let findings = judge::judged(&asked.from, &asked.to, &asked.port, &judge::by_wish)?;
+    said(gathered, &asked, &findings, what, paint)
+}
+
+/// What was asked.
+struct Asked<'a> {
+    from: Party<'a>,
+    to: Party<'a>,
+    port: Port,
+}
+
+fn asked<'a>(gathered: &'a Gathered, matrices: &'a [Matrix<'a>], what: &CanConnect) -> Result<Asked<'a>, Error> {
+    let target = Target::parse(&what.target)?;
+    let book = Book { gathered, matrices };
+    Ok(Asked { from: book.find(&what.source)?, to: book.find(&target.whom)?, port: target.port })
+}
+
+fn said(
+    gathered: &Gathered,
+    asked: &Asked<'_>,
+    findings: &Findings,
+    what: &CanConnect,
+    paint: Paint,
+) -> Result<Answer, Error> {
     let page = match what.output {
-        Output::Text => text::page(&findings, gathered, &who_may(&to, &target.port), paint),
-        Output::Json => structured::json(&document(&findings)),
-        Output::Yaml => structured::yaml(&document(&findings))?,
+        Output::Text => text::page(findings, gathered, &who_may(&asked.to, &asked.port), paint),
+        Output::Json => structured::json(&document(findings)),
+        Output::Yaml => structured::yaml(&document(findings))?,
     };
     let exit = match findings.passes() {
         Some(true) => Exit::Done,
@@ -113,7 +138,7 @@ fn side(side: &Side) -> Value {
         "namespace": side.guest.namespace,
         "name": side.guest.name,
         "direction": way_told(side.way),
-        "mode": format!("{:?}", side.mode),
+        "mode": side.mode.map(|mode| format!("{mode:?}")),
         "passes": side.judged.passes(),
         "why": why,
         "rules": side.owners,

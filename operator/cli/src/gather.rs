@@ -3,7 +3,7 @@
 
 use crate::connect::{Api, connect};
 use crate::error::Error;
-use crate::manifests::{self, NAME_LABEL, UNCHECKED};
+use crate::manifests::{self, Documents, UNCHECKED};
 use crate::object;
 use crate::options::{From, To};
 use k8s_openapi::api::core::v1::Namespace;
@@ -12,7 +12,9 @@ use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use zentoria_api::{FirewallRule, ProxmoxCluster, ZentoriaContainer};
-use zentoria_core::firewall::{Compiled, Estate, compile, estate};
+use zentoria_core::container::want::Key;
+use zentoria_core::firewall::compile::Compiled;
+use zentoria_core::firewall::{Estate, compile, estate};
 
 /// Labels of namespaces.
 pub type Labels = BTreeMap<String, BTreeMap<String, String>>;
@@ -56,6 +58,32 @@ impl Gathered {
         if from.filenames.is_empty() { live(to, all_namespaces).await } else { files(to, from) }
     }
 
+    /// From manifests; the namespace that was asked for.
+    #[must_use]
+    pub fn of(documents: Documents, namespace: Option<String>) -> Self {
+        let labels = documents.labels();
+        let clusters = documents.clusters.into_iter().map(|cluster| (cluster.name_any(), cluster)).collect();
+        let mut gathered = Self {
+            clusters,
+            containers: documents.containers,
+            rules: documents.rules,
+            labels,
+            namespace,
+            problems: documents.problems,
+            notes: vec![UNCHECKED.to_owned()],
+        };
+        gathered.missing_clusters();
+        gathered
+    }
+
+    /// A container for people: with its namespace only where there are several.
+    #[must_use]
+    pub fn told(&self, key: &Key) -> String {
+        let one = self.containers.iter().all(|container| container.namespace().as_ref() == Some(&key.namespace));
+        let here = self.namespace.as_ref() == Some(&key.namespace);
+        if one || here { key.name.clone() } else { key.to_string() }
+    }
+
     /// The matrix of each ProxmoxCluster that containers refer to.
     #[must_use]
     pub fn matrices(&self) -> Vec<Matrix<'_>> {
@@ -79,7 +107,8 @@ impl Gathered {
             *by_cluster.entry(&container.spec.cluster_ref.name).or_default() += 1;
         }
         let missing = by_cluster.iter().filter(|(name, _)| !self.clusters.contains_key(**name));
-        let told = missing.map(|(name, count)| format!("there is no ProxmoxCluster {name}, which {count} containers refer to"));
+        let told = missing
+            .map(|(name, count)| format!("there is no ProxmoxCluster {name}, which {count} containers refer to"));
         let told: Vec<String> = told.collect();
         self.problems.extend(told);
     }
@@ -87,19 +116,7 @@ impl Gathered {
 
 fn files(to: &To, from: &From) -> Result<Gathered, Error> {
     let documents = manifests::read(&from.filenames, to.namespace.as_deref().unwrap_or("default"))?;
-    let labels = documents.labels();
-    let clusters = documents.clusters.into_iter().map(|cluster| (cluster.name_any(), cluster)).collect();
-    let mut gathered = Gathered {
-        clusters,
-        containers: documents.containers,
-        rules: documents.rules,
-        labels,
-        namespace: to.namespace.clone(),
-        problems: documents.problems,
-        notes: vec![UNCHECKED.to_owned()],
-    };
-    gathered.missing_clusters();
-    Ok(gathered)
+    Ok(Gathered::of(documents, to.namespace.clone()))
 }
 
 async fn live(to: &To, all_namespaces: bool) -> Result<Gathered, Error> {
@@ -109,7 +126,7 @@ async fn live(to: &To, all_namespaces: bool) -> Result<Gathered, Error> {
     let rules = everywhere::<FirewallRule>(&api, "firewall rules", all_namespaces, &mut notes).await?;
     let clusters = object::list(&object::clusters(&api), "the ProxmoxClusters").await?;
     let used = containers.iter().filter_map(ResourceExt::namespace).collect();
-    let labels = labels(&api, &used, &mut notes).await?;
+    let labels = labels(&api, &used).await?;
     let mut gathered = Gathered {
         clusters: clusters.into_iter().map(|cluster| (cluster.name_any(), cluster)).collect(),
         containers,
@@ -148,7 +165,7 @@ where
 ///
 /// # Errors
 /// Where one that is named cannot be read.
-pub async fn labels(api: &Api, named: &BTreeSet<String>, notes: &mut Vec<String>) -> Result<Labels, Error> {
+pub async fn labels(api: &Api, named: &BTreeSet<String>) -> Result<Labels, Error> {
     let objects = kube::Api::<Namespace>::all(api.client.clone());
     if let Ok(list) = object::list(&objects, "the namespaces").await {
         return Ok(list.into_iter().map(|namespace| (namespace.name_any(), namespace.labels().clone())).collect());
@@ -157,10 +174,7 @@ pub async fn labels(api: &Api, named: &BTreeSet<String>, notes: &mut Vec<String>
     for name in named {
         let read = match objects.get(name).await {
             Ok(namespace) => namespace.labels().clone(),
-            Err(error) => {
-                notes.push(Error::kubernetes(format!("labels of namespace {name} are not known"), &error).to_string());
-                BTreeMap::from([(NAME_LABEL.to_owned(), name.clone())])
-            }
+            Err(error) => return Err(Error::kubernetes(format!("cannot read namespace {name}"), &error)),
         };
         labels.insert(name.clone(), read);
     }

@@ -9,9 +9,9 @@ pub mod can_connect;
 pub mod completion;
 pub mod connect;
 pub mod error;
+pub mod gather;
 #[cfg(test)]
 mod golden;
-pub mod gather;
 pub mod manifests;
 pub mod matrix;
 pub mod object;

@@ -39,7 +39,8 @@ pub fn answer(gathered: &Gathered, what: &Matrix, paint: Paint) -> Result<Answer
     let mut asides: Vec<String> = gathered.problems.iter().map(|problem| format!("error: {problem}")).collect();
     let page = match (&what.html, what.output) {
         (Some(file), _) => {
-            let failed = |error: std::io::Error| Error::File { file: file.display().to_string(), why: error.to_string() };
+            let failed =
+                |error: std::io::Error| Error::File { file: file.display().to_string(), why: error.to_string() };
             std::fs::write(file, html::page(&view)).map_err(failed)?;
             asides.push(format!("written to {}: open it in a browser", file.display()));
             String::new()

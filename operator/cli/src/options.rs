@@ -168,6 +168,19 @@ pub struct CanConnect {
     #[command(flatten)]
     pub from: From,
 
+    /// Judge what Proxmox VE really holds, with all that people wrote there, instead of what the manifests wish.
+    #[arg(long)]
+    pub live: bool,
+
+    /// With --live: the operator's own namespace, where the Secrets of ProxmoxClusters are.
+    #[arg(long, default_value = "zentoria-system")]
+    pub operator_namespace: String,
+
+    /// With --live: reach IP:PORT at 127.0.0.1:PORT instead (IP:PORT=127.0.0.1:PORT; can be repeated). With it no other
+    /// Proxmox VE is contacted.
+    #[arg(long, requires = "live")]
+    pub dial_map: Vec<String>,
+
     /// The form of the answer.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,

@@ -1,12 +1,13 @@
 //! `plan`: what the operator would do, call by call: the same validation, observation, plan and guard as its own. Nothing
 //! is written to Kubernetes, and the fence of the Proxmox VE client is shut.
 
-mod estate;
+pub(crate) mod estate;
 mod files;
+mod firewall;
 mod json;
 mod judge;
 mod live;
-mod look;
+pub(crate) mod look;
 mod text;
 
 use crate::error::Error;
@@ -23,7 +24,7 @@ use zentoria_ops::cluster::dialer;
 /// Where there is nothing to plan: no API server, no readable file.
 pub async fn run(to: &To, what: &Plan) -> Result<Answer, Error> {
     let dialer = dialer(&what.dial_map).map_err(|error| Error::Refused(format!("--dial-map: {error}")))?;
-    let estate = if what.filenames.is_empty() { live::read(to, what).await? } else { files::read(to, what)? };
+    let estate = read(to, what).await?;
     let forecast = judge(estate, dialer, Timestamp::now()).await;
     let page = match what.output {
         Output::Text => text::page(&forecast),
@@ -38,12 +39,18 @@ pub async fn run(to: &To, what: &Plan) -> Result<Answer, Error> {
     Ok(Answer { page, asides, exit })
 }
 
+/// The estate with its credentials, from files or as the API server has it.
+pub(crate) async fn read(to: &To, what: &Plan) -> Result<estate::Estate, Error> {
+    if what.filenames.is_empty() { live::read(to, what).await } else { files::read(to, what) }
+}
+
 /// An error outweighs changes: what was planned beside it is shown all the same.
 fn exit(forecast: &Forecast) -> Exit {
     if !forecast.problems.is_empty() || forecast.rows.iter().any(judge::Row::is_problem) {
         return Exit::Error;
     }
-    if forecast.rows.iter().any(|row| !row.lines().is_empty()) { Exit::Changes } else { Exit::Done }
+    let changes = forecast.rows.iter().any(|row| !row.lines().is_empty());
+    if changes || forecast.firewalls.iter().any(firewall::Firewall::changes) { Exit::Changes } else { Exit::Done }
 }
 
 #[cfg(test)]

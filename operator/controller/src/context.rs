@@ -4,6 +4,7 @@ use crate::cluster::MaintenanceWindows;
 use crate::cluster::registry::Registry;
 use crate::container::PublicKeys;
 use crate::estate::waves::Waves;
+use crate::firewall::Firewalls;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::events::EventSink;
 use crate::runtime::finalizer::Finalizer;
@@ -11,6 +12,7 @@ use crate::runtime::health::Health;
 use crate::runtime::latest::Latest;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::status::StatusWriter;
+use crate::runtime::turns::Turns;
 use crate::runtime::wakeups::Wakeups;
 use crate::runtime::write::Writer;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -18,6 +20,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::container::want::{Identity, Key};
 pub use zentoria_core::estate::key_of;
@@ -38,6 +41,29 @@ pub struct Kind<K: kube::Resource<DynamicType = ()> + 'static> {
     pub finalizer: Finalizer,
 }
 
+/// The FirewallRules. Nothing has to be done before one goes: it has no finalizer.
+pub struct Rules {
+    /// The watch cache.
+    pub store: Store<FirewallRule>,
+    /// The newest version seen, our own writes among them.
+    pub latest: Latest<FirewallRule>,
+    /// Wakes reconciles.
+    pub wake: Wakeups<FirewallRule>,
+}
+
+impl Rules {
+    /// All rules.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<FirewallRule>> {
+        self.store.state()
+    }
+
+    /// Wakes one.
+    pub fn wake(&self, key: &Key) {
+        self.wake.wake(ObjectRef::new(&key.name).within(&key.namespace));
+    }
+}
+
 /// What every reconcile shares.
 pub struct Context {
     /// The API server.
@@ -52,6 +78,12 @@ pub struct Context {
     pub containers: Kind<ZentoriaContainer>,
     /// Clusters.
     pub clusters: Kind<ProxmoxCluster>,
+    /// Rows of the firewall matrix.
+    pub rules: Rules,
+    /// The compiled matrix, and what came of it.
+    pub firewalls: Arc<Firewalls>,
+    /// Who writes the status of an object just now.
+    pub turns: Turns,
     /// Namespaces, for their labels.
     pub namespaces: Store<Namespace>,
     /// Secrets of the operator's namespace.
@@ -109,6 +141,17 @@ impl Context {
             .collect()
     }
 
+    /// A container in the newest version that this process knows, from the cache or from a write of its own; the given one
+    /// where the cache has none.
+    #[must_use]
+    pub fn current(&self, container: &Arc<ZentoriaContainer>) -> Arc<ZentoriaContainer> {
+        let cached = self.containers.store.get(&ObjectRef::from_obj(container.as_ref()));
+        let cached = cached.filter(|cached| cached.metadata.uid == container.metadata.uid);
+        let newest = cached.map(|cached| self.containers.latest.newest(cached));
+        let newest = newest.unwrap_or_else(|| Arc::clone(container));
+        self.containers.latest.newer(container, &newest)
+    }
+
     /// Who we are, for a container.
     #[must_use]
     pub fn identity(&self, cluster: &ProxmoxCluster, key: Key) -> Option<Identity> {
@@ -120,6 +163,7 @@ impl Context {
     pub fn wake_containers_on(&self, cluster: &str) {
         for container in self.containers_on(cluster) {
             self.containers.wake.wake(ObjectRef::from_obj(container.as_ref()));
+            self.firewalls.wake.wake(ObjectRef::from_obj(container.as_ref()));
         }
     }
 }

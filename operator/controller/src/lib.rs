@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod container;
 pub mod context;
 pub mod estate;
+pub mod firewall;
 pub mod operator;
 pub mod options;
 pub mod runtime;

@@ -3,22 +3,25 @@
 use crate::cluster::MaintenanceWindows;
 use crate::cluster::{self, refers_to, registry::Registry};
 use crate::container::{self, PublicKeys};
-use crate::context::{Context, Kind};
+use crate::context::{Context, Kind, Rules};
 use crate::estate::waves::Waves;
+use crate::firewall::{self, Firewalls};
 use crate::options::Options;
 use crate::runtime::backoff::{Backoff, BackoffConfig};
-use crate::runtime::caches::watched;
+use crate::runtime::caches::{watched, watched_with};
 use crate::runtime::events::{self, Reporter};
 use crate::runtime::finalizer::Finalizer;
 use crate::runtime::health::{Health, watch_event_loop};
 use crate::runtime::http::Server;
 use crate::runtime::latest::Latest;
 use crate::runtime::leader::{ElectionConfig, Ended, Fence, Leader, LeaderState, identity};
+use crate::runtime::queue;
 use crate::runtime::metrics::{BuildInfo, Metrics, PveRequest, ReconcileResult};
 use crate::runtime::shutdown::{self, Shutdown};
 use crate::runtime::status::StatusWriter;
 use crate::runtime::streams::{chain, changed, drain};
 use crate::runtime::tasks::Tasks;
+use crate::runtime::turns::Turns;
 use crate::runtime::wakeups::Wakeups;
 use crate::runtime::write::{WriteError, Writer};
 use futures::StreamExt;
@@ -34,6 +37,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 use zentoria_api::wire::{CLUSTER_FINALIZER, CONTAINER_FINALIZER, CONTROLLER_NAME};
+use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_ops::cluster::{Observer, Outside, RequestRecord, dialer};
 use zentoria_types::mark::ControlPlaneId;
@@ -163,24 +167,33 @@ async fn work(
 
     let any = watcher::Config::default;
     let api = Api::<ZentoriaContainer>::all(client.clone());
-    let (containers, container_stream) = watched(api, any(), health.gate("containers"));
+    let (wake_firewalls, firewall_wakes) = Wakeups::new();
+    let backoff = BackoffConfig { base: options.backoff_base, max: options.backoff_max, ..BackoffConfig::default() };
+    let firewalls = Arc::new(Firewalls::new(wake_firewalls, backoff));
+    let (containers, container_stream) =
+        watched_with(api, any(), health.gate("containers"), touching(&firewalls));
     let (clusters, cluster_stream) =
-        watched(Api::<ProxmoxCluster>::all(client.clone()), any(), health.gate("clusters"));
+        watched_with(Api::<ProxmoxCluster>::all(client.clone()), any(), health.gate("clusters"), touching(&firewalls));
     let (namespaces, namespace_stream) =
-        watched(Api::<Namespace>::all(client.clone()), any(), health.gate("namespaces"));
+        watched_with(Api::<Namespace>::all(client.clone()), any(), health.gate("namespaces"), touching(&firewalls));
+    let (rules, rule_stream) =
+        watched_with(Api::<FirewallRule>::all(client.clone()), any(), health.gate("rules"), touching(&firewalls));
     let secrets_api = Api::<Secret>::namespaced(client.clone(), &options.namespace);
     let (secrets, secret_stream) = watched(secrets_api, any(), health.gate("secrets"));
 
     let writer = Writer::new(fence.clone());
     let (wake_containers, container_wakes) = Wakeups::new();
     let (wake_clusters, cluster_wakes) = Wakeups::new();
-    let backoff = BackoffConfig { base: options.backoff_base, max: options.backoff_max, ..BackoffConfig::default() };
+    let (wake_rules, rule_wakes) = Wakeups::new();
     let context = Arc::new(Context {
         namespace: options.namespace.clone(),
         control_plane,
         selector: options.cluster_selector.clone(),
         containers: kind(containers.clone(), wake_containers, backoff, CONTAINER_FINALIZER, &writer),
         clusters: kind(clusters.clone(), wake_clusters, backoff, CLUSTER_FINALIZER, &writer),
+        rules: Rules { store: rules.clone(), latest: Latest::new(), wake: wake_rules },
+        firewalls: Arc::clone(&firewalls),
+        turns: Turns::default(),
         namespaces,
         secrets,
         registry: Registry::default(),
@@ -226,6 +239,27 @@ async fn work(
             container::reconcile,
         ),
     );
+    tasks.spawn(
+        "rules",
+        controller(
+            Controller::for_stream(changed(rule_stream), rules).reconcile_on(rule_wakes),
+            stop.clone(),
+            Arc::clone(&context),
+            "FirewallRule",
+            firewall::reconcile,
+        ),
+    );
+    tasks.spawn("firewall matrix", firewall::watch(Arc::clone(&context), stop.clone()));
+    let looked_at = Arc::clone(&context);
+    let wakeups = context.firewalls.wake.clone();
+    let work = move |container| {
+        let context = Arc::clone(&looked_at);
+        async move {
+            context.health.gates_are_open().await;
+            firewall::enforce(context, container).await
+        }
+    };
+    tasks.spawn("firewalls", queue::serve(firewall_wakes, wakeups, firewall::AT_ONCE, stop.clone(), work));
     tasks.spawn("housekeeping", housekeeping(Arc::clone(&context), stop.clone()));
 
     tokio::select! {
@@ -241,6 +275,12 @@ async fn work(
             Ok(())
         }
     }
+}
+
+/// Whatever is seen of such objects may change what the firewall matrix comes to.
+fn touching<K>(firewalls: &Arc<Firewalls>) -> impl FnMut(&watcher::Event<K>) + Send + 'static + use<K> {
+    let firewalls = Arc::clone(firewalls);
+    move |_| firewalls.touch()
 }
 
 fn kind<K>(

@@ -103,6 +103,8 @@ pub struct Cluster {
     waker: Waker,
     full_resync: Duration,
     overcommit: Overcommit,
+    /// Who writes to some firewall: Proxmox VE has one lock for all of them.
+    pub(crate) firewall_writes: tokio::sync::Mutex<()>,
 }
 
 impl Cluster {
@@ -126,6 +128,7 @@ impl Cluster {
             waker,
             full_resync,
             overcommit,
+            firewall_writes: tokio::sync::Mutex::default(),
         }
     }
 

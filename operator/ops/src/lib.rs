@@ -4,6 +4,7 @@
 pub mod cluster;
 pub mod container;
 pub mod failure;
+pub mod firewall;
 pub mod journal;
 pub mod slots;
 

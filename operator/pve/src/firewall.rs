@@ -1,5 +1,10 @@
 //! The firewall file of one guest. PVE keeps it by VMID, so it may be there before the guest is.
 
+mod change;
+mod datacenter;
+
+pub use datacenter::FirewallGroup;
+
 use std::collections::BTreeMap;
 
 use proxmox_api::nodes::node::lxc::vmid::firewall::aliases::name::DeleteParams as AliasDelete;
@@ -9,7 +14,7 @@ use proxmox_api::nodes::node::lxc::vmid::firewall::rules::pos::DeleteParams as R
 use serde_json::Value;
 use zentoria_types::{NodeName, Vmid};
 
-use crate::client::{Client, Parameters, encode};
+use crate::client::Client;
 use crate::decode::{Call, payload};
 use crate::error::PveError;
 use crate::lenient::{self, Row};
@@ -72,6 +77,8 @@ pub struct FirewallIpsetEntry {
     pub nomatch: bool,
     /// Its comment.
     pub comment: Option<String>,
+    /// Digest of the set's entries.
+    pub digest: Option<String>,
 }
 
 /// One alias of a guest's firewall.
@@ -91,9 +98,7 @@ impl Client {
     /// # Errors
     /// [`PveError`]; that there is no such guest is not an error to PVE.
     pub async fn firewall_options(&self, node: &NodeName, vmid: Vmid) -> Result<FirewallOptions, PveError> {
-        let path = guest_path(node, vmid, "/firewall/options");
-        let row: Row = self.get(&path).await?;
-        FirewallOptions::from_row(Call { method: "GET", path: &path }, &row)
+        self.options_at(&guest_path(node, vmid, "/firewall/options")).await
     }
 
     /// Sets and removes options, when the file still has this digest.
@@ -122,9 +127,7 @@ impl Client {
     /// # Errors
     /// [`PveError::Payload`] when a rule has no position: an unread rule is not to be taken for none.
     pub async fn firewall_rules(&self, node: &NodeName, vmid: Vmid) -> Result<Vec<FirewallRule>, PveError> {
-        let path = guest_path(node, vmid, "/firewall/rules");
-        let rows: Vec<Row> = self.get(&path).await?;
-        rows.iter().map(|row| FirewallRule::from_row(Call { method: "GET", path: &path }, row)).collect()
+        self.rules_at(&guest_path(node, vmid, "/firewall/rules")).await
     }
 
     /// Adds a rule **on top** (PVE ignores a position here), disabled unless `enable` is `1`.
@@ -137,10 +140,9 @@ impl Client {
         vmid: Vmid,
         fields: &BTreeMap<String, String>,
     ) -> Result<(), PveError> {
-        // proxmox-api checks actions and types against closed lists that later versions extend; an own form does not.
         let path = guest_path(node, vmid, "/firewall/rules");
-        let form = Parameters::Form(encode(fields)?);
-        self.send::<serde::de::IgnoredAny>(http::Method::POST, &path, form).await.map(|_| ())
+        let form: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        self.write(http::Method::POST, &path, &form).await
     }
 
     /// Removes the rule at a position, when the file still has this digest.
@@ -299,7 +301,8 @@ impl FirewallIpset {
 impl FirewallIpsetEntry {
     pub(crate) fn from_row(call: Call<'_>, row: &Row) -> Result<Self, PveError> {
         let cidr = row.word("cidr").ok_or_else(|| payload(call, "an entry without an address", b""))?;
-        Ok(Self { cidr, nomatch: row.flag("nomatch").unwrap_or(false), comment: row.word("comment") })
+        let (comment, digest) = (row.word("comment"), row.word("digest"));
+        Ok(Self { cidr, nomatch: row.flag("nomatch").unwrap_or(false), comment, digest })
     }
 }
 

@@ -45,7 +45,7 @@ pub use config::{ConfigChange, GuestConfig};
 pub use download::{DownloadTemplate, PullImage};
 pub use duties::{HaResource, ReplicationJob, Vnet};
 pub use error::PveError;
-pub use firewall::{FirewallAlias, FirewallIpset, FirewallIpsetEntry, FirewallOptions, FirewallRule};
+pub use firewall::{FirewallAlias, FirewallGroup, FirewallIpset, FirewallIpsetEntry, FirewallOptions, FirewallRule};
 pub use inventory::Inventory;
 pub use lxc::{Destroy, GuestStatus};
 pub use moving::{Migrate, MoveVolume};

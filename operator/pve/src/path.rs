@@ -38,7 +38,7 @@ pub(crate) fn template(path: &str) -> String {
             (_, "lxc" | "qemu") => "{vmid}",
             (_, "tasks") => "{upid}",
             (_, "rules") => "{pos}",
-            (_, "ipset" | "aliases" | "snapshot") => "{name}",
+            (_, "ipset" | "aliases" | "snapshot" | "groups") => "{name}",
             ("ipset", _) => "{cidr}",
             (_, "storage") => "{storage}",
             (_, "content") => "{volume}",
@@ -76,6 +76,8 @@ mod tests {
                 "/nodes/{node}/lxc/{vmid}/firewall/ipset/{name}/{cidr}",
             ),
             ("/nodes/pve1/lxc/101/firewall/aliases/gate", "/nodes/{node}/lxc/{vmid}/firewall/aliases/{name}"),
+            ("/cluster/firewall/groups/web", "/cluster/firewall/groups/{name}"),
+            ("/nodes/pve1/qemu/105/firewall/options", "/nodes/{node}/qemu/{vmid}/firewall/options"),
             ("/access/ticket", "/access/ticket"),
         ];
         for (path, want) in table {

@@ -15,13 +15,14 @@ use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 
 /// Who the tests are in managed fields.
 pub const FIELD_MANAGER: &str = "api-tests";
 
 /// The CRDs' file names under `crds/`.
-const CRDS: [&str; 2] = ["proxmoxclusters", "zentoriacontainers"];
+const CRDS: [&str; 3] = ["firewallrules", "proxmoxclusters", "zentoriacontainers"];
 
 /// The kubeconfig of the API server that all tests share.
 ///
@@ -132,6 +133,7 @@ pub fn any(client: &Client, object: &Value) -> Api<DynamicObject> {
     let (group, plural) = match (version, kind) {
         (Some("zentoria.ai/v1alpha1"), Some("ProxmoxCluster")) => ("zentoria.ai", "proxmoxclusters"),
         (Some("zentoria.ai/v1alpha1"), Some("ZentoriaContainer")) => ("zentoria.ai", "zentoriacontainers"),
+        (Some("zentoria.ai/v1alpha1"), Some("FirewallRule")) => ("zentoria.ai", "firewallrules"),
         (Some("v1"), Some("Namespace")) => ("", "namespaces"),
         other => panic!("unexpected {other:?}"),
     };
@@ -157,6 +159,7 @@ pub async fn clean_up(client: &Client, cluster: &str, namespaces: &[String]) {
             let _ = containers.patch(&name, &patch, &strip).await;
         }
         let all = ListParams::default();
+        let _ = Api::<FirewallRule>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
         let _ = Api::<Secret>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
         let _ = Api::<Event>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
         let _ = Api::<Lease>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;

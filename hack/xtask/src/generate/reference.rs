@@ -5,7 +5,9 @@ use super::crds::{Definition, definitions};
 use crate::tree::TaskError;
 use serde_json::Value;
 use std::fmt::Write as _;
-use zentoria_api::conditions::{ClusterReason, ContainerReason, Phase, UpToDateReason};
+use zentoria_api::conditions::{
+    ClusterReason, ContainerReason, FirewallReason, Phase, RuleReason, UpToDateReason,
+};
 use zentoria_api::wire;
 
 /// The reference.
@@ -199,6 +201,8 @@ fn reasons(text: &mut String) {
     }
     table(text, "Ready of a ZentoriaContainer", ContainerReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
     table(text, "UpToDate of a ZentoriaContainer", UpToDateReason::ALL, |r| (r.as_str(), None, r.meaning()));
+    table(text, "FirewallEnforced of a ZentoriaContainer", FirewallReason::ALL, |r| (r.as_str(), None, r.meaning()));
+    table(text, "Ready of a FirewallRule", RuleReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
     table(text, "Ready of a ProxmoxCluster", ClusterReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
 }
 
@@ -249,6 +253,15 @@ mod tests {
         }
         for reason in UpToDateReason::ALL {
             assert!(text.contains(&format!("| `{reason}` | {} |", reason.meaning())), "{reason}");
+        }
+        for reason in FirewallReason::ALL {
+            assert!(text.contains(&format!("| `{reason}` | {} |", reason.meaning())), "{reason}");
+        }
+        for reason in RuleReason::ALL {
+            assert!(
+                text.contains(&format!("| `{reason}` | {:?} | {} |", reason.phase(), reason.meaning())),
+                "{reason}"
+            );
         }
         for reason in ClusterReason::ALL {
             assert!(

@@ -86,13 +86,13 @@ pub struct ProxmoxClusterSpec {
     /// none is enforced before they are named.
     #[serde(default, rename = "controlPlaneCIDRs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 2, max = 43)))]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isIP(a) || (isCIDR(a) && string(cidr(a).masked()) == string(cidr(a)) && cidr(a).prefixLength() > 0))", "message": "each of controlPlaneCIDRs is an IP address or a network without host bits"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isIP(a) || (isCIDR(a) && cidr(a).masked() == cidr(a) && cidr(a).prefixLength() > 0))", "message": "each of controlPlaneCIDRs is an IP address or a network without host bits"}]))]
     pub control_plane_cidrs: Vec<String>,
 
     /// The estate's own networks. What lies outside of them is `external` to firewall rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 2, max = 43)))]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isCIDR(a) && string(cidr(a).masked()) == string(cidr(a)) && cidr(a).prefixLength() > 0)", "message": "each of networks is a network without host bits, such as 10.10.0.0/16"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isCIDR(a) && cidr(a).masked() == cidr(a) && cidr(a).prefixLength() > 0)", "message": "each of networks is a network without host bits, such as 10.10.0.0/16"}]))]
     pub networks: Vec<String>,
 
     /// Named outsiders, for firewall rules.

@@ -114,6 +114,6 @@ pub struct Host {
     pub vmid: Option<VmidField>,
     /// Its addresses and networks.
     #[schemars(length(min = 1, max = 64), inner(length(min = 2, max = 43)))]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isIP(a) || (isCIDR(a) && string(cidr(a).masked()) == string(cidr(a)) && cidr(a).prefixLength() > 0))", "message": "an address of a host is an IP address or a network without host bits"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self.all(a, isIP(a) || (isCIDR(a) && cidr(a).masked() == cidr(a) && cidr(a).prefixLength() > 0))", "message": "an address of a host is an IP address or a network without host bits"}]))]
     pub addresses: Vec<String>,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
     {"rule": "[has(self.container), has(self.selector), has(self.zone), has(self.host), has(self.cidr), has(self.any), has(self.external), has(self.all)].filter(x, x).size() == 1", "message": "a peer is exactly one of container, selector, zone, host, cidr, any, external and all"},
     {"rule": "!has(self.namespaceSelector) || has(self.selector)", "message": "namespaceSelector needs selector; an empty one, selector: {}, means every container there"},
     {"rule": "!has(self.cidr) || isCIDR(self.cidr) || isIP(self.cidr)", "message": "cidr is an address or a network, such as 10.10.40.0/24"},
-    {"rule": "!has(self.cidr) || !isCIDR(self.cidr) || string(cidr(self.cidr).masked()) == string(cidr(self.cidr))", "message": "cidr has bits set behind its prefix: write the network's own address"},
+    {"rule": "!has(self.cidr) || !isCIDR(self.cidr) || cidr(self.cidr).masked() == cidr(self.cidr)", "message": "cidr has bits set behind its prefix: write the network's own address"},
     {"rule": "!has(self.cidr) || !isCIDR(self.cidr) || cidr(self.cidr).prefixLength() > 0", "message": "cidr with prefix 0 is every address: write any"}
 ]))]
 pub struct Peer {

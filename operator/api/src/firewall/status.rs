@@ -1,9 +1,10 @@
 //! What was seen and done.
 
 use super::guest::FirewallMode;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What the operator made of a rule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +64,29 @@ pub struct GuestFirewallStatus {
     /// Rules that people made, as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign_rules: Vec<String>,
+    /// The port that answered before the guest began to filter, and answered a new connection afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<String>,
+    /// A port is being tried after the guest began to filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<FirewallProbe>,
+    /// What was taken back because nothing answered any more: a digest of the rules, the spec and the annotations then. It
+    /// is not tried again before one of them changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+}
+
+/// A port that answered before a guest began to filter, and must answer a new connection after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FirewallProbe {
+    /// Address and port.
+    pub target: String,
+    /// When the guest began to filter.
+    pub since: Time,
+    /// The options `enable` and `policy_in` before, as far as they were written: what is gone back to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<String, String>,
 }
 
 /// The firewall of the datacenter.

@@ -47,8 +47,8 @@ pub struct Side {
     pub judged: Judged,
     /// Who asked for the rule that decides: `zentoria/backend-to-db`.
     pub owners: Vec<String>,
-    /// What is done with it.
-    pub mode: FirewallMode,
+    /// What is done with it; none where what it holds was read.
+    pub mode: Option<FirewallMode>,
 }
 
 impl Pair {
@@ -73,11 +73,14 @@ impl Findings {
     }
 }
 
+/// Who judges one firewall on the way.
+pub type Judge<'a> = &'a dyn Fn(Own<'_>, Way, &Packet) -> Side;
+
 /// Judges.
 ///
 /// # Errors
 /// Where neither end is a container, they have no address of one family, or the target declares no such service.
-pub fn judged(from: &Party<'_>, to: &Party<'_>, port: &Port) -> Result<Findings, Error> {
+pub fn judged(from: &Party<'_>, to: &Party<'_>, port: &Port, judge: Judge<'_>) -> Result<Findings, Error> {
     if from.container.is_none() && to.container.is_none() {
         return Err(Error::Refused(format!(
             "neither {} nor {} is a container here: no firewall of ours is between them",
@@ -85,13 +88,17 @@ pub fn judged(from: &Party<'_>, to: &Party<'_>, port: &Port) -> Result<Findings,
         )));
     }
     let (packets, port) = packets(from, to, port)?;
-    let pairs: Vec<Pair> = packets.iter().map(|packet| pair(from, to, packet)).collect();
+    let pairs: Vec<Pair> = packets.iter().map(|packet| pair(from, to, packet, judge)).collect();
     let mut notes: Vec<String> = [&from.note, &to.note].into_iter().flatten().cloned().collect();
     for side in pairs.iter().flat_map(|pair| &pair.sides) {
         let note = match side.mode {
-            FirewallMode::Enforce => continue,
-            FirewallMode::Observe => "its firewall is in mode Observe: this is what it would do, not what is in force",
-            FirewallMode::Off => "its firewall.mode is Off: what it holds is not looked at, and taken to let everything pass",
+            None | Some(FirewallMode::Enforce) => continue,
+            Some(FirewallMode::Observe) => {
+                "its firewall is in mode Observe: this is what it would do, not what is in force"
+            }
+            Some(FirewallMode::Off) => {
+                "its firewall.mode is Off: what it holds is not looked at, and taken to let everything pass"
+            }
         };
         let note = format!("{}: {note}", side.guest);
         if !notes.contains(&note) {
@@ -133,7 +140,14 @@ fn packets(from: &Party<'_>, to: &Party<'_>, port: &Port) -> Result<(Vec<Packet>
             let protocol = if *protocol == Protocol::ICMP && dest.is_ipv6() { Protocol::ICMPv6 } else { *protocol };
             let icmp = matches!(protocol, Protocol::ICMP | Protocol::ICMPv6);
             let icmp_type = icmp.then(|| "echo-request".to_owned());
-            packets.push(Packet { source, dest, proto: protocol_word(protocol).to_owned(), sport: None, dport: *dport, icmp_type });
+            packets.push(Packet {
+                source,
+                dest,
+                proto: protocol_word(protocol).to_owned(),
+                sport: None,
+                dport: *dport,
+                icmp_type,
+            });
         }
     }
     if packets.is_empty() {
@@ -155,22 +169,23 @@ fn service(to: &Party<'_>, name: &str) -> Result<(u16, Protocol), Error> {
     })
 }
 
-fn pair(from: &Party<'_>, to: &Party<'_>, packet: &Packet) -> Pair {
+fn pair(from: &Party<'_>, to: &Party<'_>, packet: &Packet, judge: Judge<'_>) -> Pair {
     let same = match (from.container, to.container) {
         (Some(a), Some(b)) => a.key() == b.key(),
         (Some(_), None) | (None, Some(_)) | (None, None) => false,
     };
     // What a container says to itself never meets a firewall.
     let ends = if same { Vec::new() } else { vec![(from.container, Way::Out), (to.container, Way::In)] };
-    let sides = ends.into_iter().filter_map(|(own, way)| Some(side(own?, way, packet))).collect();
+    let sides = ends.into_iter().filter_map(|(own, way)| Some(judge(own?, way, packet))).collect();
     Pair { source: packet.source, dest: packet.dest, sides }
 }
 
-fn side(own: Own<'_>, way: Way, packet: &Packet) -> Side {
+/// By what the manifests wish.
+pub fn by_wish(own: Own<'_>, way: Way, packet: &Packet) -> Side {
     let key = own.key();
     let Some(guest) = own.matrix.compiled.guests.get(&key) else {
         let judged = Judged::NotKnown("it was not compiled".to_owned());
-        return Side { guest: key, way, judged, owners: Vec::new(), mode: FirewallMode::Observe };
+        return Side { guest: key, way, judged, owners: Vec::new(), mode: None };
     };
     let addresses = own.matrix.estate.containers.get(&key).map(|c| c.addresses.clone()).unwrap_or_default();
     let judged = judge(guest, interfaces(own.object, &addresses), way, packet);
@@ -179,5 +194,5 @@ fn side(own: Own<'_>, way: Way, packet: &Packet) -> Side {
         _ => None,
     };
     let owners = rule.and_then(|rule| guest.owners.get(&rule.comment)).into_iter().flatten().cloned().collect();
-    Side { guest: key, way, judged, owners, mode: guest.mode }
+    Side { guest: key, way, judged, owners, mode: Some(guest.mode) }
 }

@@ -69,7 +69,8 @@ impl<'a> Book<'a> {
     /// A name without a namespace: a container of the namespace that is meant, an outsider, the only container of that
     /// name.
     fn named(&self, name: &str) -> Result<Party<'a>, Error> {
-        let all: Vec<Key> = self.gathered.containers.iter().map(|c| key(&c.metadata)).filter(|k| k.name == name).collect();
+        let all: Vec<Key> =
+            self.gathered.containers.iter().map(|c| key(&c.metadata)).filter(|k| k.name == name).collect();
         if let Some(here) = all.iter().find(|key| Some(&key.namespace) == self.gathered.namespace.as_ref()) {
             return self.container(here);
         }
@@ -92,10 +93,14 @@ impl<'a> Book<'a> {
 
     fn container(&self, wanted: &Key) -> Result<Party<'a>, Error> {
         let object = self.gathered.containers.iter().find(|container| key(&container.metadata) == *wanted);
-        let object = object.ok_or_else(|| Error::NotFound(format!("there is no container {wanted}; kubectl get zc -A shows all")))?;
+        let object = object
+            .ok_or_else(|| Error::NotFound(format!("there is no container {wanted}; kubectl get zc -A shows all")))?;
         let matrix = self.matrices.iter().find(|matrix| matrix.estate.containers.contains_key(wanted));
         let matrix = matrix.ok_or_else(|| {
-            Error::NotFound(format!("there is no ProxmoxCluster {}, which {wanted} refers to", object.spec.cluster_ref.name))
+            Error::NotFound(format!(
+                "there is no ProxmoxCluster {}, which {wanted} refers to",
+                object.spec.cluster_ref.name
+            ))
         })?;
         let addresses: BTreeSet<IpAddr> =
             matrix.estate.containers.get(wanted).map(|container| container.addresses.clone()).unwrap_or_default();
@@ -104,9 +109,13 @@ impl<'a> Book<'a> {
                 "no address of {wanted} is known: the spec has no static one, and the status none that the guest reports"
             )));
         }
-        let here = Some(&wanted.namespace) == self.gathered.namespace.as_ref();
-        let name = if here { wanted.name.clone() } else { wanted.to_string() };
-        Ok(Party { name, addresses: addresses.into_iter().collect(), container: Some(Own { object, matrix }), note: None })
+        let name = self.gathered.told(wanted);
+        Ok(Party {
+            name,
+            addresses: addresses.into_iter().collect(),
+            container: Some(Own { object, matrix }),
+            note: None,
+        })
     }
 
     fn host(&self, name: &str) -> Option<Party<'a>> {
@@ -124,7 +133,7 @@ impl<'a> Book<'a> {
         });
         match found {
             Some(party) => Party { addresses: vec![address], ..party },
-            None => Party { name: "an address of nobody".to_owned(), addresses: vec![address], container: None, note: None },
+            None => Party { name: address.to_string(), addresses: vec![address], container: None, note: None },
         }
     }
 

@@ -29,9 +29,13 @@ impl Target {
     /// # Errors
     /// Where it names no port, or no protocol that there is.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::Refused(format!("{text:?}: {why}; write TO:PORT, such as zentoria-db:5432 or dns:53/udp"));
+        let wrong = |why: &str| {
+            Error::Refused(format!("{text:?}: {why}; write TO:PORT, such as zentoria-db:5432 or dns:53/udp"))
+        };
         let (whom, port) = match text.strip_prefix('[') {
-            Some(rest) => rest.split_once("]:").ok_or_else(|| wrong("an IPv6 address stands in brackets, and its port behind"))?,
+            Some(rest) => {
+                rest.split_once("]:").ok_or_else(|| wrong("an IPv6 address stands in brackets, and its port behind"))?
+            }
             None => text.rsplit_once(':').ok_or_else(|| wrong("it names no port"))?,
         };
         if whom.is_empty() {
@@ -47,7 +51,8 @@ impl Target {
         let port = match (port.to_ascii_lowercase().as_str(), protocol.map(str::to_ascii_lowercase).as_deref()) {
             ("icmp" | "icmpv6" | "ping", None) => Port::Ping,
             (number, protocol) if number.starts_with(|c: char| c.is_ascii_digit()) => {
-                let number: u16 = number.parse().ok().filter(|n| *n > 0).ok_or_else(|| wrong("a port is 1 to 65535"))?;
+                let number: u16 =
+                    number.parse().ok().filter(|n| *n > 0).ok_or_else(|| wrong("a port is 1 to 65535"))?;
                 let protocol = match protocol {
                     None | Some("tcp") => Protocol::TCP,
                     Some("udp") => Protocol::UDP,
@@ -91,7 +96,9 @@ mod tests {
 
     #[test]
     fn what_names_no_port_is_refused_with_what_to_write() {
-        for text in ["db", "db:", ":5432", "db:0", "db:65536", "db:5432/quic", "fd00::4:443", "[fd00::4]", "db:postgres/tcp"] {
+        for text in
+            ["db", "db:", ":5432", "db:0", "db:65536", "db:5432/quic", "fd00::4:443", "[fd00::4]", "db:postgres/tcp"]
+        {
             let error = Target::parse(text).unwrap_err().to_string();
             assert!(error.contains("write TO:PORT"), "{error}");
         }

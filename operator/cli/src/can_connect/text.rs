@@ -73,10 +73,11 @@ fn told(side: &Side) -> (&'static str, String) {
         Judged::NotManaged => ("passes", "its firewall.mode is Off".to_owned()),
         Judged::NotKnown(why) => ("not known", why.clone()),
         Judged::By(decision) => {
-            let by = |verdict: &str, why: &str| match (decision.rule, why.starts_with("policy_")) {
-                (Some(_), _) => "by".to_owned() + if side.owners.len() == 1 { " the rule" } else { " a rule of" },
-                (None, true) => format!("no rule names it, and {default} is {verdict}"),
-                (None, false) => format!("by {why}"),
+            let by = |verdict: &str, why: &str| match (decision.rule, why.starts_with("policy_"), side.owners.len()) {
+                (Some(_), _, 1) => "by the rule".to_owned(),
+                (Some(_), _, 2..) => "by a rule of".to_owned(),
+                (None, true, _) => format!("no rule names it, and {default} is {verdict}"),
+                (_, _, _) => format!("by {}", printable(why)),
             };
             match &decision.verdict {
                 Verdict::Accept(why) => ("passes", by("Accept", why)),

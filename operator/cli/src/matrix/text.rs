@@ -12,8 +12,8 @@ use zentoria_core::firewall::flows::{End, Flow, service_told};
 use zentoria_core::firewall::guest::{Way, policy_word};
 
 /// Columns: way, action and ports; then who, and which rules.
-const PORTS: usize = 18;
-const PEERS: usize = 40;
+const PORTS: usize = 21;
+const PEERS: usize = 36;
 /// From so many on, `all others` is said for them.
 const MANY: usize = 4;
 
@@ -98,7 +98,11 @@ fn of_flow(flow: &Flow, guest: &GuestView<'_>, cluster: &ClusterView<'_>, paint:
     let mut page = String::new();
     for row in 0..ports.len().max(peers.len()).max(owners.len()) {
         let cell = |cells: &[String]| cells.get(row).cloned().unwrap_or_default();
-        let head = if row == 0 { format!("{painted} {:<PORTS$} {way:<4}", cell(&ports)) } else { format!("{:7}{:<PORTS$} {:4}", "", cell(&ports), "") };
+        let head = if row == 0 {
+            format!("{painted} {:<PORTS$} {way:<4}", cell(&ports))
+        } else {
+            format!("{:7}{:<PORTS$} {:4}", "", cell(&ports), "")
+        };
         let line = format!("    {head} {:<PEERS$} {}", cell(&peers), paint.faint(&cell(&owners)));
         page.push_str(line.trim_end());
         page.push('\n');
@@ -175,9 +179,15 @@ fn sum(cluster: &ClusterView<'_>) -> String {
     let rules: usize = cluster.guests.iter().map(|guest| guest.flows.len()).sum();
     let sets: usize = cluster.guests.iter().filter_map(|g| g.compiled.wish.as_ref().ok()).map(|w| w.ipsets.len()).sum();
     format!(
-        "\n{} FirewallRules, {} guests: {rules} rules and {sets} IP sets in Proxmox VE. What no rule names falls to the guest's \
-         default.\n",
-        cluster.rules.len(),
-        cluster.guests.len()
+        "\n{}, {}; in Proxmox VE {} and {}. What no rule names falls to the guest's default.\n",
+        number(cluster.rules.len(), "FirewallRule"),
+        number(cluster.guests.len(), "guest"),
+        number(rules, "rule"),
+        number(sets, "IP set")
     )
+}
+
+fn number(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }

@@ -129,7 +129,9 @@ fn cluster<'a>(
             names: std::rc::Rc::clone(&names),
         });
     }
-    guests.sort_by(|a, b| (&a.key.namespace, a.zone.is_none(), a.zone, &a.key).cmp(&(&b.key.namespace, b.zone.is_none(), b.zone, &b.key)));
+    guests.sort_by(|a, b| {
+        (&a.key.namespace, a.zone.is_none(), a.zone, &a.key).cmp(&(&b.key.namespace, b.zone.is_none(), b.zone, &b.key))
+    });
     let rules = matrix.compiled.rules.iter().filter(|(key, report)| shown_rule(key, report, shown)).collect();
     let name = matrix.cluster.metadata.name.clone().unwrap_or_default();
     ClusterView { name, notes: &matrix.compiled.notes, guests, rules }

@@ -42,7 +42,8 @@ fn estate(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Estate {
     let labels = documents.labels();
-    let Documents { clusters: given_clusters, containers, rules, namespaces: _, secrets, others, mut problems } = documents;
+    let Documents { clusters: given_clusters, containers, rules, namespaces: _, secrets, others, mut problems } =
+        documents;
     let mut notes = vec![UNCHECKED.to_owned()];
     if !others.is_empty() {
         let kinds: Vec<&str> = others.iter().map(String::as_str).collect();

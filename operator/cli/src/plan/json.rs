@@ -1,5 +1,6 @@
 //! A plan for programs.
 
+use super::firewall::Firewall;
 use super::judge::{Forecast, Outcome, Row};
 use serde_json::{Value, json};
 use zentoria_core::container::forecast::{Line, NowOrPending};
@@ -9,8 +10,23 @@ pub fn document(forecast: &Forecast) -> Value {
     json!({
         "clusters": forecast.versions.iter().map(|(name, version)| json!({"name": name, "version": version})).collect::<Vec<_>>(),
         "containers": forecast.rows.iter().map(container).collect::<Vec<_>>(),
+        "firewalls": forecast.firewalls.iter().map(firewall).collect::<Vec<_>>(),
         "errors": forecast.problems,
         "notes": forecast.notes,
+    })
+}
+
+fn firewall(firewall: &Firewall) -> Value {
+    let Firewall { key, vmid, mode, empty, writes, differences, foreign } = firewall;
+    json!({
+        "namespace": key.namespace,
+        "name": key.name,
+        "vmid": vmid,
+        "mode": format!("{mode:?}"),
+        "empty": empty,
+        "writes": writes,
+        "differences": differences,
+        "foreignRules": foreign,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Each container's course, in the order in which they come: who is made later sees what the earlier ones take.
 
 use super::estate::{Estate, Us};
+use super::firewall::{self, Firewall};
 use super::look::{Looked, look};
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ pub struct Forecast {
     pub versions: BTreeMap<String, String>,
     /// The containers, in the order in which they come.
     pub rows: Vec<Row>,
+    /// Their firewalls, of those that differ.
+    pub firewalls: Vec<Firewall>,
     /// What could not be read or asked.
     pub problems: Vec<String>,
     /// What a reader should know.
@@ -99,7 +102,7 @@ fn is_problem(reason: ContainerReason) -> bool {
 
 /// Plans everything that was chosen.
 pub async fn judge(estate: Estate, dialer: Dialer, now: Timestamp) -> Forecast {
-    let Estate { clusters, containers, chosen, labels, control_plane, problems, notes } = estate;
+    let Estate { clusters, containers, rules, chosen, labels, control_plane, problems, notes } = estate;
     let mut forecast = Forecast { problems, notes, ..Forecast::default() };
     let mut rows = Vec::new();
     let mut by_cluster: BTreeMap<String, Vec<Arc<ZentoriaContainer>>> = BTreeMap::new();
@@ -149,10 +152,15 @@ pub async fn judge(estate: Estate, dialer: Dialer, now: Timestamp) -> Forecast {
                     no_labels: BTreeMap::new(),
                 };
                 scene.warm_up(queue.iter().map(|(_, _, container)| container)).await;
+                let first = rows.len();
                 for (_, _, container) in &queue {
                     let outcome = scene.outcome(container).await;
                     rows.push(blank(container, outcome));
                 }
+                let objects = firewall::Objects { cluster: &cluster, containers: &all, rules: &rules, labels: &labels };
+                let ahead = firewall::ahead(&objects, &looked, rows.get(first..).unwrap_or_default()).await;
+                forecast.firewalls.extend(ahead.firewalls);
+                forecast.notes.extend(ahead.notes);
             }
         }
     }

@@ -43,7 +43,7 @@ pub async fn read(to: &To, what: &Plan) -> Result<Estate, Error> {
     }
     let control_plane = Us::Is(control_plane(&api).await?);
     let used = chosen.iter().map(|key| key.namespace.clone()).collect();
-    let labels = gather::labels(&api, &used, &mut notes).await?;
+    let labels = gather::labels(&api, &used).await?;
     let containers = containers.into_iter().map(Arc::new).collect();
     Ok(Estate { clusters, containers, rules, chosen, labels, control_plane, problems: Vec::new(), notes })
 }

@@ -1,7 +1,9 @@
+use super::firewall::Firewall;
 use super::judge::{Outcome, Row};
 use super::*;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::ChangeClass;
+use zentoria_api::firewall::FirewallMode;
 use zentoria_core::container::forecast::{Course, Downtime, Line, NowOrPending};
 use zentoria_core::container::step::{Target, Verdict};
 use zentoria_core::container::want::{Key, Refusal};
@@ -35,6 +37,18 @@ fn course(vmid: Option<u32>, lines: Vec<Line>, after: &[&str], verdict: Verdict)
 
 fn runs() -> Verdict {
     Verdict::new(ContainerReason::Running, "runs")
+}
+
+fn firewall(vmid: u32, mode: FirewallMode, empty: bool, differences: &[&str]) -> Firewall {
+    Firewall {
+        key: Key { namespace: "zentoria".into(), name: format!("guest-{vmid}") },
+        vmid: Some(vmid),
+        mode,
+        empty,
+        writes: differences.len(),
+        differences: differences.iter().map(|line| (*line).to_owned()).collect(),
+        foreign: if empty { Vec::new() } else { vec!["in ACCEPT tcp 22 from 10.0.0.5".into()] },
+    }
 }
 
 fn forecast() -> Forecast {
@@ -74,6 +88,15 @@ fn forecast() -> Forecast {
             row("zentoria-docs", 1, Outcome::Silent("is paused: the operator looks away".into())),
             row("zentoria-db", 2, course(Some(404), made, &["zentoria-vault"], runs())),
         ],
+        firewalls: vec![
+            firewall(
+                404,
+                FirewallMode::Enforce,
+                true,
+                &["+ in ACCEPT tcp 22,5432,6432 from 10.10.0.10 (derived/control-plane)", "~ enable 0 -> 1"],
+            ),
+            firewall(405, FirewallMode::Observe, false, &["- in ACCEPT tcp 11434 \"by hand\""]),
+        ],
         problems: vec!["ProxmoxCluster attic: Unreachable: connection refused".into()],
         notes: Vec::new(),
     }
@@ -92,6 +115,12 @@ fn a_plan_for_programs_says_the_same() {
     assert_eq!((change["class"].as_str(), change["now"].as_bool()), (Some("Reboot"), Some(false)));
     assert_eq!(change["digest"], "aaaaaaaaaaaa");
     assert_eq!(document["containers"][3]["reason"], "AccessDenied");
+    assert_eq!(
+        (document["firewalls"][0]["writes"].as_u64(), document["firewalls"][0]["vmid"].as_u64()),
+        (Some(2), Some(404))
+    );
+    let yaml = crate::structured::yaml(&json::document(&forecast())).unwrap();
+    assert_eq!(serde_saphyr::from_str::<serde_json::Value>(&yaml).unwrap(), document);
 }
 
 #[test]
@@ -103,6 +132,9 @@ fn an_error_outweighs_changes_and_changes_outweigh_nothing() {
     forecast.rows.retain(|row| !row.is_problem());
     assert_eq!(exit(&forecast), Exit::Changes);
     forecast.rows.retain(|row| row.lines().is_empty());
-    assert_eq!(exit(&forecast), Exit::Done);
+    assert_eq!(exit(&forecast), Exit::Changes, "a firewall is to be written");
+    forecast.firewalls.remove(0);
+    assert_eq!(exit(&forecast), Exit::Done, "one that is only looked at changes nothing");
+    forecast.firewalls.clear();
     assert_eq!(text::page(&forecast).lines().last(), Some("Nothing would change (2 containers)."));
 }

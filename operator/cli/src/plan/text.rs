@@ -1,8 +1,11 @@
 //! A plan for people.
 
+use super::firewall::Firewall;
 use super::judge::{Forecast, Outcome, Row};
+use crate::matrix::words::printable;
 use crate::table::{WIDTH, cut, wrap};
 use zentoria_api::conditions::Phase;
+use zentoria_api::firewall::FirewallMode;
 use zentoria_core::container::forecast::{Course, Line, NowOrPending};
 
 /// The page.
@@ -20,6 +23,7 @@ pub fn page(forecast: &Forecast) -> String {
     for row in &forecast.rows {
         page.push_str(&told(row));
     }
+    page.push_str(&firewalls(&forecast.firewalls));
     page.push_str(&wrap(0, 0, &sum(forecast)));
     page
 }
@@ -100,16 +104,46 @@ fn table(lines: &[Line]) -> String {
     page
 }
 
+/// What would be written to firewalls, and what people wrote there.
+fn firewalls(all: &[Firewall]) -> String {
+    let mut page = String::new();
+    for firewall in all {
+        let Firewall { key, vmid, mode, empty, writes, differences, foreign } = firewall;
+        let guest = vmid.map(|vmid| format!(" of guest {vmid}")).unwrap_or_default();
+        let writes = match writes {
+            0 => "as it should be".to_owned(),
+            1 => "1 write".to_owned(),
+            several => format!("{several} writes"),
+        };
+        let word = match mode {
+            FirewallMode::Enforce if *empty => ", before its first start",
+            FirewallMode::Enforce => "",
+            FirewallMode::Observe | FirewallMode::Off => ", shown only: its mode is Observe",
+        };
+        page.push_str(&wrap(0, 2, &format!("{key}: firewall{guest}, {writes}{word}")));
+        for difference in differences {
+            page.push_str(&wrap(2, 6, &printable(difference)));
+        }
+        for rule in foreign {
+            page.push_str(&wrap(2, 6, &format!("not ours, left as it is: {}", printable(rule))));
+        }
+        page.push('\n');
+    }
+    page
+}
+
 /// The last line.
 fn sum(forecast: &Forecast) -> String {
     let count = |holds: &dyn Fn(&Row) -> bool| forecast.rows.iter().filter(|row| holds(row)).count();
     let makes = |row: &Row| row.lines().iter().any(|line| line.call.is_some() && is_creation(line));
     let changes = |row: &Row| !makes(row) && row.lines().iter().any(|line| line.done == NowOrPending::Now);
     let waits = |row: &Row| row.lines().iter().any(|line| line.done != NowOrPending::Now);
+    let walls = forecast.firewalls.iter().filter(|firewall| firewall.changes()).count();
     let parts = [
         (count(&makes), "to make"),
         (count(&changes), "to change"),
         (count(&waits), "with changes that wait"),
+        (walls, if walls == 1 { "firewall to write" } else { "firewalls to write" }),
         (count(&Row::is_problem), "in error"),
     ];
     let told: Vec<String> =

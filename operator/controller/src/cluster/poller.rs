@@ -5,6 +5,7 @@ use super::secrets;
 use super::trash::Trash;
 use crate::context::{Context, key_of, reference};
 use crate::estate::ready_reason;
+use crate::firewall::datacenter;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -15,6 +16,7 @@ use tracing::{info, warn};
 use zentoria_api::ProxmoxCluster;
 use zentoria_api::cluster::{Breaker, GuestCounts};
 use zentoria_api::conditions::ContainerReason;
+use zentoria_api::firewall::DatacenterFirewall;
 use zentoria_api::wire::ACKNOWLEDGE_ANNOTATION;
 use zentoria_core::cluster::report::Sight;
 use zentoria_core::cluster::{breaker, gate, identity, permissions, span, version};
@@ -38,6 +40,7 @@ pub(super) async fn poll_forever(context: Arc<Context>, name: String, cluster: A
         regained: false,
         failed: false,
         trash,
+        firewall: None,
     };
     // One task: it ends as a whole.
     tokio::select! { () = poller.run() => {}, () = emptier.run() => {} }
@@ -54,6 +57,7 @@ struct Poller {
     regained: bool,
     failed: bool,
     trash: Trash,
+    firewall: Option<DatacenterFirewall>,
 }
 
 impl Poller {
@@ -111,6 +115,8 @@ impl Poller {
             self.regained |= self.glance.as_ref().is_some_and(|before| before.version != glance.version);
             self.glance = Some(glance);
             self.preflight(object).await?;
+            let open = matches!(self.context.registry.gate(&self.name), Some((_, Gate::Open)));
+            self.firewall = Some(datacenter::look(&self.context, object, &self.cluster, open).await);
         }
         self.cluster.look().await
     }
@@ -247,6 +253,7 @@ impl Poller {
             copies,
             missing_permissions: self.missing(),
             trash: self.trash.listed(&census.trash),
+            firewall: self.firewall.clone(),
         }
     }
 

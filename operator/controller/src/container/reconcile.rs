@@ -25,6 +25,7 @@ use zentoria_core::container::seen::{GuestFact, Seen, TaskFact, Window};
 use zentoria_core::container::step::{Plan, Step, Verdict};
 use zentoria_core::container::validate::{AsIf, Input, validate};
 use zentoria_core::container::want::Want;
+use zentoria_core::firewall::compile::CompiledGuest;
 use zentoria_ops::cluster::Cluster;
 use zentoria_ops::container::act::{Actor, Done, act};
 use zentoria_ops::container::known;
@@ -291,7 +292,9 @@ impl Pass<'_> {
         let finished = status.created.as_ref().is_some_and(|created| created.finished_at.is_some());
         let seen_before = status.observed_generation == self.object.metadata.generation;
         let window = self.context.windows.at(cluster, self.now);
+        let making = status.created.as_ref().is_some_and(|created| created.finished_at.is_none());
         let base = Known {
+            firewall: making.then(|| self.firewall(cluster)).flatten(),
             ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
             ..known::alone(self.object, cluster, window, self.now)
         };
@@ -310,6 +313,12 @@ impl Pass<'_> {
             return Ok(base);
         }
         Ok(known::claiming(base, self.object, want, cluster, &all))
+    }
+
+    /// What the rules make of the firewall of this container.
+    fn firewall(&self, cluster: &ProxmoxCluster) -> Option<Box<CompiledGuest>> {
+        let compiled = self.context.firewalls.compiled(self.context, cluster);
+        compiled.guests.get(&key_of(self.object)).cloned().map(Box::new)
     }
 
     /// Says one thing about a container that was not looked at.

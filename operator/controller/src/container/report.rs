@@ -1,7 +1,7 @@
 //! Report: one status write, only if something changed, and the events that tell it.
 
 use super::reconcile::approved;
-use crate::context::Context;
+use crate::context::{Context, key_of, reference};
 use crate::estate;
 use crate::runtime::events::{Event, EventType};
 use crate::runtime::status::{Precondition, Written};
@@ -16,6 +16,7 @@ use zentoria_core::container::report::{Facts, events, status};
 use zentoria_core::container::seen::GuestFact;
 use zentoria_core::container::step::Verdict;
 use zentoria_core::container::want::Want;
+use zentoria_core::firewall::report::take_firewall;
 
 /// What is to be said.
 pub struct Saying<'a> {
@@ -61,7 +62,11 @@ pub async fn report(
         approved: &approved(stored),
         verdict: saying.verdict,
     };
-    let next = status(working, &facts);
+    let mut next = status(working, &facts);
+    // The firewall is told by another part of the operator, which may have done so since.
+    let _turn = context.turns.take(&stored.uid().unwrap_or_default()).await;
+    let stored = &context.current(stored);
+    take_firewall(&mut next, stored.status.as_ref().unwrap_or(&ZentoriaContainerStatus::default()));
     let api = Api::namespaced(context.client.clone(), &stored.namespace().unwrap_or_default());
     let written = context.status.patch_if_changed(&api, &**stored, &next, Precondition::SameObject).await?;
     for event in events(before, &next, saying.changes) {
@@ -73,6 +78,10 @@ pub async fn report(
         let object = context.containers.latest.wrote(*object);
         let ready = |status: &ZentoriaContainerStatus| (status.summary.clone(), status.vmid, status.created.clone());
         // A changed spec may ask for less.
+        let place = |status: &ZentoriaContainerStatus| (status.node.clone(), status.power.as_ref().map(|p| p.state));
+        if ready(before) != ready(&next) || place(before) != place(&next) || !saying.changes.is_empty() {
+            context.firewalls.wake.wake(reference(&key_of(&object)));
+        }
         if ready(before) != ready(&next) || before.observed_generation != next.observed_generation {
             estate::wake_related(context, &object);
         }

@@ -30,12 +30,28 @@ where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Default + Eq + Hash + Clone + Send + Sync,
 {
-    cached(watcher(api, config).default_backoff(), gate)
+    watched_with(api, config, gate, |_| {})
+}
+
+/// The same, and `tell` hears of every event once the store shows it: also of objects that went, and of a list made anew.
+pub fn watched_with<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    gate: Gate,
+    mut tell: impl FnMut(&watcher::Event<K>) + Send + 'static,
+) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Default + Eq + Hash + Clone + Send + Sync,
+{
+    let told = move |event: &watcher::Result<watcher::Event<K>>| event.as_ref().ok().into_iter().for_each(&mut tell);
+    cached(watcher(api, config).default_backoff(), gate, told)
 }
 
 fn cached<K>(
     events: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
     gate: Gate,
+    mut tell: impl FnMut(&watcher::Result<watcher::Event<K>>) + Send + 'static,
 ) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
 where
     K: Resource + Clone + Send + Sync + 'static,
@@ -46,6 +62,7 @@ where
         if matches!(event, Ok(watcher::Event::InitDone)) {
             gate.set(true);
         }
+        tell(event);
     });
     (store, filled.applied_objects())
 }
@@ -67,7 +84,7 @@ mod tests {
     async fn the_gate_opens_when_the_first_list_is_complete_and_the_store_is_filled_then() {
         let health = Health::new();
         let (sender, receiver) = futures::channel::mpsc::unbounded();
-        let (store, objects) = cached(receiver, health.gate("things"));
+        let (store, objects) = cached(receiver, health.gate("things"), |_| {});
         let mut objects = std::pin::pin!(objects);
         for event in [watcher::Event::Init, watcher::Event::InitApply(object("a"))] {
             sender.unbounded_send(Ok(event)).unwrap();

@@ -55,6 +55,12 @@ impl<K: Resource> Latest<K> {
         }
     }
 
+    /// The newer of two versions.
+    #[must_use]
+    pub fn newer(&self, one: &Arc<K>, other: &Arc<K>) -> Arc<K> {
+        Arc::clone(if is_newer(one.as_ref(), other.as_ref()) { one } else { other })
+    }
+
     /// Notes the answer to a write of ours.
     pub fn wrote(&self, object: K) -> Arc<K> {
         let object = Arc::new(object);
@@ -148,6 +154,15 @@ mod tests {
             // The last row: after the cache has caught up, only the cache counts.
             assert_eq!(version(&latest.newest(Arc::new(object("a", cached)))), expected, "cached {cached}");
             assert_eq!(latest.len(), remembered, "cached {cached}");
+        }
+    }
+
+    #[test]
+    fn of_two_versions_the_newer_is_taken() {
+        let latest: Latest<ConfigMap> = Latest::new();
+        let (old, new) = (Arc::new(object("a", "9")), Arc::new(object("a", "10")));
+        for (one, other) in [(&old, &new), (&new, &old)] {
+            assert_eq!(version(&latest.newer(one, other)), "10");
         }
     }
 

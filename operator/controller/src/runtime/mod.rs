@@ -1,7 +1,7 @@
 //! What every controller needs from Kubernetes and from the process, whatever kind it reconciles.
 //!
 //! Nothing here knows a kind of ours: leader election, metrics, probes, supervised tasks, events, status writes,
-//! finalizers, backoff, wake-ups, the SSH key of a namespace, and shutdown.
+//! finalizers, backoff, wake-ups, queues, the SSH key of a namespace, and shutdown.
 
 pub mod backoff;
 pub mod caches;
@@ -13,11 +13,13 @@ pub mod latest;
 pub mod leader;
 pub mod logging;
 pub mod metrics;
+pub mod queue;
 pub mod shutdown;
 pub mod ssh_key;
 pub mod status;
 pub mod streams;
 pub mod tasks;
+pub mod turns;
 pub mod wakeups;
 pub mod write;
 

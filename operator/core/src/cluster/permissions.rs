@@ -40,6 +40,9 @@ pub fn needed(spec: &ProxmoxClusterSpec) -> BTreeSet<(String, String)> {
     if spec.mode == Mode::Observe {
         return all;
     }
+    if spec.firewall.manage_datacenter {
+        all.insert(pair("/", "Sys.Modify"));
+    }
     all.extend(ENFORCE.iter().map(|privilege| pair("/vms", privilege)));
     for access in &spec.access {
         if access.allow.privileged {

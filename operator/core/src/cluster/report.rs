@@ -4,6 +4,7 @@ use super::version;
 use crate::conditions::{Conditions, Truth};
 use jiff::Timestamp;
 use zentoria_api::cluster::{Breaker, ClusterIdentity, GuestCounts, NodeStatus, ProxmoxClusterStatus, Trashed};
+use zentoria_api::firewall::DatacenterFirewall;
 use zentoria_api::conditions::{AUTHORIZED, ClusterReason, Phase, REACHABLE};
 
 /// What is to be said.
@@ -36,6 +37,8 @@ pub struct Sight {
     pub missing_permissions: Vec<String>,
     /// Guests in the trash.
     pub trash: Vec<Trashed>,
+    /// The datacenter's firewall, where it was looked at.
+    pub firewall: Option<DatacenterFirewall>,
 }
 
 /// The verdict on a cluster that answers, the worst first.
@@ -112,8 +115,18 @@ fn contact(conditions: &mut Conditions<'_>, sight: Option<&Sight>, verdict: &Ver
 }
 
 fn seen(next: &mut ProxmoxClusterStatus, sight: &Sight, breaker: Option<&Breaker>) {
-    let Sight { version, identity, quorate, nodes, guests, foreign_control_planes, copies, missing_permissions, trash } =
-        sight.clone();
+    let Sight {
+        version,
+        identity,
+        quorate,
+        nodes,
+        guests,
+        foreign_control_planes,
+        copies,
+        missing_permissions,
+        trash,
+        firewall,
+    } = sight.clone();
     let online = nodes.iter().filter(|node| node.online).count();
     next.version = Some(version);
     next.nodes_summary = Some(format!("{online}/{}", nodes.len()));
@@ -123,6 +136,7 @@ fn seen(next: &mut ProxmoxClusterStatus, sight: &Sight, breaker: Option<&Breaker
     next.copies = copies;
     next.missing_permissions = missing_permissions;
     next.trash = trash;
+    next.firewall = firewall.or(next.firewall.take());
     next.quorum = Some(match quorate {
         Some(true) => "Yes".to_owned(),
         Some(false) => "No".to_owned(),

@@ -3,6 +3,7 @@
 mod dangerous;
 mod deletion;
 mod disks;
+mod firewall;
 mod making;
 mod siting;
 
@@ -133,6 +134,7 @@ fn refusal(plan: &Plan, scene: &Scene<'_>) -> Option<String> {
         Step::Mark(_)
         | Step::Configure(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Resize { .. }
         | Step::MoveVolume { .. }
@@ -186,6 +188,7 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
             | Step::Pull(_)
             | Step::Configure(_)
             | Step::ClearFirewall
+            | Step::WriteFirewall(_)
             | Step::Finish
             | Step::Resize { .. }
             | Step::MoveVolume { .. }
@@ -205,6 +208,7 @@ fn touching(scene: &Scene<'_>, guest: &Guest, step: &Step, plan: &Plan) -> Optio
     }
     match step {
         Step::Mark(mark) => marking(scene, mark, guest),
+        Step::WriteFirewall(firewall) => firewall::writing(scene, firewall, guest, plan),
         Step::Configure(configure) => configuring(scene, configure, guest),
         Step::Destroy { replacing: None } if !scene.may_destroy => {
             Some("a destruction that nothing asks for".to_owned())

@@ -68,6 +68,23 @@ fn nets(config: &Config) -> impl Iterator<Item = (u32, &str)> {
     })
 }
 
+/// In which slot each interface of a guest is, by its name inside the guest: `eth0` in 0.
+#[must_use]
+pub fn slots(config: &Config) -> BTreeMap<String, u32> {
+    let name = |net: &str| PropertyString::parse(net).ok()?.get("name").map(str::to_owned);
+    nets(config).filter_map(|(slot, net)| Some((name(net)?, slot))).collect()
+}
+
+/// Interfaces of a guest that do not pass through the firewall as they are now, by their names inside the guest.
+#[must_use]
+pub fn unfiltered(config: &Config) -> BTreeSet<String> {
+    let current = nets(config).filter_map(|(slot, _)| {
+        let net = PropertyString::parse(config.current.get(&format!("net{slot}"))?).ok()?;
+        (net.get("firewall") != Some("1")).then(|| net.get("name").map_or(format!("net{slot}"), str::to_owned))
+    });
+    current.collect()
+}
+
 /// The static addresses of a guest's interfaces, without prefix, in the order of its slots; IPv4 before IPv6.
 #[must_use]
 pub fn static_addresses(config: &Config) -> Vec<String> {

@@ -7,6 +7,7 @@ mod copies;
 mod creation;
 mod disk_moves;
 mod existing;
+mod firewall;
 mod limits;
 mod mounts;
 mod moving;
@@ -164,6 +165,7 @@ fn in_words(step: &Step) -> String {
         | Step::Pull(_)
         | Step::Configure(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Resize { .. }
         | Step::MoveVolume { .. }
@@ -218,6 +220,7 @@ fn shown(step: &Step) -> Vec<PendingChange> {
         Step::Reboot => ("rebootPolicy", "rebooted".to_owned(), Reboot),
         Step::Destroy { .. } => ("deletionPolicy", "destroyed".to_owned(), Replace),
         Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::ForgetVmid
         | Step::Snapshot(_)

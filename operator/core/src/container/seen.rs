@@ -5,6 +5,7 @@ use super::pull::PullFailure;
 use super::siting::Siting;
 use crate::Fact;
 use crate::cluster::quota::OverQuota;
+use crate::firewall::compile::CompiledGuest;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::FinalBackup;
@@ -357,6 +358,8 @@ pub struct Seen {
     pub restorable: Option<Restorable>,
     /// A download of the template or image that somebody waits for, or that failed just now.
     pub pull: PullFact,
+    /// What the rules make of its firewall; known where the matrix could be compiled.
+    pub firewall: Option<Box<CompiledGuest>>,
 }
 
 /// A snapshot or backup that failed, or the removal of one.

@@ -6,6 +6,7 @@ mod making;
 pub use changing::{Configure, MarkGuest, MarkPurpose, TakeBackup, TakeSnapshot};
 pub use making::{CloneGuest, Create, Pull, Pulled, Restore};
 
+use crate::firewall::guest::GuestFirewall;
 use std::fmt;
 use zentoria_api::conditions::{ContainerReason, UpToDateReason};
 use zentoria_api::container::{Origin, PendingChange, Replacing, TaskAction};
@@ -28,6 +29,8 @@ pub enum Step {
     Configure(Configure),
     /// Remove firewall configuration that an earlier guest with this VMID, or the source of a clone, left behind.
     ClearFirewall,
+    /// Writes the firewall of a guest that never ran, into the file that was cleared just now.
+    WriteFirewall(Box<GuestFirewall>),
     /// Note in status that the guest is made, with the defaults it was made with.
     Finish,
     /// Restore a backup as the guest. As with `Create`.
@@ -181,6 +184,7 @@ impl Step {
             Self::Mark(_)
             | Self::Configure(_)
             | Self::ClearFirewall
+            | Self::WriteFirewall(_)
             | Self::Finish
             | Self::ConvertToTemplate
             | Self::ForgetVmid => None,
@@ -226,6 +230,7 @@ impl Step {
             },
             Self::Configure(_)
             | Self::ClearFirewall
+            | Self::WriteFirewall(_)
             | Self::Finish
             | Self::Pull(_)
             | Self::Resize { .. }
@@ -262,6 +267,10 @@ impl fmt::Display for Step {
             Self::Mark(mark) => write!(f, "mark ({:?})", mark.purpose),
             Self::Configure(configure) => write!(f, "configure {}", configure.changes.join(", ")),
             Self::ClearFirewall => f.write_str("clear leftover firewall configuration"),
+            Self::WriteFirewall(firewall) => {
+                let GuestFirewall { rules, ipsets, .. } = firewall.as_ref();
+                write!(f, "write its firewall: {} rules, {} IP sets", rules.len(), ipsets.len())
+            }
             Self::Finish => f.write_str("note as made"),
             Self::Restore(restore) => {
                 write!(f, "restore {}", restore.archive)?;

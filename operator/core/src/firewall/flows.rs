@@ -47,7 +47,7 @@ pub enum End {
 #[derive(Clone, Debug)]
 pub struct Names {
     containers: BTreeMap<IpAddr, Key>,
-    /// Networks that go by one name, each of one family: all of them have to be there. The first that fits counts.
+    /// Networks that go by one name, each of one family: all of them have to be covered. The first that fits counts.
     groups: Vec<(End, BTreeSet<IpNet>)>,
 }
 
@@ -79,7 +79,9 @@ impl Names {
             nets.iter().filter_map(|net| self.container(net)).cloned().map(End::Container).collect();
         let mut left: BTreeSet<IpNet> = nets.iter().filter(|net| self.container(net).is_none()).copied().collect();
         for (end, group) in &self.groups {
-            if group.is_subset(&left) {
+            // What lies in a wider network of the set is not in it by itself.
+            let covered = |net: &IpNet| left.contains(net) || nets.iter().any(|other| other.contains(net));
+            if group.iter().all(covered) && group.iter().any(|net| left.contains(net)) {
                 left.retain(|net| !group.contains(net));
                 ends.insert(end.clone());
             }

@@ -133,6 +133,7 @@ pub fn seen() -> Seen {
         clone_origin: None,
         restorable: None,
         pull: PullFact::None,
+        firewall: None,
     }
 }
 

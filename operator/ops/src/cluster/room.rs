@@ -54,6 +54,7 @@ fn placing(plan: &Plan) -> Option<(Vmid, Placing<'_>)> {
         Step::Mark(_)
         | Step::Configure(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Resize { .. }
         | Step::MoveVolume { .. }

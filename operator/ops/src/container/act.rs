@@ -11,6 +11,8 @@ mod pull;
 mod turn;
 mod verify;
 
+pub(crate) use turn::Turn;
+
 use crate::cluster::Cluster;
 use crate::failure::{self, Failure};
 use crate::journal::Journal;
@@ -118,6 +120,7 @@ impl Run<'_> {
             Step::Mark(_)
             | Step::Configure(_)
             | Step::ClearFirewall
+            | Step::WriteFirewall(_)
             | Step::Finish
             | Step::Pull(_)
             | Step::Resize { .. }
@@ -148,6 +151,7 @@ impl Run<'_> {
             | Step::Mark(_)
             | Step::Configure(_)
             | Step::ClearFirewall
+            | Step::WriteFirewall(_)
             | Step::Finish
             | Step::Pull(_)
             | Step::Resize { .. }
@@ -179,6 +183,7 @@ impl Run<'_> {
             Step::Mark(mark) => self.mark(mark).await.map(|()| None),
             Step::Configure(configure) => self.configure(configure).await.map(|()| None),
             Step::ClearFirewall => self.clear_firewall().await.map(|()| None),
+            Step::WriteFirewall(firewall) => self.write_firewall(firewall).await.map(|()| None),
             Step::Finish => {
                 self.actor.journal.finished(self.target.vmid, &self.target.node, None);
                 Ok(None)

@@ -32,6 +32,7 @@ use zentoria_core::container::seen::{DependencyState, GuestFact, Recorded, Seen,
 use zentoria_core::container::siting::Neighbours;
 use zentoria_core::container::step::Step;
 use zentoria_core::container::want::Want;
+use zentoria_core::firewall::compile::CompiledGuest;
 use zentoria_types::mark::ControlPlaneId;
 use zentoria_types::vmid::Vmid;
 
@@ -66,6 +67,8 @@ pub struct Known {
     pub final_backup: FinalBackup,
     /// Destructions that the breaker still allows now.
     pub destroys_left: u32,
+    /// What the rules make of its firewall, where the matrix could be compiled.
+    pub firewall: Option<Box<CompiledGuest>>,
 }
 
 /// What was seen, and whether the guest's configuration was read just now.
@@ -147,6 +150,7 @@ pub async fn observe(
         clone_origin: origins.clone_origin,
         restorable: origins.restorable,
         pull: origins.pull,
+        firewall: known.firewall,
     };
     seen.stop_cause = stop_cause(cluster, &seen).await;
     kept(cluster, want, &mut seen).await;

@@ -3,6 +3,7 @@
 mod backups;
 mod calls;
 mod failover;
+mod firewall;
 mod identity;
 mod life;
 mod recordings;

@@ -9,7 +9,7 @@ use crate::cluster::{ClusterStatus, Version};
 use crate::config::GuestConfig;
 use crate::duties::{HaResource, ReplicationJob, Vnet};
 use crate::error::PveError;
-use crate::firewall::{FirewallAlias, FirewallIpset, FirewallIpsetEntry, FirewallOptions, FirewallRule};
+use crate::firewall::{FirewallAlias, FirewallGroup, FirewallIpset, FirewallIpsetEntry, FirewallOptions, FirewallRule};
 use crate::lenient::Row;
 use crate::lxc::{GuestStatus, parse_upid};
 use crate::network::Bridge;
@@ -29,6 +29,14 @@ fn read(one: &Recording) -> Result<(), PveError> {
         ("GET", "/cluster/ha/resources") => all(one, |row| HaResource::from_row(call, row).ok()),
         ("GET", "/cluster/replication") => all(one, |row| ReplicationJob::from_row(call, row).ok()),
         ("GET", "/cluster/sdn/vnets") => all(one, Vnet::from_row),
+        ("GET", "/cluster/firewall/options" | "/firewall/options") => {
+            FirewallOptions::from_row(call, &one.decode()?).map(drop)
+        }
+        ("GET", "/cluster/firewall/rules" | "/cluster/firewall/groups/{name}" | "/firewall/rules") => {
+            all(one, |row| FirewallRule::from_row(call, row).ok())
+        }
+        ("GET", "/cluster/firewall/groups") => all(one, |row| FirewallGroup::from_row(call, row).ok()),
+        ("GET", "/cluster/firewall/ipset/{name}") => all(one, |row| FirewallIpsetEntry::from_row(call, row).ok()),
         ("GET", "/cluster/resources") => {
             let rows: Vec<serde_json::Value> = one.decode()?;
             let known =
@@ -64,8 +72,10 @@ fn read(one: &Recording) -> Result<(), PveError> {
         ("POST", power) if power.starts_with("/lxc/{vmid}/status/") => {
             parse_upid(call, &one.decode::<String>()?).map(drop)
         }
-        ("PUT", "/lxc/{vmid}/config" | "/lxc/{vmid}/firewall/options")
+        ("PUT", "/lxc/{vmid}/config" | "/lxc/{vmid}/firewall/options" | "/lxc/{vmid}/firewall/rules/{pos}")
+        | ("PUT", "/cluster/firewall/options")
         | ("POST", "/lxc/{vmid}/firewall/rules" | "/lxc/{vmid}/template")
+        | ("POST", "/lxc/{vmid}/firewall/ipset" | "/lxc/{vmid}/firewall/ipset/{name}")
         | ("DELETE", _) => one.decode::<()>(),
         (method, path) => panic!("{}: we do not make the call {method} {path}", one.name),
     }

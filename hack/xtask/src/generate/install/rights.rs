@@ -38,9 +38,16 @@ pub const RIGHTS: &[Right] = &[
     Right {
         scope: Scope::Cluster,
         group: zentoria_api::GROUP,
-        resources: &["proxmoxclusters/status", "zentoriacontainers/status"],
+        resources: &["proxmoxclusters/status", "zentoriacontainers/status", "firewallrules/status"],
         verbs: &["patch"],
         why: "what was seen and done",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: zentoria_api::GROUP,
+        resources: &["firewallrules"],
+        verbs: &["get", "list", "watch"],
+        why: "the firewall matrix",
     },
     Right {
         scope: Scope::Cluster,

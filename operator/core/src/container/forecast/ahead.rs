@@ -83,6 +83,7 @@ pub(super) fn take(
         }
         Step::Configure(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Resize { .. }
         | Step::MoveVolume { .. }
         | Step::Migrate { .. }
@@ -113,7 +114,7 @@ fn on_guest(seen: &mut Seen, status: &mut Option<ZentoriaContainerStatus>, step:
         }
         Step::Start | Step::Reboot => powered(seen, status, true),
         Step::Shutdown => powered(seen, status, false),
-        Step::ClearFirewall => {}
+        Step::ClearFirewall | Step::WriteFirewall(_) => {}
         Step::Create(_)
         | Step::Clone(_)
         | Step::Restore(_)

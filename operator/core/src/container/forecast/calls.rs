@@ -69,7 +69,7 @@ pub fn call(step: &Step, target: &Target) -> Option<String> {
         Step::Shutdown => guest("POST", "/status/shutdown"),
         Step::Reboot => guest("POST", "/status/reboot"),
         Step::Destroy { .. } => guest("DELETE", "").with("purge", 1).with("destroy-unreferenced-disks", 0),
-        Step::ClearFirewall | Step::Finish | Step::ForgetVmid => return None,
+        Step::ClearFirewall | Step::WriteFirewall(_) | Step::Finish | Step::ForgetVmid => return None,
     };
     Some(call.text())
 }

@@ -127,6 +127,7 @@ fn of_step(step: &Step, call: String, guest: Option<&Guest>) -> Line {
         Step::Mark(_)
         | Step::Pull(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Resize { .. }
         | Step::Migrate { restart: false, .. }
@@ -147,6 +148,7 @@ fn of_step(step: &Step, call: String, guest: Option<&Guest>) -> Line {
         | Step::Mark(_)
         | Step::Configure(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Pull(_)
         | Step::Resize { .. }
@@ -218,6 +220,6 @@ fn told(step: &Step, guest: Option<&Guest>) -> (&'static str, String, String) {
             ("guest", "as it is".to_owned(), "destroyed, to be made anew".to_owned())
         }
         Step::Destroy { replacing: None } => ("guest", "as it is".to_owned(), "destroyed".to_owned()),
-        Step::ClearFirewall | Step::Finish | Step::ForgetVmid => ("", nothing(), nothing()),
+        Step::ClearFirewall | Step::WriteFirewall(_) | Step::Finish | Step::ForgetVmid => ("", nothing(), nothing()),
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn refusal(plan: &Plan, want: &Want, seen: &Seen) -> Option<String> {
         | Step::Mark(_)
         | Step::Configure(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Pull(_)
         | Step::Resize { .. }

@@ -82,6 +82,7 @@ fn purpose(step: &Step) -> &'static str {
         | Step::Mark(_)
         | Step::Configure(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Restore(_)
         | Step::Pull(_)

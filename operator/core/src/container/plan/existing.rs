@@ -2,6 +2,7 @@
 
 use super::allowed::{Permission, explain, may_reboot, may_reboot_unasked, of_class};
 use super::creation::leftover_snapshot;
+use super::firewall::first_firewall;
 use super::limits;
 use super::moving::moving;
 use super::replace::replace;
@@ -269,6 +270,7 @@ fn ours(want: &Want, seen: &Seen, guest: &Guest, mark: &Mark) -> Plan {
             Ok(None) => {}
             Err(verdict) => return Plan::say(verdict),
         }
+        steps.extend(first_firewall(want, seen, guest));
     }
     // Of a replacement that is not wished any more nothing may be left that takes a loss for one.
     if seen.recorded.is_in_making() || seen.recorded.replacing.is_some() {
@@ -332,6 +334,7 @@ fn needs_reboot(step: &Step) -> bool {
         | Step::Pull(_)
         | Step::Mark(_)
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Resize { .. }
         | Step::MoveVolume { .. }

@@ -165,6 +165,7 @@ pub fn plan(plan: &Plan) -> String {
             | Step::Clone(_)
             | Step::Restore(_)
             | Step::ClearFirewall
+            | Step::WriteFirewall(_)
             | Step::Finish
             | Step::Pull(_)
             | Step::Resize { .. }

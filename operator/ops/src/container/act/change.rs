@@ -2,8 +2,11 @@
 
 use super::Run;
 use crate::failure::Failure;
+use crate::firewall::act::{Stop, Subject, first};
+use zentoria_api::conditions::{ContainerReason, FirewallReason};
 use zentoria_api::container::Origin;
-use zentoria_core::container::step::{Configure, MarkGuest, MarkPurpose};
+use zentoria_core::container::step::{Configure, MarkGuest, MarkPurpose, Target, Verdict};
+use zentoria_core::firewall::guest::GuestFirewall;
 use zentoria_pve::ConfigChange;
 
 impl Run<'_> {
@@ -51,11 +54,50 @@ impl Run<'_> {
     pub(super) async fn clear_firewall(&mut self) -> Result<(), Failure> {
         self.verified().await?;
         let target = self.target;
-        let answer = self.actor.cluster.client().clear_guest_firewall(&target.node, target.vmid).await;
+        let cluster = self.actor.cluster;
+        let turn = cluster.firewall_turn().await;
+        let answer = cluster.client().clear_guest_firewall(&target.node, target.vmid).await;
+        drop(turn);
         let removed = answer.map_err(|error| self.failed("clear the firewall of", &error))?;
         if removed > 0 {
             self.changes.push(format!("{removed} leftover firewall settings removed"));
         }
         Ok(())
+    }
+
+    /// The whole firewall of a guest that never ran, into the file that was cleared just now.
+    pub(super) async fn write_firewall(&mut self, firewall: &GuestFirewall) -> Result<(), Failure> {
+        self.verified().await?;
+        let Target { node, vmid, .. } = self.target;
+        let subject = Subject { cluster: self.actor.cluster, identity: self.actor.identity, node, vmid: *vmid };
+        let written = first(&subject, firewall).await.map_err(|stop| match stop {
+            Stop::Replan(why) => Failure::Replan(why),
+            Stop::Fenced => Failure::Fenced,
+            Stop::Say(reason, message) => Failure::Say(Verdict::new(reason_of(reason), message)),
+        })?;
+        self.changes.push(format!("firewall written before the first start, in {written} calls"));
+        Ok(())
+    }
+}
+
+/// Why a guest is not started: its firewall could not be written.
+const fn reason_of(reason: FirewallReason) -> ContainerReason {
+    match reason {
+        FirewallReason::PermissionDenied => ContainerReason::PermissionDenied,
+        FirewallReason::Bug => ContainerReason::Bug,
+        FirewallReason::Enforced
+        | FirewallReason::NotProbed
+        | FirewallReason::Off
+        | FirewallReason::ObserveOnly
+        | FirewallReason::Enforcing
+        | FirewallReason::PveError
+        | FirewallReason::NotKnown
+        | FirewallReason::DatacenterFirewallDisabled
+        | FirewallReason::InterfaceUnfiltered
+        | FirewallReason::ForeignRuleWidens
+        | FirewallReason::WouldLockOut
+        | FirewallReason::ControlPlaneUnknown
+        | FirewallReason::InvalidSpec
+        | FirewallReason::TooManyRules => ContainerReason::PveError,
     }
 }

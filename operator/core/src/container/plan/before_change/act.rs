@@ -80,6 +80,7 @@ fn other_change(step: &Step) -> Option<String> {
         // Pending, and told by that.
         | Step::MoveVolume { .. }
         | Step::ClearFirewall
+        | Step::WriteFirewall(_)
         | Step::Finish
         | Step::Restore(_)
         | Step::Pull(_)
@@ -129,6 +130,7 @@ impl<'a> Judge<'a> {
             | Step::Clone(_)
             | Step::Mark(_)
             | Step::ClearFirewall
+            | Step::WriteFirewall(_)
             | Step::Finish
             | Step::Restore(_)
             | Step::Pull(_)
