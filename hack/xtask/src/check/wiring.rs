@@ -82,15 +82,15 @@ fn in_braces(code: &str, name: &str) -> bool {
     })
 }
 
+/// `rootDisk` is `root_disk`, `controlPlaneCIDRs` is `control_plane_cidrs`: capitals in a row are one word.
 fn snake_case(camel: &str) -> String {
     let mut snake = String::new();
-    let mut inside = false;
+    let mut in_capitals = false;
     for c in camel.chars() {
-        // An abbreviation is one word: controlPlaneCIDRs.
-        if c.is_ascii_uppercase() && !inside {
+        if c.is_ascii_uppercase() && !in_capitals {
             snake.push('_');
         }
-        inside = c.is_ascii_uppercase();
+        in_capitals = c.is_ascii_uppercase();
         snake.push(c.to_ascii_lowercase());
     }
     snake
@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_field_that_nobody_reads_is_found() {
-        let code = "let x = spec.root_disk; let Startup { order, up_delay_seconds: up } = s; match tls { Tls::CaBundle(_) => {} }";
-        let all = fields(&["rootDisk", "order", "upDelaySeconds", "caBundle", "bootOrder", "disk"]);
+        let code = "let x = spec.root_disk; let Startup { order, up_delay_seconds: up } = s; match tls { Tls::CaBundle(_) => {} }; x.ipv4_cidrs";
+        let all = fields(&["rootDisk", "order", "upDelaySeconds", "caBundle", "ipv4CIDRs", "bootOrder", "disk"]);
         let found = judge(&all, code, &[]);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("kinds.spec.bootOrder:") && found[1].starts_with("kinds.spec.disk:"), "{found:?}");

@@ -36,7 +36,7 @@ pub(super) struct Outcome<'a> {
 impl Outcome<'_> {
     /// The report.
     pub(super) fn report(mut self, key: &Key, row: &Row) -> RuleReport {
-        self.note(row);
+        self.note();
         let off: Vec<&str> = self.of_mode(FirewallMode::Off);
         if !off.is_empty() {
             let text = format!("not in force at {}: firewall.mode is Off there", some(off));
@@ -63,27 +63,19 @@ impl Outcome<'_> {
     }
 
     /// What is worth knowing though nothing is wrong.
-    fn note(&mut self, row: &Row) {
+    fn note(&mut self) {
         let Trouble { undeclared, unserved, served, bare, notes, nobody, .. } = &mut self.trouble;
         for (ports, targets) in std::mem::take(undeclared) {
             notes.insert(format!("{} no service at {ports}: nothing may listen there", declare(&targets)));
         }
         for ((field, service), targets) in unserved.iter().filter(|((_, service), _)| served.contains(service)) {
-            notes.insert(format!(
-                "{field}: {} declares no service {service}: the rule does nothing there",
-                some(targets)
-            ));
+            notes.insert(format!("{field}: {} no service {service}: the rule does nothing there", declare(targets)));
         }
         if !bare.is_empty() {
             notes.insert(format!("{} no services: the rule does nothing there", declare(bare)));
         }
         for field in nobody {
             notes.insert(format!("{field} matches no container"));
-        }
-        if row.wish.is_some() {
-            for problem in &row.problems {
-                notes.insert(format!("{problem}; the rest of the rule is in force"));
-            }
         }
         let shown = |owners: &BTreeSet<Owner<'_>>| some(owners.iter().map(|owner| rule_word(*owner)));
         if !self.said.is_empty() && self.own == 0 && self.hidden.is_empty() {
@@ -99,15 +91,16 @@ impl Outcome<'_> {
         if row.suspended {
             return Ok(RuleReason::Paused);
         }
-        let invalid: Vec<&String> = row.problems.iter().chain(&self.trouble.invalid).collect();
-        if !invalid.is_empty() {
-            let all: Vec<&str> = invalid.into_iter().map(String::as_str).collect();
-            return Err((RuleReason::InvalidSpec, all.join("; ")));
-        }
-        let done = match row.wish.as_ref().map(|wish| wish.action) {
-            Some(Action::Drop | Action::Reject) => "nothing is refused for it",
-            Some(Action::Allow) | None => "nothing is opened for it",
+        let done = match row.action {
+            Action::Drop | Action::Reject => "nothing is refused for it",
+            Action::Allow => "nothing is opened for it",
         };
+        let invalid: Vec<&str> = row.problems.iter().chain(&self.trouble.invalid).map(String::as_str).collect();
+        if !invalid.is_empty() {
+            let whole = row.wish.is_none() || row.action == Action::Allow;
+            let done = if whole { done } else { "the rest of the rule is in force" };
+            return Err((RuleReason::InvalidSpec, format!("{}; {done}", invalid.join("; "))));
+        }
         if !self.trouble.absent().is_empty() {
             return Err((RuleReason::NotFound, format!("{}; {done}", some(self.trouble.absent().values()))));
         }
@@ -119,19 +112,8 @@ impl Outcome<'_> {
             );
             return Err((RuleReason::NotFound, text));
         }
-        if let Some((other, what)) = self.conflicts.iter().next() {
-            let priority = row.wish.as_ref().map_or(0, |wish| wish.priority);
-            let more = match self.conflicts.len() {
-                0 | 1 => String::new(),
-                more => format!(" ({} rules more do, too)", more - 1),
-            };
-            return Err((
-                RuleReason::Conflict,
-                format!(
-                    "rule {other} says the opposite of rule {key} of the same flows ({what}) at the same priority, \
-                     {priority}{more}: the one that refuses wins. Give one of them another priority, or remove it"
-                ),
-            ));
+        if let Some(why) = self.conflict(key, row) {
+            return Err((RuleReason::Conflict, why));
         }
         if !self.trouble.unresolved.is_empty() {
             let text = format!(
@@ -153,6 +135,22 @@ impl Outcome<'_> {
         }
         let observed = self.guests.values().any(|mode| *mode == FirewallMode::Observe);
         Ok(if observed { RuleReason::ObserveOnly } else { RuleReason::Enforced })
+    }
+}
+
+impl Outcome<'_> {
+    /// What contradicts the rule, if anything does.
+    fn conflict(&self, key: &Key, row: &Row) -> Option<String> {
+        let (other, what) = self.conflicts.iter().next()?;
+        let priority = row.wish.as_ref()?.priority;
+        let more = match self.conflicts.len() {
+            0 | 1 => String::new(),
+            more => format!(" (so do {} others)", more - 1),
+        };
+        Some(format!(
+            "rule {other} says the opposite of rule {key} of the same flows ({what}) at the same priority, \
+             {priority}{more}: the one that refuses wins. Give one of them another priority, or remove it"
+        ))
     }
 }
 

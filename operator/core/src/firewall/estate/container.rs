@@ -23,7 +23,7 @@ pub struct Container {
     pub services: BTreeMap<String, Served>,
     /// What cannot be read of its services: `spec.services[1]: ...`.
     pub unread: Vec<String>,
-    /// Its addresses, as far as they are known.
+    /// Its addresses, as far as they are known: those of the spec, and those that the guest was seen to have.
     pub addresses: BTreeSet<IpAddr>,
     /// The families that it has or may have.
     pub families: Families,
@@ -82,14 +82,7 @@ pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> C
     let fixed = !sides.is_empty() && sides.iter().all(is_static);
     let named: Vec<[Side; 2]> = spec.network.interfaces.iter().map(|interface| self::sides(interface, true)).collect();
     let named_fixed = !named.is_empty() && named.iter().all(is_static);
-    let mut addresses: BTreeSet<IpAddr> =
-        all().filter_map(|side| if let Side::Static(address) = side { Some(*address) } else { None }).collect();
-    let extra = spec.network.interfaces.iter().flat_map(|interface| &interface.extra_addresses);
-    addresses.extend(extra.filter_map(|text| text.parse::<IpAddr>().ok()));
-    if !fixed || !made {
-        let seen = status.iter().flat_map(|status| &status.addresses);
-        addresses.extend(seen.filter_map(|text| text.parse::<IpAddr>().ok()));
-    }
+    let addresses = addresses(container, &sides);
     let has = |family: usize| sides.iter().any(|side| side.get(family) != Some(&Side::None));
     let families = Families {
         v4: !made || has(0) || addresses.iter().any(IpAddr::is_ipv4),
@@ -112,6 +105,18 @@ pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> C
         options,
         template: spec.template,
     }
+}
+
+/// Its addresses: those of the spec; and those that the guest has, be it a lease, or one that it keeps until a change of
+/// the spec has reached it.
+fn addresses(container: &ZentoriaContainer, sides: &[[Side; 2]]) -> BTreeSet<IpAddr> {
+    let fixed = sides.iter().flatten().filter_map(|side| match side {
+        Side::Static(address) => Some(*address),
+        Side::None | Side::Dhcp | Side::Auto | Side::Unknown => None,
+    });
+    let extra = container.spec.network.interfaces.iter().flat_map(|interface| &interface.extra_addresses);
+    let seen = container.status.iter().flat_map(|status| &status.addresses);
+    fixed.chain(extra.chain(seen).filter_map(|text| text.parse().ok())).collect()
 }
 
 /// What is done with its firewall: an adopted guest is only looked at unless the spec says more, and so is every guest

@@ -16,6 +16,8 @@ use zentoria_api::firewall::{Action, Direction, FirewallRule, LogLevel, Peer, Po
 pub struct Row {
     /// Its ends and ports, for people.
     pub words: Words,
+    /// What it says shall happen.
+    pub action: Action,
     /// What it asks for. `None` where it is looked away from, or where an `Allow` cannot be read whole: what opens is
     /// opened as it is written or not at all. Of a `Drop` or `Reject` what can be read is left, so that a slip of the pen
     /// does not lift it.
@@ -119,7 +121,7 @@ pub(super) fn read(rule: &FirewallRule) -> Row {
     // A Drop whose only port cannot be read is no Drop of all services.
     let lifted = !spec.ports.is_empty() && wish.ports.is_empty();
     let left = problems.is_empty() || (spec.action != Action::Allow && !lifted);
-    Row { words: words::of(spec), wish: (left && !suspended).then_some(wish), problems, suspended }
+    Row { words: words::of(spec), action: spec.action, wish: (left && !suspended).then_some(wish), problems, suspended }
 }
 
 /// What a rule out to addresses leaves open: containers declare services, addresses do not.

@@ -98,6 +98,9 @@ fn a_change_of_an_address_is_a_change_at_all_who_name_the_container_and_at_nobod
     let after = before.clone().change("api", moved);
     assert_eq!(after.rules("db"), ["in ACCEPT tcp 5432 10.10.49.9"]);
     assert_eq!(before.compiled().guests[&key("web")], after.compiled().guests[&key("web")]);
+    // Until the guest has the new one, what it has counts as well.
+    let between = after.change("api", "{status: {addresses: [10.10.40.2]}}");
+    assert_eq!(between.rules("db"), ["in ACCEPT tcp 5432 10.10.40.2,10.10.49.9"]);
 }
 
 #[test]
