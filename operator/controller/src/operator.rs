@@ -15,7 +15,6 @@ use crate::runtime::health::{Health, watch_event_loop};
 use crate::runtime::http::Server;
 use crate::runtime::latest::Latest;
 use crate::runtime::leader::{ElectionConfig, Ended, Fence, Leader, LeaderState, identity};
-use crate::runtime::queue;
 use crate::runtime::metrics::{BuildInfo, Metrics, PveRequest, ReconcileResult};
 use crate::runtime::shutdown::{self, Shutdown};
 use crate::runtime::status::StatusWriter;
@@ -36,8 +35,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
-use zentoria_api::wire::{CLUSTER_FINALIZER, CONTAINER_FINALIZER, CONTROLLER_NAME};
 use zentoria_api::firewall::FirewallRule;
+use zentoria_api::wire::{CLUSTER_FINALIZER, CONTAINER_FINALIZER, CONTROLLER_NAME};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_ops::cluster::{Observer, Outside, RequestRecord, dialer};
 use zentoria_types::mark::ControlPlaneId;
@@ -171,13 +170,25 @@ async fn work(
     let backoff = BackoffConfig { base: options.backoff_base, max: options.backoff_max, ..BackoffConfig::default() };
     let firewalls = Arc::new(Firewalls::new(wake_firewalls, backoff));
     let (containers, container_stream) =
-        watched_with(api, any(), health.gate("containers"), touching(&firewalls));
-    let (clusters, cluster_stream) =
-        watched_with(Api::<ProxmoxCluster>::all(client.clone()), any(), health.gate("clusters"), touching(&firewalls));
-    let (namespaces, namespace_stream) =
-        watched_with(Api::<Namespace>::all(client.clone()), any(), health.gate("namespaces"), touching(&firewalls));
-    let (rules, rule_stream) =
-        watched_with(Api::<FirewallRule>::all(client.clone()), any(), health.gate("rules"), touching(&firewalls));
+        watched_with(api, any(), health.gate("containers"), firewall::touching(&firewalls));
+    let (clusters, cluster_stream) = watched_with(
+        Api::<ProxmoxCluster>::all(client.clone()),
+        any(),
+        health.gate("clusters"),
+        firewall::touching(&firewalls),
+    );
+    let (namespaces, namespace_stream) = watched_with(
+        Api::<Namespace>::all(client.clone()),
+        any(),
+        health.gate("namespaces"),
+        firewall::touching(&firewalls),
+    );
+    let (rules, rule_stream) = watched_with(
+        Api::<FirewallRule>::all(client.clone()),
+        any(),
+        health.gate("rules"),
+        firewall::touching(&firewalls),
+    );
     let secrets_api = Api::<Secret>::namespaced(client.clone(), &options.namespace);
     let (secrets, secret_stream) = watched(secrets_api, any(), health.gate("secrets"));
 
@@ -249,17 +260,7 @@ async fn work(
             firewall::reconcile,
         ),
     );
-    tasks.spawn("firewall matrix", firewall::watch(Arc::clone(&context), stop.clone()));
-    let looked_at = Arc::clone(&context);
-    let wakeups = context.firewalls.wake.clone();
-    let work = move |container| {
-        let context = Arc::clone(&looked_at);
-        async move {
-            context.health.gates_are_open().await;
-            firewall::enforce(context, container).await
-        }
-    };
-    tasks.spawn("firewalls", queue::serve(firewall_wakes, wakeups, firewall::AT_ONCE, stop.clone(), work));
+    firewall::spawn(&context, &tasks, &stop, firewall_wakes);
     tasks.spawn("housekeeping", housekeeping(Arc::clone(&context), stop.clone()));
 
     tokio::select! {
@@ -275,12 +276,6 @@ async fn work(
             Ok(())
         }
     }
-}
-
-/// Whatever is seen of such objects may change what the firewall matrix comes to.
-fn touching<K>(firewalls: &Arc<Firewalls>) -> impl FnMut(&watcher::Event<K>) + Send + 'static + use<K> {
-    let firewalls = Arc::clone(firewalls);
-    move |_| firewalls.touch()
 }
 
 fn kind<K>(

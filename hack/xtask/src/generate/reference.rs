@@ -5,9 +5,7 @@ use super::crds::{Definition, definitions};
 use crate::tree::TaskError;
 use serde_json::Value;
 use std::fmt::Write as _;
-use zentoria_api::conditions::{
-    ClusterReason, ContainerReason, FirewallReason, Phase, RuleReason, UpToDateReason,
-};
+use zentoria_api::conditions::{ClusterReason, ContainerReason, FirewallReason, Phase, RuleReason, UpToDateReason};
 use zentoria_api::wire;
 
 /// The reference.

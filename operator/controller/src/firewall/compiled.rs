@@ -82,8 +82,7 @@ impl Firewalls {
             return Arc::clone(&known.compiled);
         }
         let labels = |namespace: &str| context.labels_of(namespace);
-        let estate =
-            estate(cluster, containers.iter().map(AsRef::as_ref), rules.iter().map(AsRef::as_ref), &labels);
+        let estate = estate(cluster, containers.iter().map(AsRef::as_ref), rules.iter().map(AsRef::as_ref), &labels);
         let compiled = Arc::new(compile(&estate));
         let before = clusters.insert(name, Cached { inputs, compiled: Arc::clone(&compiled) });
         drop(clusters);

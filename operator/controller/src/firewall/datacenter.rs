@@ -109,7 +109,9 @@ async fn manage(
                      whose own rules have effect now: {woken}"
                 );
                 let (reason, action) = ("DatacenterFirewallEnabled".into(), "Enable".into());
-                context.events.publish(object.object_ref(&()), Event { type_: EventType::Normal, reason, action, note });
+                context
+                    .events
+                    .publish(object.object_ref(&()), Event { type_: EventType::Normal, reason, action, note });
             }
             true
         }

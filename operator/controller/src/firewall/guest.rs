@@ -1,7 +1,8 @@
 //! One look at the firewall of one guest: what it holds, what the rules say, and what is written to make them equal.
 
-use super::lockout::{self, Standing};
+use super::lockout::{self, Standing as Probed};
 use super::report::{Wrote, report};
+use super::verdict::{Standing, before_policies, counts, empty};
 use crate::cluster::registry::Gate;
 use crate::context::{Context, is_paused, key_of};
 use crate::runtime::streams::chain;
@@ -18,7 +19,7 @@ use zentoria_api::firewall::{FirewallMode, GuestFirewallStatus};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::span;
 use zentoria_core::firewall::compile::CompiledGuest;
-use zentoria_core::firewall::enforce::{Enforcement, Step, plan};
+use zentoria_core::firewall::enforce::{Enforcement, plan};
 use zentoria_core::firewall::flip::flip_at;
 use zentoria_core::firewall::guest::GuestFirewall;
 use zentoria_core::firewall::report::{OnGuest, Saying};
@@ -36,8 +37,6 @@ const ROUNDS_AT_ONCE: u32 = 3;
 const MENDED: Duration = Duration::from_secs(60);
 /// Until a guest that somebody else acts on is looked at again.
 const BUSY: Duration = Duration::from_secs(2);
-/// The switch of the datacenter, safely: only guests filter.
-const SWITCH_ON: &str = "pvesh set /cluster/firewall/options --enable 1 --policy_in ACCEPT --policy_out ACCEPT";
 
 /// One look at one guest.
 pub(super) struct Pass<'a> {
@@ -68,10 +67,7 @@ pub async fn enforce(context: Arc<Context>, reference: ObjectRef<ZentoriaContain
     }
 }
 
-async fn look(
-    context: &Context,
-    object: &Arc<ZentoriaContainer>,
-) -> std::result::Result<Option<Duration>, WriteError> {
+async fn look(context: &Context, object: &Arc<ZentoriaContainer>) -> std::result::Result<Option<Duration>, WriteError> {
     let key = key_of(object);
     if object.metadata.deletion_timestamp.is_some() || context.containers.latest.is_gone(object) {
         context.firewalls.forget(&key);
@@ -107,19 +103,6 @@ impl Result {
 
     fn again(self, again: Duration) -> Self {
         Self { again: Some(again), ..self }
-    }
-}
-
-fn empty(mode: FirewallMode) -> GuestFirewallStatus {
-    GuestFirewallStatus {
-        mode,
-        rules: 0,
-        ipsets: 0,
-        differences: Vec::new(),
-        foreign_rules: Vec::new(),
-        answers: None,
-        probe: None,
-        held: None,
     }
 }
 
@@ -168,7 +151,8 @@ impl Pass<'_> {
         let Some((pve, Gate::Open)) = self.context.registry.gate(&self.cluster.name_any()) else { return Ok(None) };
         let Some(scene) = scene(&pve, &identity, vmid) else { return Ok(self.later("the guest is not listed")) };
         if !scene.ours {
-            let message = format!("guest {vmid} is not this container's (see its condition Ready); it is not looked at");
+            let message =
+                format!("guest {vmid} is not this container's (see its condition Ready); it is not looked at");
             return Ok(Some(Result::say(FirewallReason::NotKnown, message)));
         }
         let firewall = match compiled.wish_at(&scene.slots) {
@@ -207,9 +191,9 @@ impl Guest<'_> {
         shown.mode = if observes { FirewallMode::Observe } else { FirewallMode::Enforce };
         if let (false, Some(under_way)) = (observes, shown.probe.clone()) {
             match lockout::look(self.pass, &under_way).await {
-                Standing::Wait(pause) => return Ok(Some(self.enforcing(shown, &under_way.target).again(pause))),
-                Standing::Answers(target) => (shown.probe, shown.answers) = (None, Some(target.to_string())),
-                Standing::Silent => return Ok(self.take_back(shown, &under_way).await),
+                Probed::Wait(pause) => return Ok(Some(self.enforcing(shown, &under_way.target).again(pause))),
+                Probed::Answers(target) => (shown.probe, shown.answers) = (None, Some(target.to_string())),
+                Probed::Silent => return Ok(self.take_back(shown, &under_way).await),
             }
         }
         let seen = match observe(self.pve, &self.scene.node, self.subject.vmid).await {
@@ -283,16 +267,20 @@ impl Guest<'_> {
         (shown.rules, shown.ipsets) = counts(seen);
         let widens = plan.foreign.iter().find_map(|rule| Some((rule.text.clone(), rule.widens.clone()?)));
         shown.differences = plan.differences;
-        let (reason, message) = self.verdict(&shown, off, is_held, widens);
+        let standing = Standing { is_held, off, unfiltered: &self.scene.unfiltered, widens };
+        let (reason, message) = standing.verdict(&shown);
         Ok(Some(Result::say(reason, message).showing(shown).again(self.pass.round())))
     }
 
     /// Something was written: it is looked at once more, at once as a rule.
     fn written(&self, mut shown: GuestFirewallStatus, plan: Enforcement) -> Result {
         let firewalls = &self.pass.context.firewalls;
-        let was_in_force = self.pass.object.status.as_ref().is_some_and(|status| {
-            zentoria_core::conditions::is_true(&status.conditions, FIREWALL_ENFORCED)
-        });
+        let was_in_force = self
+            .pass
+            .object
+            .status
+            .as_ref()
+            .is_some_and(|status| zentoria_core::conditions::is_true(&status.conditions, FIREWALL_ENFORCED));
         let drift = was_in_force && firewalls.was_against(&key_of(self.pass.object), self.compiled);
         let wrote = if drift { Wrote::Drift(plan.differences) } else { Wrote::Rules(plan.differences) };
         let delay = firewalls.backoff.failed(&self.pass.reference());
@@ -323,57 +311,6 @@ impl Guest<'_> {
             None => Result::say(FirewallReason::Enforcing, "its rules are being written").showing(shown),
         };
         Result { wrote, ..result }.again(again)
-    }
-
-    /// Nothing is left to write: what holds.
-    fn verdict(
-        &self,
-        shown: &GuestFirewallStatus,
-        off: bool,
-        is_held: bool,
-        widens: Option<(String, String)>,
-    ) -> (FirewallReason, String) {
-        if is_held {
-            let message = "a port that answered before did not answer any more once the guest filtered, so the policy was \
-                           taken back; correct the rules or controlPlaneCIDRs, or change an annotation zentoria.ai/... \
-                           of the container to have it tried again";
-            return (FirewallReason::WouldLockOut, message.to_owned());
-        }
-        if off {
-            let message = format!(
-                "the firewall of the datacenter is off, so that no rule of any guest has effect; it is switched on \
-                 safely by `{SWITCH_ON}`, or by firewall.manageDatacenter: true of the ProxmoxCluster"
-            );
-            return (FirewallReason::DatacenterFirewallDisabled, message);
-        }
-        if !self.scene.unfiltered.is_empty() {
-            let names = self.scene.unfiltered.iter().cloned().collect::<Vec<_>>().join(", ");
-            let message = format!(
-                "traffic of {names} does not pass through the firewall: set network.interfaces[].firewall: true"
-            );
-            return (FirewallReason::InterfaceUnfiltered, message);
-        }
-        if let Some((rule, opens)) = widens {
-            let message = format!(
-                "the rule `{rule}`, which a person made, opens {opens}: remove it in Proxmox VE, write a FirewallRule, \
-                 or set firewall.foreignRules: Remove of the ProxmoxCluster"
-            );
-            return (FirewallReason::ForeignRuleWidens, message);
-        }
-        let rules = shown.rules;
-        match &shown.answers {
-            Some(target) => (
-                FirewallReason::Enforced,
-                format!("holds {rules} rules; {target} answered before the guest filtered, and after it"),
-            ),
-            None => (
-                FirewallReason::NotProbed,
-                format!(
-                    "holds {rules} rules, in force up to 10 s after they were written; no port of the control plane \
-                     answered before, so that none could be tried after"
-                ),
-            ),
-        }
     }
 
     fn datacenter_is_off(&self) -> bool {
@@ -413,29 +350,4 @@ impl Guest<'_> {
             Stop::Say(reason, message) => Some(Result::say(reason, message).again(MENDED)),
         }
     }
-}
-
-/// The steps before the first that sets a policy or enables.
-fn before_policies(steps: &[Step]) -> &[Step] {
-    let sets = |step: &Step| match step {
-        Step::SetOptions { set } => set.contains_key("enable") || set.contains_key("policy_in"),
-        Step::CreateSet { .. }
-        | Step::AddEntry { .. }
-        | Step::InsertRule { .. }
-        | Step::MoveRule { .. }
-        | Step::UpdateRule { .. }
-        | Step::DeleteRule { .. }
-        | Step::RemoveEntry { .. }
-        | Step::DeleteSet { .. } => false,
-    };
-    let at = steps.iter().position(sets).unwrap_or(steps.len());
-    &steps[..at]
-}
-
-/// How many rules and sets of ours were seen.
-fn counts(seen: &Seen) -> (u32, u32) {
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let rules = seen.rules.iter().filter(|rule| rule.ours()).count();
-    let sets = seen.ipsets.keys().filter(|name| name.0.starts_with("zen-") || name.0.starts_with("ipfilter-")).count();
-    (count(rules), count(sets))
 }

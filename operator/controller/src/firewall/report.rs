@@ -79,6 +79,8 @@ fn events(before: Option<&str>, saying: &Saying, wrote: &Wrote) -> Vec<Event> {
                 list.push(event(EventType::Normal, "FirewallEnforced", "Enforce", message));
             }
         }
+        // Nobody has asked for firewalls yet: five hundred warnings would say so.
+        (FirewallReason::ControlPlaneUnknown, _) => {}
         (reason, Phase::Stalled | Phase::Retrying) => {
             list.push(event(EventType::Warning, reason.as_str(), "Check", message));
         }

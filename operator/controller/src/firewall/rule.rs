@@ -96,8 +96,7 @@ fn together(one: RuleReport, other: &RuleReport) -> RuleReport {
     sum.guests.extend(other.guests.iter().cloned());
     sum.rules = sum.rules.saturating_add(other.rules);
     let new = |list: &Vec<String>, text: &String| !list.contains(text);
-    let unresolved: Vec<String> =
-        other.unresolved.iter().filter(|text| new(&sum.unresolved, text)).cloned().collect();
+    let unresolved: Vec<String> = other.unresolved.iter().filter(|text| new(&sum.unresolved, text)).cloned().collect();
     sum.unresolved.extend(unresolved);
     let notes: Vec<String> = other.notes.iter().filter(|text| new(&sum.notes, text)).cloned().collect();
     sum.notes.extend(notes);

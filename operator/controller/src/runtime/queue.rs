@@ -63,7 +63,8 @@ mod tests {
     async fn an_object_that_is_woken_while_it_is_worked_on_has_one_more_turn_and_never_two_at_once() {
         let (wakeups, wakes) = Wakeups::<ConfigMap>::new();
         let (trigger, stop) = shutdown::pair();
-        let (turns, at_work, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let (turns, at_work, gate) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let (counted, working, held) = (Arc::clone(&turns), Arc::clone(&at_work), Arc::clone(&gate));
         let work = move |_| {
             let (counted, working, held) = (Arc::clone(&counted), Arc::clone(&working), Arc::clone(&held));

@@ -4,8 +4,8 @@ use super::version;
 use crate::conditions::{Conditions, Truth};
 use jiff::Timestamp;
 use zentoria_api::cluster::{Breaker, ClusterIdentity, GuestCounts, NodeStatus, ProxmoxClusterStatus, Trashed};
-use zentoria_api::firewall::DatacenterFirewall;
 use zentoria_api::conditions::{AUTHORIZED, ClusterReason, Phase, REACHABLE};
+use zentoria_api::firewall::DatacenterFirewall;
 
 /// What is to be said.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -77,6 +77,20 @@ impl AsIf {
     }
 }
 
+/// A guest that the ProxmoxCluster names as an outsider is nobody's container.
+fn outsider(input: &Input<'_>) -> Result<(), Refusal> {
+    let ours = input.status.is_some_and(|status| status.created.is_some());
+    let host = input.cluster.hosts.iter().find(|host| host.vmid.is_some() && host.vmid == input.spec.vmid);
+    match (host, input.spec.vmid) {
+        (Some(host), Some(vmid)) if !ours => Err(invalid(format!(
+            "spec.vmid: {} is host {} of the ProxmoxCluster (spec.hosts), which is never managed: choose another VMID, or \
+             take it off there",
+            vmid.0, host.name
+        ))),
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
 /// The wish.
 ///
 /// # Errors
@@ -104,6 +118,7 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
         (false, _) => RecordedDefaults::default(),
     };
     let vmid = spec.vmid.map(|vmid| parse_vmid("spec.vmid", vmid.0)).transpose()?;
+    outsider(input)?;
     let adopted = origin == Some(Origin::Adopted);
     let want = Want {
         vmid,

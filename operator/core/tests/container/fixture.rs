@@ -4,11 +4,15 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::cluster::ProxmoxClusterSpec;
+use zentoria_api::conditions::FirewallReason;
 use zentoria_api::container::{Created, Origin, ZentoriaContainerSpec};
+use zentoria_api::firewall::{Action, FirewallMode, LogLevel, Policy, Protocol};
 use zentoria_core::container::seen::{
     Capabilities, ClusterFacts, Guest, GuestFact, NodeFacts, PullFact, Recorded, Seen, TaskFact, Window,
 };
 use zentoria_core::container::want::{Identity, Key};
+use zentoria_core::firewall::compile::CompiledGuest;
+use zentoria_core::firewall::guest::{Ends, GuestFirewall, Options, PortRange, Rule, Service, Way};
 use zentoria_types::mark::{ControlPlaneId, EstateId};
 use zentoria_types::names::NodeName;
 use zentoria_types::vmid::Vmid;
@@ -221,4 +225,40 @@ impl Whose {
             (Some(line), text) => format!("{text}\n{line}\n"),
         }
     }
+}
+
+/// A firewall that lets one port in.
+pub fn firewall(port: u16) -> GuestFirewall {
+    let options = Options {
+        policy_in: Policy::Drop,
+        policy_out: Policy::Accept,
+        ipfilter: false,
+        macfilter: true,
+        dhcp: false,
+        ndp: false,
+        radv: false,
+        log_level_in: LogLevel::Nolog,
+        log_level_out: LogLevel::Nolog,
+    };
+    let rule = Rule {
+        way: Way::In,
+        action: Action::Allow,
+        service: Service::Ports(Protocol::TCP, vec![PortRange { first: port, last: port }]),
+        peer: Ends::Any,
+        log: None,
+        comment: "zentoria:zentoria/db-from-web#01234567".to_owned(),
+    };
+    GuestFirewall { options, ipsets: BTreeMap::new(), rules: vec![rule] }
+}
+
+/// What the rules make of a guest.
+pub fn compiled(mode: FirewallMode, wish: Result<GuestFirewall, (FirewallReason, String)>) -> Box<CompiledGuest> {
+    Box::new(CompiledGuest {
+        mode,
+        wish,
+        interfaces: BTreeMap::new(),
+        probe_ports: vec![22],
+        owners: BTreeMap::new(),
+        suspended: BTreeSet::new(),
+    })
 }

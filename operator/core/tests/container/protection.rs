@@ -68,6 +68,7 @@ pub fn over(plan: Plan, description: &str) -> Plan {
             Step::Configure(configure) => configure.set.get_mut("description").into_iter().for_each(fill),
             Step::Restore(restore) => restore.options.get_mut("description").into_iter().for_each(fill),
             Step::ClearFirewall
+            | Step::WriteFirewall(_)
             | Step::Finish
             | Step::Pull(_)
             | Step::Resize { .. }
@@ -136,6 +137,7 @@ fn steps() -> impl Strategy<Value = Step> {
     });
     let plain = select(vec![
         Step::ClearFirewall,
+        Step::WriteFirewall(Box::new(crate::fixture::firewall(5432))),
         Step::Finish,
         Step::Resize { disk: "rootfs".into(), to: Bytes(20 << 30) },
         Step::Start,
@@ -288,6 +290,9 @@ fn harm_of_step(step: &Step, guest: &Guest, made: bool) -> Option<String> {
         }
         Step::MoveVolume { .. } | Step::ConvertToTemplate => {
             (guest.running != Fact::Known(false)).then(|| "took the disk of a running guest".to_owned())
+        }
+        Step::WriteFirewall(_) => {
+            (guest.running == Fact::Known(true)).then(|| "wrote the whole firewall of a guest that runs".to_owned())
         }
         Step::ClearFirewall
         | Step::Finish

@@ -14,6 +14,7 @@ use zentoria_api::container::{
     PowerState, PowerStatus, RebootPolicy, Resources, RootDisk, RunState, Source, Startup, Tag, TemplateSource,
     ZentoriaContainerSpec,
 };
+use zentoria_api::firewall::FirewallMode;
 use zentoria_core::Fact;
 use zentoria_core::container::seen::{DependencyState, Guest, GuestFact, Recorded, StopCause, TaskFact};
 use zentoria_types::mark::ControlPlaneId;
@@ -363,15 +364,17 @@ pub fn worlds() -> impl Strategy<Value = (Option<Whose>, World)> {
         prop::bool::weighted(0.15),                                    // observe
         select(vec![None, None, None, None, Some(false), Some(true)]), // failed or conflict
         select(vec![None, Some(DependencyState::Met), Some(DependencyState::Missing)]),
+        select(vec![None, Some(FirewallMode::Enforce), Some(FirewallMode::Enforce), Some(FirewallMode::Observe)]),
     );
     (specs(), there, records(), causes(), facts).prop_map(|(spec, there, recorded, cause, facts)| {
-        let (root, takeover, denied, observe, trouble, dependency) = facts;
+        let (root, takeover, denied, observe, trouble, dependency, filtered) = facts;
         let mut world = World::new(spec);
         let whose = there.as_ref().map(|(whose, _)| *whose);
         if let Some((_, guest)) = there {
             world.seen.guest = GuestFact::Present(Box::new(guest));
         }
         (world.seen.recorded, world.cause) = (recorded, cause);
+        world.seen.firewall = filtered.map(|mode| crate::fixture::compiled(mode, Ok(crate::fixture::firewall(5432))));
         world.seen.cluster.root_credential = root;
         world.seen.cluster.takeover = takeover.then(|| ControlPlaneId::new(OLD_CP).unwrap());
         if denied {

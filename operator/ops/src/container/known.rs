@@ -66,12 +66,16 @@ pub fn claiming(
     all: &[impl Borrow<ZentoriaContainer>],
 ) -> Known {
     let (dependencies, cycle) = estate::dependencies(want, all);
+    let mut claimed = estate::claimed_vmids(object, all);
+    // Outsiders are never managed, also those that are not there just now.
+    let outsiders = cluster.spec.hosts.iter().filter_map(|host| Vmid::new(host.vmid?.0).ok());
+    claimed.extend(outsiders);
     Known {
         dependencies,
         cycle,
         conflict: estate::conflict_of(object, all, cluster.spec.defaults.bridge.as_deref()),
         vmids_by_name: estate::vmids_by_name(&want.identity.key.namespace, all),
-        claimed: estate::claimed_vmids(object, all),
+        claimed,
         ..base
     }
 }

@@ -64,7 +64,8 @@ pub async fn act(subject: &Subject<'_>, wish: Wish<'_>, steps: &[Step], seen: &S
     if steps.is_empty() {
         return Ok(());
     }
-    guard(steps, wish.firewall, seen, wish.foreign).map_err(|refusal| Stop::Say(FirewallReason::Bug, bug(&refusal.to_string())))?;
+    guard(steps, wish.firewall, seen, wish.foreign)
+        .map_err(|refusal| Stop::Say(FirewallReason::Bug, bug(&refusal.to_string())))?;
     let _turn = subject.verified().await?;
     let run = Run { subject, wish };
     let flip = flip_at(steps, &seen.options);

@@ -36,11 +36,7 @@ pub async fn look(cluster: &Cluster, node: &NodeName, vmid: Vmid) -> Result<Seen
 }
 
 /// The rules and their digest, which is empty where there are none.
-pub(super) async fn rules(
-    client: &Client,
-    node: &NodeName,
-    vmid: Vmid,
-) -> Result<(Vec<SeenRule>, String), PveError> {
+pub(super) async fn rules(client: &Client, node: &NodeName, vmid: Vmid) -> Result<(Vec<SeenRule>, String), PveError> {
     let rules = client.firewall_rules(node, vmid).await?;
     let digest = rules.first().map(|rule| rule.digest.clone()).unwrap_or_default();
     let seen = |rule: FirewallRule| SeenRule { pos: rule.pos, fields: rule.fields };

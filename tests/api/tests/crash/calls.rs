@@ -1,7 +1,7 @@
 //! The calls of a run without a crash: a kill point each.
 
 /// Every call from the operator's start until a new container is Ready.
-pub const CREATE_CALLS: [&str; 24] = [
+pub const CREATE_CALLS: [&str; 25] = [
     "GET /version",
     "GET /cluster/status",
     "GET /nodes/pve1/version",
@@ -10,6 +10,7 @@ pub const CREATE_CALLS: [&str; 24] = [
     "GET /cluster/sdn/vnets",
     "GET /cluster/replication",
     "GET /access/permissions",
+    "GET /cluster/firewall/options",
     "GET /cluster/resources",
     "GET /nodes/pve1/lxc/450/pending",
     "GET /nodes/pve1/network",
@@ -35,7 +36,7 @@ pub const CREATE_WRITES: [&str; 4] = [
 ];
 
 /// The same for a clone.
-pub const CLONE_CALLS: [&str; 30] = [
+pub const CLONE_CALLS: [&str; 31] = [
     "GET /version",
     "GET /cluster/status",
     "GET /nodes/pve1/version",
@@ -44,6 +45,7 @@ pub const CLONE_CALLS: [&str; 30] = [
     "GET /cluster/sdn/vnets",
     "GET /cluster/replication",
     "GET /access/permissions",
+    "GET /cluster/firewall/options",
     "GET /cluster/resources",
     "GET /nodes/pve1/lxc/450/pending",
     "GET /nodes/pve1/lxc/450/pending #2",

@@ -1,6 +1,8 @@
 //! From a container and a rule to a guest that filters.
 
-use super::{DB, WEB, allow, build, firewall_message, firewall_says, held, is_firewall, option, rule_says, serving, started};
+use super::{
+    DB, WEB, allow, build, firewall_message, firewall_says, held, is_firewall, option, rule_says, serving, started,
+};
 use zentoria_api::conditions::FIREWALL_ENFORCED;
 use zentoria_api_tests::world::Conditions;
 

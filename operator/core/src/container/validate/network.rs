@@ -8,6 +8,7 @@ use family::{Resolved, V4, V6, resolve};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use zentoria_api::container::{Interface as SpecInterface, Nameserver, Origin, RecordedDefaults};
+use zentoria_api::firewall::FirewallMode;
 use zentoria_types::names::BridgeName;
 use zentoria_types::net::MacAddr;
 
@@ -31,6 +32,9 @@ pub(super) fn interfaces(
         let mut interface = interface(index, one, defaults, made)?;
         addresses(&mut interface, made, v4, v6);
         interface.extra_addresses = extra_addresses(index, one)?;
+        if is_enforced(input) && one.firewall.is_none() {
+            interface.keys.0.insert("firewall", Some("1".to_owned()));
+        }
         if one.mac.is_none() {
             let mac = mac_before(input, index, &one.name);
             interface.keys.0.extend(mac.map(|mac| ("hwaddr", Some(mac))));
@@ -39,6 +43,12 @@ pub(super) fn interfaces(
     }
     each_once(&list)?;
     Ok(list)
+}
+
+/// Whether the firewall of the guest is to be enforced though we did not make it: then its interfaces must pass through it.
+fn is_enforced(input: &Input<'_>) -> bool {
+    let mode = input.spec.firewall.as_ref().and_then(|firewall| firewall.mode);
+    mode == Some(FirewallMode::Enforce)
 }
 
 fn interface(

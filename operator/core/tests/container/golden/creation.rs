@@ -6,6 +6,7 @@ use crate::model::World;
 use std::collections::BTreeSet;
 use zentoria_api::common::Mode;
 use zentoria_api::container::Origin;
+use zentoria_api::firewall::FirewallMode;
 use zentoria_core::container::seen::{DependencyState, GuestFact};
 use zentoria_types::mark::ControlPlaneId;
 
@@ -14,6 +15,13 @@ cpuUnits: 200, memory: 8Gi, swap: 512Mi}, rootDisk: {size: 40Gi}, features: {nes
 startup: {onBoot: true, order: 2, upDelaySeconds: 10}, protection: true, timezone: Europe/Amsterdam, \
 network: {interfaces: [{ipv4: {address: 10.10.40.4/16}, ipv6: {address: 'fd00::4/64'}}], dns: {searchDomain: example.test}}";
 const SMALL: &str = "vmid: 404, rootDisk: {size: 8Gi}";
+
+fn filtered(world: &mut World, mode: FirewallMode) {
+    super::stopped(world);
+    world.seen.recorded.power = None;
+    world.seen.recorded.created = Some(created(Origin::Template, false));
+    world.seen.firewall = Some(crate::fixture::compiled(mode, Ok(crate::fixture::firewall(5432))));
+}
 
 #[test]
 fn creation() {
@@ -36,6 +44,12 @@ fn creation() {
                 super::stopped(world);
                 world.seen.recorded.power = None;
                 world.seen.recorded.created = Some(created(Origin::Template, false));
+            }),
+            made("made, and its firewall is written before its first start", SMALL, &[], |world| {
+                filtered(world, FirewallMode::Enforce)
+            }),
+            made("made, and its firewall is only to be observed", SMALL, &[], |world| {
+                filtered(world, FirewallMode::Observe)
             }),
             bare("no size", "vmid: 404", absent),
             bare("nothing to adopt and no source", "vmid: 404, adoption: IfExists", absent),

@@ -125,5 +125,12 @@ fn refusals() {
         "(a default storage that is not allowed)",
         &cluster(|world| world.cluster.defaults.storage = Some("ceph".into())),
     );
+    refused(
+        "(the VMID of an outsider)",
+        &cluster(|world| {
+            let host = serde_json::json!({"name": "nas", "vmid": 404, "addresses": ["10.10.0.9"]});
+            world.cluster.hosts = vec![serde_json::from_value(host).unwrap()];
+        }),
+    );
     compare("refusals", &page);
 }

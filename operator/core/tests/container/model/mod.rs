@@ -11,6 +11,7 @@ use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api::common::VmidField;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Created, Origin, PowerStatus, RunState, ZentoriaContainerSpec, ZentoriaContainerStatus};
+use zentoria_api::firewall::FirewallMode;
 use zentoria_core::Fact;
 use zentoria_core::container::guard::guard;
 use zentoria_core::container::plan::{needs_backups, needs_snapshot_feature, plan, recorded_source};
@@ -20,6 +21,7 @@ use zentoria_core::container::seen::{Backup, ClusterFacts, Guest, GuestFact, Rec
 use zentoria_core::container::step::{MarkPurpose, Plan, Step};
 use zentoria_core::container::validate::{AsIf, Input, validate};
 use zentoria_core::container::want::{CloneFrom, Refusal, Source, Want};
+use zentoria_core::firewall::guest::GuestFirewall;
 use zentoria_types::vmid::Vmid;
 
 pub use pve::{digest_of, new_guest};
@@ -37,6 +39,10 @@ pub struct World {
     pub archives: Vec<Archive>,
     /// Firewall configuration that stands at the VMID.
     pub firewall: bool,
+    /// The firewall that was written before the first start.
+    pub rules: Option<GuestFirewall>,
+    /// The guest was made by a step.
+    pub made_here: bool,
     /// When its turn comes, by dependencies.
     pub wave: Option<u32>,
     /// What a look for the reason of a stop finds.
@@ -78,6 +84,8 @@ impl World {
             others: [template, sibling].into_iter().map(|guest| (guest.vmid, guest)).collect(),
             archives: vec![Archive::of_the_own_vmid()],
             firewall: true,
+            rules: None,
+            made_here: false,
             wave: None,
             cause: StopCause::Crash,
             backups: Vec::new(),
@@ -233,6 +241,12 @@ impl World {
             Step::ClearFirewall => {
                 self.guest();
                 self.firewall = false;
+                self.rules = None;
+            }
+            Step::WriteFirewall(firewall) => {
+                assert!(!self.firewall, "written beside what an earlier guest left");
+                assert_ne!(self.guest().running, Fact::Known(true), "the firewall of a guest that runs");
+                self.rules = Some((**firewall).clone());
             }
             Step::Finish => {
                 let now = Time(self.seen.now);
@@ -244,6 +258,11 @@ impl World {
             Step::MoveVolume { disk, storage } => pve::move_volume(self.guest(), disk, storage),
             Step::Start => {
                 assert!(self.seen.recorded.is_finished(), "started before it was finished");
+                let enforced = self.seen.firewall.as_ref().filter(|compiled| compiled.mode == FirewallMode::Enforce);
+                let first = !self.seen.recorded.ran() && self.made_here;
+                if let (true, Some(Ok(_))) = (first, enforced.map(|compiled| &compiled.wish)) {
+                    assert!(self.rules.is_some(), "started without its firewall");
+                }
                 pve::start(self.guest());
             }
             Step::Shutdown => {
@@ -309,6 +328,7 @@ impl World {
 
     fn made(&mut self, guest: Guest, origin: Origin, defaults: zentoria_api::container::RecordedDefaults) {
         let now = Time(self.seen.now);
+        (self.made_here, self.rules) = (true, None);
         self.seen.recorded = Recorded {
             vmid: Some(guest.vmid),
             created: Some(Created { origin, intent_at: now, finished_at: None }),
