@@ -68,7 +68,7 @@ type Id = End;
 #[must_use]
 pub fn graph(cluster: &ClusterView<'_>) -> Graph {
     let shown: BTreeSet<&Key> = cluster.guests.iter().map(|guest| &guest.key).collect();
-    let mut flows: BTreeMap<(Id, Id, bool), (BTreeSet<String>, BTreeSet<String>, bool)> = BTreeMap::new();
+    let mut flows = Flows::new();
     for guest in &cluster.guests {
         for flow in &guest.flows {
             for peer in &flow.peers {
@@ -92,7 +92,9 @@ pub fn graph(cluster: &ClusterView<'_>) -> Graph {
     graph
 }
 
-type Flows = BTreeMap<(Id, Id, bool), (BTreeSet<String>, BTreeSet<String>, bool)>;
+/// From whom, to whom, and whether it passes: ports, rules, and whether all of these are derived.
+type Flows = BTreeMap<(Id, Id, bool), Told>;
+type Told = (BTreeSet<String>, BTreeSet<String>, bool);
 
 fn add(flows: &mut Flows, guest: &GuestView<'_>, flow: &Flow, peer: &End) {
     let own = End::Container(guest.key.clone());
