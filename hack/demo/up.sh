@@ -41,7 +41,7 @@ write_env() {
       env_line PVE_FINGERPRINT "$PVE_FINGERPRINT"
       env_line PVE_CTL "$PVE_CTL"
       env_line KUBECONFIG "$DEMO/kubeconfig"
-      echo "PATH=$(quoted "$KUBECTL_DIR"):\$PATH"
+      echo "PATH=$(quoted "$KUBECTL_DIR"):$(quoted "$(dirname "$OPERATOR_BIN")"):\$PATH"
       echo 'export PVE_ENDPOINT PVE_TOKEN_ID PVE_TOKEN_SECRET PVE_FINGERPRINT PVE_CTL KUBECONFIG PATH'
     } >"$DEMO/env"
   )
@@ -79,6 +79,7 @@ main() {
   operator_start
   estate_apply
   estate_wait
+  estate_filtered
   estate_show
 }
 

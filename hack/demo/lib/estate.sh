@@ -53,6 +53,24 @@ estate_wait() {
   kubectl wait pxc --all --for=jsonpath='{.status.guests.managed}'="$want" --timeout=30s >/dev/null || true
 }
 
+# The firewall of each guest was written before its first start; that it holds the matrix is looked at once more.
+estate_filtered() {
+  [ "$PVE_KIND" = double ] || return 0
+  say "waiting until every guest's firewall holds the matrix"
+  kubectl wait zc --all -n "$ESTATE_NAMESPACE" --for=condition=FirewallEnforced --timeout=60s >/dev/null ||
+    estate_failed "a firewall is not enforced (condition FirewallEnforced of its container)" "$(estate_states)"
+  say "all firewalls are enforced, $(elapsed "$ESTATE_APPLIED") s after kubectl apply"
+}
+
+# The first rules of the matrix, and how many there are.
+estate_rules() {
+  local rules count
+  rules=$(kubectl get fwr -n "$ESTATE_NAMESPACE" 2>/dev/null) || return 0
+  count=$(($(wc -l <<<"$rules") - 1))
+  head -n 9 <<<"$rules"
+  [ "$count" -le 8 ] || echo "... and $((count - 8)) rules more (kubectl get fwr)"
+}
+
 estate_failed() {
   {
     echo "the operator's last lines:"
@@ -70,6 +88,8 @@ estate_show() {
   kubectl get pxc
   echo
   kubectl get zc
+  echo
+  estate_rules
   read -r name vmid node < <(
     kubectl get zc -n "$ESTATE_NAMESPACE" \
       -o jsonpath='{range .items[*]}{.metadata.name} {.status.vmid} {.status.node}{"\n"}{end}' | tail -n 1
@@ -84,6 +104,12 @@ estate_show() {
 What to try next:
   . ${DEMO#"$ROOT/"}/env                        # kubectl, KUBECONFIG and the way to the Proxmox VE
   kubectl get zc -w                    # watch, while you do this in another terminal:
+
+  # who may reach whom, and why
+  kubectl zentoria can-connect zentoria-backend zentoria-db:5432
+  kubectl zentoria can-connect zentoria-frontend zentoria-db:5432
+  kubectl zentoria matrix --html matrix.html
+  hack/demo/pve GET /nodes/$node/lxc/$vmid/firewall/rules
 
   # change it in Kubernetes, and the guest follows in place
   kubectl patch zc $name --type merge -p '{"spec":{"resources":{"memory":"3Gi"}}}'

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The operator, built from this checkout and run in the background.
+# The operator, built from this checkout and run in the background; and kubectl-zentoria beside it.
 
 OPERATOR_BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/zentoria-operator
 
 operator_build() {
-  say "building the operator"
-  (cd "$ROOT" && cargo build --locked -p zentoria-operator) 2>&1 | indent
+  say "building the operator and kubectl-zentoria"
+  (cd "$ROOT" && cargo build --locked -p zentoria-operator -p zentoria-cli) 2>&1 | indent
 }
 
 # A new binary or new arguments restart it; otherwise the one that runs stays.

@@ -10,7 +10,7 @@ from .stores import Store, at
 
 MIB = 1024 ** 2
 KEYS = frozenset(('nodes', 'node', 'bridges', 'storages', 'templates', 'pools', 'users', 'tokens', 'grants',
-                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall', 'backups',
+                  'containers', 'ct_secs', 'settings', 'cluster_name', 'firewall', 'datacenter_firewall', 'backups',
                   'ha', 'replication', 'vnets', 'version'))
 
 
@@ -90,6 +90,7 @@ def plant(double, data):
     double.plant_duties(**{key: data[key] for key in ('ha', 'replication', 'vnets') if key in data})
     for vmid, rules in data.get('firewall', {}).items():
         double.firewall_config('ct', vmid=int(vmid)).update(copy.deepcopy(rules))
+    double.firewall_config('cluster').update(copy.deepcopy(data.get('datacenter_firewall', {})))
     for storage, archives in data.get('backups', {}).items():
         for spec in archives:
             add_backup(double, storage, spec)
