@@ -6,6 +6,7 @@ use crate::matrix::{self, Alone, alone};
 use crate::report::{Row, row};
 use crate::stage::{Scene, Stage};
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use zentoria_api::conditions::FIREWALL_ENFORCED;
@@ -36,17 +37,20 @@ pub struct WithOperator {
     pub change: Tally,
     /// Guests that were written to for it.
     pub guests_of_a_change: usize,
-    /// How long nothing changed after, in seconds.
+    /// How long nothing changed after, in seconds; in that time every guest is looked at once.
     pub steady_seconds: f64,
     /// The calls of that time.
     pub steady: Tally,
 }
 
-/// Measures one size; with the operator where `watched` is not zero, which is how long nothing changes.
-pub async fn firewall(stage: Option<&Stage>, containers: u32, watched: Duration) -> Firewall {
+/// `poll.fullResync` by default, in minutes.
+const ROUND_MINUTES: f64 = 10.0;
+
+/// Measures one size; with a stage also with the operator, and `round` as `poll.fullResync` while nothing changes.
+pub async fn firewall(stage: Option<&Stage>, containers: u32, round: Duration) -> Firewall {
     let alone = alone(containers);
     let operator = match stage {
-        Some(stage) => Some(with_operator(stage, containers, watched).await),
+        Some(stage) => Some(with_operator(stage, containers, round).await),
         None => None,
     };
     let mut figures = Firewall { containers, alone, operator, rows: Vec::new() };
@@ -54,7 +58,7 @@ pub async fn firewall(stage: Option<&Stage>, containers: u32, watched: Duration)
     figures
 }
 
-async fn with_operator(stage: &Stage, containers: u32, watched: Duration) -> WithOperator {
+async fn with_operator(stage: &Stage, containers: u32, round: Duration) -> WithOperator {
     let name = format!("bench-firewall-{containers}");
     let scene = stage.scene_of(&matrix::cluster(&name), 1).await;
     scene.apply_rules(&matrix::rules(&name, containers)).await;
@@ -76,13 +80,15 @@ async fn with_operator(stage: &Stage, containers: u32, watched: Duration) -> Wit
     let of_them = |request: &&Request| guest(&request.path).is_some_and(|guest| guests.contains(guest));
     let change = Tally::of(&requests.iter().filter(of_them).cloned().collect::<Vec<_>>());
 
+    scene.patch_cluster(json!({"poll": {"fullResync": format!("{}s", round.as_secs())}})).await;
+    scene.cluster_ready().await;
     scene.settle().await;
     scene.forget_requests().await;
     // The wait is for time itself: it is what is measured.
-    tokio::time::sleep(watched).await;
+    tokio::time::sleep(round).await;
     let steady = Tally::of(&asked(&scene).await);
     scene.end().await;
-    WithOperator { seconds, first, change, guests_of_a_change, steady_seconds: watched.as_secs_f64(), steady }
+    WithOperator { seconds, first, change, guests_of_a_change, steady_seconds: round.as_secs_f64(), steady }
 }
 
 /// Waits until every container says that its firewall is enforced.
@@ -133,7 +139,6 @@ fn rows(figures: &Firewall) -> Vec<Row> {
         row("writes for one changed rule", alone.writes_of_a_change as f64, None),
     ];
     if let Some(operator) = &figures.operator {
-        let minutes = operator.steady_seconds / 60.0;
         let reads = |tally: &Tally, end: &str| -> f64 {
             let found = tally
                 .by_template
@@ -143,14 +148,16 @@ fn rows(figures: &Firewall) -> Vec<Row> {
         };
         let entries = reads(&operator.steady, "/firewall/ipset/{set}");
         let looks = reads(&operator.steady, "/firewall/options");
-        let per_look = if looks > 0.0 { (operator.steady.calls() as f64 - entries) / looks } else { 0.0 };
+        let per_look = (operator.steady.calls() as f64 - entries) / looks;
+        let per_minute = operator.steady.calls() as f64 / guests / ROUND_MINUTES;
         rows.extend([
             row("apply to every firewall in force, s", operator.seconds, None),
             row("calls of the first enforcement, per guest", operator.first.calls() as f64 / guests, None),
             row("guests written to for one changed rule", operator.guests_of_a_change as f64, 1.0),
             row("calls for one changed rule", operator.change.calls() as f64, None),
+            row("steady: looks at each guest in a round", looks / guests, None),
             row("steady: calls per look at a guest, beside those of IP sets", per_look, 3.0),
-            row("steady: firewall calls per guest and minute", operator.steady.calls() as f64 / guests / minutes, None),
+            row("steady: firewall calls per guest and minute (10m round)", per_minute, None),
         ]);
     }
     rows

@@ -129,7 +129,7 @@ fn write(out: &Path, figures: &Value) {
 async fn firewalls(options: &Options, stage: &Stage, started: Instant) {
     let mut all: Vec<Firewall> = Vec::new();
     for size in &options.sizes {
-        let one = firewall((!options.quick).then_some(stage), *size, Duration::from_secs(options.steady)).await;
+        let one = firewall((!options.quick).then_some(stage), *size, Duration::from_secs(options.round)).await;
         println!(
             "bench: [{:>5.0} s] {size} containers: {} flows are compiled in {:.1} ms",
             started.elapsed().as_secs_f64(),

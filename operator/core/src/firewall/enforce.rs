@@ -3,8 +3,11 @@
 //!
 //! A packet on which the firewall before and the firewall after agree is treated so after every step, so no step opens more
 //! than the two together, and none shuts out what both let pass: sets, then rules, then policies, then what goes, and
-//! `enable=1` at the very end. The exception is a set `ipfilter-net<N>` that is made: from then until its entries are in,
-//! PVE lets the guest send only from the addresses in its configuration.
+//! `enable=1` at the very end. There are three exceptions, which writes one by one cannot avoid:
+//! - a set `ipfilter-net<N>` that is made: until its entries are in, PVE lets the guest send only from the addresses in its
+//!   configuration;
+//! - a person changed rules of ours and the entries of the set that they name: less may pass for some calls, never more;
+//! - a rule of somebody else reads a set of ours that ours use for the opposite (`ACCEPT` here, `DROP` there).
 //!
 //! Rules of ours stand in the order of the wish. Rules of others are never moved: what a person put on top stays on top.
 //! With mode `Off`, and for an object that is deleted while its guest is retained, nothing is planned at all: the firewall

@@ -185,7 +185,18 @@ impl<'a> Paper<'a> {
         let at = self.find(rule)?;
         let fields = self.rules.remove(at);
         let accepts = fields.get("action").is_some_and(|action| action == "ACCEPT");
-        if self.in_force() && enabled(&fields) && accepts { self.check_open(false) } else { Ok(()) }
+        let needed = self.in_force() && enabled(&fields) && accepts && !self.contrary(&fields);
+        if needed { self.check_open(false) } else { Ok(()) }
+    }
+
+    /// Whether a rule lets through what rules of the wish with the same IP set only shut: no rule of the wish stands for it,
+    /// and it goes before that set grows.
+    fn contrary(&self, fields: &Fields) -> bool {
+        crate::firewall::seen::sets(fields).any(|name| {
+            let mut readers =
+                self.wished.iter().filter(|wish| crate::firewall::seen::sets(wish).any(|set| set == name)).peekable();
+            readers.peek().is_some() && readers.all(|wish| wish.get("action").is_some_and(|action| action != "ACCEPT"))
+        })
     }
 
     fn in_force(&self) -> bool {

@@ -8,9 +8,6 @@ use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// More packets are not looked at.
-const MOST: usize = 20_000;
-
 /// An end of a packet that stands for all that no rule names.
 const ELSEWHERE: [IpAddr; 4] = [
     IpAddr::V4(Ipv4Addr::new(1, 0, 0, 0)),
@@ -19,41 +16,39 @@ const ELSEWHERE: [IpAddr; 4] = [
     IpAddr::V6(Ipv6Addr::new(0x3fff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff)),
 ];
 
-/// The packets to look at for a foreign rule; none where they are too many.
-pub fn of(fields: &Fields, way: Way, with: &Guest, alone: &Guest) -> Option<Vec<Packet>> {
+/// The packets to look at for a foreign rule.
+pub fn of(fields: &Fields, way: Way, with: &Guest, alone: &Guest) -> impl Iterator<Item = Packet> {
     let (peer, own) = match way {
         Way::In => ("source", "dest"),
         Way::Out => ("dest", "source"),
     };
     let peers = addresses(fields, peer, with, alone);
     let owns = addresses(fields, own, with, &Guest::default());
-    let mut packets = Vec::new();
-    for v6 in [false, true] {
-        let family = |list: &BTreeSet<IpAddr>| -> Vec<IpAddr> {
-            list.iter().copied().filter(|address| address.is_ipv6() == v6).collect()
-        };
-        // Rules of ours never name the guest's own end: any address will do, unless this rule names some.
-        let most = if fields.contains_key(own) { usize::MAX } else { 1 };
-        let (peers, owns) = (family(&peers), family(&owns));
-        for traffic in traffics(fields, v6, alone) {
-            for (own, peer) in owns.iter().take(most).flat_map(|own| peers.iter().map(move |peer| (own, peer))) {
-                if packets.len() >= MOST {
-                    return None;
-                }
+    // Rules of ours never name the guest's own end: any address will do, unless this rule names some.
+    let most = if fields.contains_key(own) { usize::MAX } else { 1 };
+    let family = move |v6: bool| {
+        let of = |list: &[IpAddr]| list.iter().copied().filter(|address| address.is_ipv6() == v6).collect::<Vec<_>>();
+        (of(&peers), of(&owns).into_iter().take(most).collect::<Vec<_>>())
+    };
+    let families = [false, true].map(|v6| (family(v6), traffics(fields, v6, alone)));
+    families.into_iter().flat_map(move |((peers, owns), traffics)| {
+        traffics.into_iter().flat_map(move |traffic| {
+            let ends: Vec<(IpAddr, IpAddr)> =
+                owns.iter().flat_map(|own| peers.iter().map(move |peer| (*own, *peer))).collect();
+            ends.into_iter().map(move |(own, peer)| {
                 let (source, dest) = match way {
-                    Way::In => (*peer, *own),
-                    Way::Out => (*own, *peer),
+                    Way::In => (peer, own),
+                    Way::Out => (own, peer),
                 };
-                packets.push(Packet { source, dest, ..traffic.clone() });
-            }
-        }
-    }
-    Some(packets)
+                Packet { source, dest, ..traffic.clone() }
+            })
+        })
+    })
 }
 
-/// The edges of one end of a foreign rule, and of the same end of all of ours.
-fn addresses(fields: &Fields, key: &str, with: &Guest, alone: &Guest) -> BTreeSet<IpAddr> {
-    let mut edges: BTreeSet<IpAddr> = ELSEWHERE.into();
+/// The edges of one end of a foreign rule, and of the same end of all of ours; first some that nobody names.
+fn addresses(fields: &Fields, key: &str, with: &Guest, alone: &Guest) -> Vec<IpAddr> {
+    let mut edges: BTreeSet<IpAddr> = BTreeSet::new();
     let mut add = |text: &str| match (net(text), text.split_once('-')) {
         (Some(net), _) => edges.extend(around(net)),
         (None, Some((first, last))) => {
@@ -71,7 +66,7 @@ fn addresses(fields: &Fields, key: &str, with: &Guest, alone: &Guest) -> BTreeSe
             entries.keys().for_each(|text| add(text));
         }
     }
-    edges
+    ELSEWHERE.into_iter().chain(edges).collect()
 }
 
 /// The ends of a network and what lies directly beside it.
