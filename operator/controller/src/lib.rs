@@ -8,4 +8,5 @@ pub mod estate;
 pub mod firewall;
 pub mod operator;
 pub mod options;
+mod outside;
 pub mod runtime;

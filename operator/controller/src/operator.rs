@@ -7,6 +7,7 @@ use crate::context::{Context, Kind, Rules};
 use crate::estate::waves::Waves;
 use crate::firewall::{self, Firewalls};
 use crate::options::Options;
+use crate::outside::outside;
 use crate::runtime::backoff::{Backoff, BackoffConfig};
 use crate::runtime::caches::{watched, watched_with};
 use crate::runtime::events::{self, Reporter};
@@ -15,7 +16,7 @@ use crate::runtime::health::{Health, watch_event_loop};
 use crate::runtime::http::Server;
 use crate::runtime::latest::Latest;
 use crate::runtime::leader::{ElectionConfig, Ended, Fence, Leader, LeaderState, identity};
-use crate::runtime::metrics::{BuildInfo, Metrics, PveRequest, ReconcileResult};
+use crate::runtime::metrics::{BuildInfo, Metrics, ReconcileResult};
 use crate::runtime::shutdown::{self, Shutdown};
 use crate::runtime::status::StatusWriter;
 use crate::runtime::streams::{chain, changed, drain};
@@ -38,7 +39,7 @@ use tracing::{error, info, warn};
 use zentoria_api::firewall::FirewallRule;
 use zentoria_api::wire::{CLUSTER_FINALIZER, CONTAINER_FINALIZER, CONTROLLER_NAME};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
-use zentoria_ops::cluster::{Observer, Outside, RequestRecord, dialer};
+use zentoria_ops::cluster::dialer;
 use zentoria_types::mark::ControlPlaneId;
 
 /// Why the operator ended.
@@ -379,32 +380,6 @@ async fn control_plane(client: &Client) -> Result<ControlPlaneId, OperatorError>
     let uid = namespace.uid().unwrap_or_default();
     let short: String = uid.chars().take(8).collect();
     ControlPlaneId::new(short).map_err(|error| start("uid of namespace kube-system")(&error))
-}
-
-fn outside(dialer: zentoria_ops::cluster::Dialer, fence: Fence, metrics: Metrics) -> Outside {
-    struct ToMetrics {
-        cluster: String,
-        metrics: Metrics,
-    }
-    impl Observer for ToMetrics {
-        fn on_request(&self, record: &RequestRecord<'_>) {
-            let status = record.status.map_or_else(|| record.error.unwrap_or("error").to_owned(), |s| s.to_string());
-            self.metrics.pve_request(PveRequest {
-                cluster: &self.cluster,
-                method: record.method,
-                path: record.template,
-                status: &status,
-                took: record.duration,
-            });
-        }
-    }
-    Outside {
-        dialer,
-        fence: Arc::new(move || fence.may_write()),
-        observer: Arc::new(move |cluster: &str| {
-            Arc::new(ToMetrics { cluster: cluster.to_owned(), metrics: metrics.clone() }) as Arc<dyn Observer>
-        }),
-    }
 }
 
 fn build() -> BuildInfo {

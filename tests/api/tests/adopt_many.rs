@@ -181,6 +181,10 @@ fn bare(world: &World, vmid: u32) -> ZentoriaContainer {
 fn the_rest(mut guest: Guest) -> Guest {
     guest.config.remove("description");
     guest.config.remove("tags");
+    // The double makes an empty file where one is read that is not there.
+    if !guest.is_filtered() {
+        guest.firewall = None;
+    }
     guest
 }
 

@@ -182,3 +182,151 @@ pub fn rule_status(
     next.conditions = conditions.finish();
     next
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conditions::is_true;
+    use zentoria_api::conditions::{READY, RECONCILING, STALLED};
+
+    fn key(name: &str) -> Key {
+        Key { namespace: "shop".to_owned(), name: name.to_owned() }
+    }
+
+    fn report(guests: &[&str], verdict: Result<RuleReason, (RuleReason, String)>) -> RuleReport {
+        RuleReport {
+            from: "web".to_owned(),
+            to: "db".to_owned(),
+            ports: "5432".to_owned(),
+            guests: guests.iter().map(|name| key(name)).collect(),
+            rules: 1,
+            unresolved: Vec::new(),
+            notes: Vec::new(),
+            elsewhere: false,
+            verdict,
+        }
+    }
+
+    fn on(guests: &[(&str, FirewallReason)]) -> BTreeMap<Key, OnGuest> {
+        guests.iter().map(|(name, reason)| (key(name), OnGuest { reason: *reason, message: String::new() })).collect()
+    }
+
+    #[test]
+    fn a_rule_is_in_force_where_its_guests_are_and_says_where_it_is_not() {
+        use FirewallReason as F;
+        use RuleReason as R;
+        let fine = || Ok(R::Enforced);
+        let wrong = || Err((R::NotFound, "spec.to[0]: x".to_owned()));
+        let late = || Err((R::Unresolved, "web has no address yet".to_owned()));
+        type Case<'a> = (&'a str, RuleReport, &'a [(&'a str, FirewallReason)], RuleReason, &'a str, [bool; 4]);
+        // Ready, Reconciling, Stalled, Enforced.
+        let cases: [Case<'_>; 9] = [
+            (
+                "all",
+                report(&["a", "b"], fine()),
+                &[("a", F::Enforced), ("b", F::NotProbed)],
+                R::Enforced,
+                "2/2",
+                [true, false, false, true],
+            ),
+            (
+                "one to come",
+                report(&["a", "b"], fine()),
+                &[("a", F::Enforced)],
+                R::Enforcing,
+                "1/2",
+                [false, true, false, false],
+            ),
+            ("nobody looked", report(&["a"], fine()), &[], R::Pending, "0/1", [false, true, false, false]),
+            (
+                "one is observed",
+                report(&["a", "b"], fine()),
+                &[("a", F::Enforced), ("b", F::ObserveOnly)],
+                R::ObserveOnly,
+                "1/2",
+                [true, false, false, false],
+            ),
+            (
+                "one cannot",
+                report(&["a", "b"], fine()),
+                &[("a", F::Enforced), ("b", F::WouldLockOut)],
+                R::NotEnforced,
+                "1/2",
+                [false, false, true, false],
+            ),
+            (
+                "a call failed",
+                report(&["a"], fine()),
+                &[("a", F::PveError)],
+                R::Enforcing,
+                "0/1",
+                [false, true, false, false],
+            ),
+            (
+                "hidden",
+                report(&["a"], Ok(R::Shadowed)),
+                &[("a", F::Enforced)],
+                R::Shadowed,
+                "1/1",
+                [true, false, false, true],
+            ),
+            ("names nobody", report(&[], wrong()), &[], R::NotFound, "0/0", [false, false, true, false]),
+            (
+                "waits for an address",
+                report(&["a"], late()),
+                &[("a", F::Enforced)],
+                R::Unresolved,
+                "1/1",
+                [false, true, false, true],
+            ),
+        ];
+        for (name, report, guests, reason, enforced, truths) in cases {
+            let status = rule_status(&FirewallRuleStatus::default(), 3, &Timestamp::UNIX_EPOCH, &report, &on(guests));
+            let said = status.conditions.iter().find(|condition| condition.type_ == READY).unwrap();
+            assert_eq!((said.reason.as_str(), status.enforced.as_deref()), (reason.as_str(), Some(enforced)), "{name}");
+            assert_eq!(status.summary.as_deref(), Some(reason.as_str()), "{name}");
+            let found = [READY, RECONCILING, STALLED, ENFORCED].map(|kind| is_true(&status.conditions, kind));
+            assert_eq!(found, truths, "{name}");
+            let refused = matches!(report.verdict, Err((RuleReason::NotFound, _)));
+            assert_eq!(is_true(&status.conditions, ACCEPTED), !refused, "{name}");
+            assert_eq!(status.observed_generation, Some(3));
+        }
+    }
+
+    #[test]
+    fn a_paused_rule_keeps_what_was_said_of_it() {
+        let now = Timestamp::UNIX_EPOCH;
+        let guests = on(&[("a", FirewallReason::Enforced)]);
+        let before =
+            rule_status(&FirewallRuleStatus::default(), 1, &now, &report(&["a"], Ok(RuleReason::Enforced)), &guests);
+        let paused = rule_status(&before, 2, &now, &report(&["a"], Ok(RuleReason::Paused)), &guests);
+        assert_eq!(paused.summary.as_deref(), Some("Paused"));
+        assert_eq!(paused, FirewallRuleStatus { summary: paused.summary.clone(), ..before });
+    }
+
+    #[test]
+    fn two_hands_at_one_status_keep_what_the_other_wrote() {
+        let now = Timestamp::UNIX_EPOCH;
+        let saying = |reason| Saying { reason, message: "m".to_owned(), firewall: None };
+        let empty = ZentoriaContainerStatus::default();
+        let mut main = empty.clone();
+        let mut conditions = Conditions::from(&[], 1, &now);
+        conditions.set_phase(Phase::Settled, "Running", "");
+        main.conditions = conditions.finish();
+        let both = guest_status(&main, 1, &now, &saying(FirewallReason::NotProbed));
+        assert!(is_true(&both.conditions, READY) && is_true(&both.conditions, FIREWALL_ENFORCED));
+        // The main hand starts from what it saw before, and takes over what the other has said since.
+        let mut next = guest_status(&main, 1, &now, &saying(FirewallReason::Enforcing));
+        take_firewall(&mut next, &both);
+        assert_eq!(next.conditions, both.conditions);
+        take_firewall(&mut next, &main);
+        assert!(!next.conditions.iter().any(|condition| condition.type_ == FIREWALL_ENFORCED));
+    }
+
+    #[test]
+    fn every_reason_but_two_means_that_the_firewall_is_not_known_to_be_in_force() {
+        let in_force: Vec<&FirewallReason> =
+            FirewallReason::ALL.iter().filter(|reason| truth(**reason) == Truth::True).collect();
+        assert_eq!(in_force, [&FirewallReason::Enforced, &FirewallReason::NotProbed]);
+    }
+}

@@ -152,7 +152,9 @@ mod tests {
             assert_eq!(spec["names"]["categories"], json!(["zentoria"]));
             assert!(!spec["names"]["shortNames"].as_array().unwrap().is_empty());
             let columns = spec["versions"][0]["additionalPrinterColumns"].as_array().unwrap();
-            for wanted in ["Ready", "Status", "Age"] {
+            // Of a rule it matters on how many guests it is in force.
+            let ready = if definition.plural == "firewallrules" { "Enforced" } else { "Ready" };
+            for wanted in [ready, "Status", "Age"] {
                 assert!(columns.iter().any(|column| column["name"] == wanted), "{}: {wanted}", definition.plural);
             }
         }
