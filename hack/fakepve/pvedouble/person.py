@@ -84,4 +84,9 @@ class Person:
                 'created_with': {key: value for key, value in ct.created_with.items() if key not in HIDDEN},
                 'ssh_public_keys': ct.created_with.get('ssh-public-keys'),
                 'snapshots': sorted(ct.snapshots),
-                'firewall': self._fw()['guests'].get(ct.vmid)}
+                'firewall': self._firewall_file(ct.vmid)}
+
+    def _firewall_file(self, vmid):
+        """None where there is nothing in it: fakepve makes an empty one for whoever reads it."""
+        file = self._fw()['guests'].get(vmid)
+        return file if file and any(file.values()) else None
