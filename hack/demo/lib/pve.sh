@@ -24,13 +24,15 @@ double_lost_starts_over() {
   fi
 }
 
-# The seed with as many nodes as NODES says (1); each has the size of the one.
+# The seed with as many nodes as NODES says (1), each of the size of the one, and with the datacenter's firewall on, as
+# README says to switch it on: only guests filter.
 double_seed() {
   python3 - "$DOUBLE_BASE" "$DEMO_NODES" <<'PYTHON'
 import json, sys
 with open(sys.argv[1]) as base:
     seed = json.load(base)
 seed["nodes"] = [f"pve{number}" for number in range(1, int(sys.argv[2]) + 1)]
+seed["datacenter_firewall"] = {"options": {"enable": 1, "policy_in": "ACCEPT", "policy_out": "ACCEPT"}}
 json.dump(seed, sys.stdout, indent=2)
 PYTHON
 }
