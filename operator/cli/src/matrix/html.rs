@@ -66,7 +66,7 @@ fn of_cluster(cluster: &ClusterView<'_>, index: usize) -> String {
     let id = format!("c{index}");
     let _ = write!(
         page,
-        "<input type=\"checkbox\" id=\"{id}-broad\" class=\"show-broad\" checked><label for=\"{id}-broad\">flows to nearly \
+        "<input type=\"checkbox\" id=\"{id}-broad\" class=\"show-broad\" checked><label for=\"{id}-broad\">flows of nearly \
          everybody</label>\n<input type=\"checkbox\" id=\"{id}-derived\" class=\"show-derived\"><label \
          for=\"{id}-derived\">the control plane's own</label>\n<div class=\"picture\">\n{}<p class=\"said\" \
          aria-live=\"polite\">Point at a container: what it may reach turns blue, who may reach it orange. Point at a line for \

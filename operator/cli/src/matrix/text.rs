@@ -178,13 +178,14 @@ fn trouble(rules: &[(&Key, &RuleReport)], paint: Paint) -> String {
 fn sum(cluster: &ClusterView<'_>) -> String {
     let rules: usize = cluster.guests.iter().map(|guest| guest.flows.len()).sum();
     let sets: usize = cluster.guests.iter().filter_map(|g| g.compiled.wish.as_ref().ok()).map(|w| w.ipsets.len()).sum();
-    format!(
-        "\n{}, {}; in Proxmox VE {} and {}. What no rule names falls to the guest's default.\n",
+    let text = format!(
+        "{}, {}; in Proxmox VE {} and {}. What no rule names falls to the guest's default.",
         number(cluster.rules.len(), "FirewallRule"),
         number(cluster.guests.len(), "guest"),
         number(rules, "rule"),
         number(sets, "IP set")
-    )
+    );
+    format!("\n{}", wrap(0, 0, &text))
 }
 
 fn number(count: usize, what: &str) -> String {

@@ -9,6 +9,7 @@ mod enforce_guard;
 mod enforce_properties;
 mod evaluate;
 mod model;
+mod names;
 mod recorded;
 mod strategies;
 mod verdicts;

@@ -53,7 +53,7 @@ pub struct Edge {
     pub passes: bool,
     /// Whether nobody wrote a rule for them.
     pub derived: bool,
-    /// Whether its source reaches nearly everybody: it says little about this one target.
+    /// Whether its source reaches nearly everybody, or everybody reaches its target outside: it says little about this one.
     pub broad: bool,
     /// Ports for people, each once.
     pub ports: Vec<String>,
@@ -68,7 +68,7 @@ type Id = End;
 #[must_use]
 pub fn graph(cluster: &ClusterView<'_>) -> Graph {
     let shown: BTreeSet<&Key> = cluster.guests.iter().map(|guest| &guest.key).collect();
-    let mut flows: BTreeMap<(Id, Id, bool), (BTreeSet<String>, BTreeSet<String>, bool)> = BTreeMap::new();
+    let mut flows = Flows::new();
     for guest in &cluster.guests {
         for flow in &guest.flows {
             for peer in &flow.peers {
@@ -92,7 +92,9 @@ pub fn graph(cluster: &ClusterView<'_>) -> Graph {
     graph
 }
 
-type Flows = BTreeMap<(Id, Id, bool), (BTreeSet<String>, BTreeSet<String>, bool)>;
+/// From whom, to whom, and whether it passes: ports, rules, and whether all of these are derived.
+type Flows = BTreeMap<(Id, Id, bool), Told>;
+type Told = (BTreeSet<String>, BTreeSet<String>, bool);
 
 fn add(flows: &mut Flows, guest: &GuestView<'_>, flow: &Flow, peer: &End) {
     let own = End::Container(guest.key.clone());
@@ -142,18 +144,25 @@ fn outsider(end: &End) -> &'static str {
     }
 }
 
-/// Sources that reach at least four of five containers, three at least.
+/// Flows of sources that reach nearly all containers, and to outsiders whom nearly all containers reach: nine of ten,
+/// and three at least.
 fn mark_broad(graph: &mut Graph) {
+    let inside = |node: usize| graph.nodes.get(node).is_some_and(|node| node.kind != Kind::Outside);
     let containers = graph.nodes.iter().filter(|node| node.kind != Kind::Outside).count();
     let mut reach: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let mut reached: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for edge in &graph.edges {
-        reach.entry(edge.from).or_default().insert(edge.to);
+        if inside(edge.to) {
+            reach.entry(edge.from).or_default().insert(edge.to);
+        } else {
+            reached.entry(edge.to).or_default().insert(edge.from);
+        }
     }
-    let broad = |from: usize| {
-        reach.get(&from).is_some_and(|to| to.len() >= 3 && to.len() * 5 >= containers.saturating_sub(1) * 4)
-    };
-    let sources: BTreeSet<usize> = reach.keys().copied().filter(|from| broad(*from)).collect();
+    let nearly_all =
+        |others: &BTreeSet<usize>| others.len() >= 3 && others.len() * 10 >= containers.saturating_sub(1) * 9;
+    let sources: BTreeSet<usize> = reach.iter().filter(|(_, to)| nearly_all(to)).map(|(from, _)| *from).collect();
+    let targets: BTreeSet<usize> = reached.iter().filter(|(_, from)| nearly_all(from)).map(|(to, _)| *to).collect();
     for edge in &mut graph.edges {
-        edge.broad = sources.contains(&edge.from);
+        edge.broad = sources.contains(&edge.from) || targets.contains(&edge.to);
     }
 }

@@ -248,6 +248,9 @@ enum Rim {
     Bottom,
 }
 
+/// Who touches a rim: the middle of the other end, which line, and whether it begins there.
+type Touch = (f64, usize, bool);
+
 /// The lines: from above to below, from below to above, or in a bow above both. Those of one rim are spread over it, in
 /// the order in which their other ends stand.
 fn lines(graph: &Graph, nodes: &[Place]) -> Vec<Line> {
@@ -257,8 +260,7 @@ fn lines(graph: &Graph, nodes: &[Place]) -> Vec<Line> {
         std::cmp::Ordering::Greater => (Rim::Top, Rim::Bottom),
         std::cmp::Ordering::Equal => (Rim::Top, Rim::Top),
     };
-    // Who touches which rim: the middle of the other end, and which line.
-    let mut touching: BTreeMap<(usize, Rim), Vec<(f64, usize, bool)>> = BTreeMap::new();
+    let mut touching: BTreeMap<(usize, Rim), Vec<Touch>> = BTreeMap::new();
     for (index, edge) in graph.edges.iter().enumerate() {
         let (from, to) = (place(edge.from), place(edge.to));
         let (start, end) = rims(from, to);
