@@ -359,6 +359,9 @@ async fn housekeeping(context: Arc<Context>, stop: Shutdown) {
         let live: std::collections::HashSet<String> =
             context.containers.store.state().iter().filter_map(|c| c.uid()).collect();
         context.containers.latest.sweep(|uid| live.contains(uid));
+        let rules: std::collections::HashSet<String> =
+            context.rules.all().iter().filter_map(|rule| rule.uid()).collect();
+        context.rules.latest.sweep(|uid| rules.contains(uid));
         for cluster in context.clusters.store.state() {
             let mut by_state = std::collections::BTreeMap::new();
             for container in context.containers_on(&cluster.name_any()) {

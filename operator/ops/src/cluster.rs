@@ -140,6 +140,11 @@ impl Cluster {
         &self.slots
     }
 
+    /// Wakes the reconcile of a container: what is known of its guest has changed beside it.
+    pub(crate) fn wake(&self, key: &Key) {
+        (self.waker)(key);
+    }
+
     /// Whether there is a root credential.
     #[must_use]
     pub fn has_root(&self) -> bool {

@@ -101,4 +101,7 @@ pub struct DatacenterFirewall {
     /// Guests that are not ours and whose own rules would wake up, or woke up, with it: `105 router`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dormant: Vec<String>,
+    /// What a person should know of `controlPlaneCIDRs`, `networks` and `hosts`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }

@@ -33,6 +33,7 @@ pub struct Firewalls {
     changed: Notify,
     /// Counts the changes: what was looked at since the last one still holds.
     epoch: AtomicU64,
+    next_version: AtomicU64,
     clusters: Mutex<HashMap<String, Cached>>,
     outcomes: Mutex<HashMap<Key, Outcome>>,
     switches: Mutex<HashMap<String, Switch>>,
@@ -42,13 +43,15 @@ struct Cached {
     epoch: u64,
     inputs: u64,
     compiled: Arc<Compiled>,
+    /// Of each guest a number, which is another one when what is compiled for it is.
+    versions: BTreeMap<Key, u64>,
 }
 
 /// What came of the last look at a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Outcome {
-    /// The compiled guest that it was held against.
-    against: u64,
+    /// The version of the compiled guest that it was held against.
+    against: Option<u64>,
     on: OnGuest,
 }
 
@@ -61,6 +64,7 @@ impl Firewalls {
             backoff: Backoff::new(backoff),
             changed: Notify::new(),
             epoch: AtomicU64::new(0),
+            next_version: AtomicU64::new(0),
             clusters: Mutex::default(),
             outcomes: Mutex::default(),
             switches: Mutex::default(),
@@ -95,10 +99,26 @@ impl Firewalls {
         let labels = |namespace: &str| context.labels_of(namespace);
         let estate = estate(cluster, containers.iter().map(AsRef::as_ref), rules.iter().map(AsRef::as_ref), &labels);
         let compiled = Arc::new(compile(&estate));
-        let before = clusters.insert(name, Cached { epoch, inputs, compiled: Arc::clone(&compiled) });
+        let before = clusters.remove(&name);
+        let versions = self.versions(before.as_ref(), &compiled);
+        clusters.insert(name, Cached { epoch, inputs, compiled: Arc::clone(&compiled), versions });
         drop(clusters);
         self.wake_concerned(context, before.as_ref().map(|cached| cached.compiled.as_ref()), &compiled);
         compiled
+    }
+
+    fn versions(&self, before: Option<&Cached>, now: &Compiled) -> BTreeMap<Key, u64> {
+        let version = |(key, guest): (&Key, &CompiledGuest)| {
+            let same = before.filter(|before| before.compiled.guests.get(key) == Some(guest));
+            let known = same.and_then(|before| before.versions.get(key).copied());
+            (key.clone(), known.unwrap_or_else(|| self.next_version.fetch_add(1, Ordering::Relaxed)))
+        };
+        now.guests.iter().map(version).collect()
+    }
+
+    /// The version of what is compiled for a guest.
+    pub(super) fn version(&self, cluster: &str, key: &Key) -> Option<u64> {
+        lock(&self.clusters).get(cluster)?.versions.get(key).copied()
     }
 
     fn wake_concerned(&self, context: &Context, before: Option<&Compiled>, now: &Compiled) {
@@ -117,13 +137,13 @@ impl Firewalls {
     }
 
     /// What was compiled for a cluster last, without a look whether it still holds.
-    fn known(&self, cluster: &str) -> Option<Arc<Compiled>> {
+    pub(super) fn known(&self, cluster: &str) -> Option<Arc<Compiled>> {
         lock(&self.clusters).get(cluster).map(|cached| Arc::clone(&cached.compiled))
     }
 
-    /// Notes what came of a look at a guest; who rests on it is woken.
-    pub(super) fn note(&self, context: &Context, cluster: &str, key: &Key, against: &CompiledGuest, on: OnGuest) {
-        let outcome = Outcome { against: digest(against), on };
+    /// Notes what came of a look at a guest, and which version it was held against; who rests on it is woken.
+    pub(super) fn note(&self, context: &Context, cluster: &str, key: &Key, against: Option<u64>, on: OnGuest) {
+        let outcome = Outcome { against, on };
         if lock(&self.outcomes).insert(key.clone(), outcome.clone()).as_ref() == Some(&outcome) {
             return;
         }
@@ -133,9 +153,9 @@ impl Firewalls {
         }
     }
 
-    /// Whether the last look at a guest was held against this.
-    pub(super) fn was_against(&self, key: &Key, guest: &CompiledGuest) -> bool {
-        lock(&self.outcomes).get(key).is_some_and(|outcome| outcome.against == digest(guest))
+    /// Whether the last look at a guest was held against this version.
+    pub(super) fn was_against(&self, key: &Key, version: Option<u64>) -> bool {
+        lock(&self.outcomes).get(key).is_some_and(|outcome| outcome.against == version)
     }
 
     /// Whether somebody has looked at the guest since this process began.
@@ -144,18 +164,23 @@ impl Firewalls {
     }
 
     /// What came of the looks at these guests, as far as they were held against what is compiled now.
-    pub(super) fn outcomes(&self, compiled: &Compiled) -> BTreeMap<Key, OnGuest> {
+    pub(super) fn outcomes(&self, cluster: &str, guests: &BTreeSet<Key>) -> BTreeMap<Key, OnGuest> {
+        let clusters = lock(&self.clusters);
+        let Some(cached) = clusters.get(cluster) else { return BTreeMap::new() };
         let outcomes = lock(&self.outcomes);
-        let current = |(key, guest): (&Key, &CompiledGuest)| {
-            let outcome = outcomes.get(key).filter(|outcome| outcome.against == digest(guest))?;
+        let current = |key: &Key| {
+            let version = cached.versions.get(key).copied();
+            let outcome = outcomes.get(key).filter(|outcome| version.is_some() && outcome.against == version)?;
             Some((key.clone(), outcome.on.clone()))
         };
-        compiled.guests.iter().filter_map(current).collect()
+        guests.iter().filter_map(current).collect()
     }
 
     /// Forgets a guest whose container is gone.
-    pub(super) fn forget(&self, key: &Key) {
-        lock(&self.outcomes).remove(key);
+    pub(super) fn forget(&self, container: &ObjectRef<ZentoriaContainer>) {
+        let key = Key { namespace: container.namespace.clone().unwrap_or_default(), name: container.name.clone() };
+        lock(&self.outcomes).remove(&key);
+        self.backoff.reset(container);
     }
 
     /// Whether the datacenter's firewall is on, as far as it was asked.
@@ -226,11 +251,6 @@ fn of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
     let mut hasher = DefaultHasher::new();
     write(&mut hasher);
     hasher.finish()
-}
-
-/// A compiled guest in a number.
-pub(super) fn digest(guest: &CompiledGuest) -> u64 {
-    of(|hasher| format!("{guest:?}").hash(hasher))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -23,6 +23,7 @@ pub(crate) async fn look(
     let before = object.status.as_ref().and_then(|status| status.firewall.clone()).unwrap_or_default();
     let switch = pve.datacenter_firewall().await;
     let mut shown = DatacenterFirewall { state: word(&switch).to_owned(), ..DatacenterFirewall::default() };
+    shown.notes = context.firewalls.known(&pve.name).map(|compiled| compiled.notes.clone()).unwrap_or_default();
     match &switch {
         // What woke up with it stays to be read.
         Switch::On => shown.dormant.clone_from(&before.dormant),

@@ -45,6 +45,8 @@ pub(super) struct Pass<'a> {
     pub(super) context: &'a Context,
     pub(super) object: &'a Arc<ZentoriaContainer>,
     pub(super) cluster: &'a ProxmoxCluster,
+    /// Of what was compiled for it.
+    version: Option<u64>,
     pub(super) now: Timestamp,
 }
 
@@ -57,7 +59,10 @@ struct Result {
 
 /// Looks at the firewall of a guest and enforces it; when to look again.
 pub async fn enforce(context: Arc<Context>, reference: ObjectRef<ZentoriaContainer>) -> Option<Duration> {
-    let object = context.containers.store.get(&reference)?;
+    let Some(object) = context.containers.store.get(&reference) else {
+        context.firewalls.forget(&reference);
+        return None;
+    };
     let object = context.containers.latest.newest(object);
     match look(&context, &object).await {
         Ok(again) => again,
@@ -72,7 +77,7 @@ pub async fn enforce(context: Arc<Context>, reference: ObjectRef<ZentoriaContain
 async fn look(context: &Context, object: &Arc<ZentoriaContainer>) -> std::result::Result<Option<Duration>, WriteError> {
     let key = key_of(object);
     if object.metadata.deletion_timestamp.is_some() || context.containers.latest.is_gone(object) {
-        context.firewalls.forget(&key);
+        context.firewalls.forget(&ObjectRef::from_obj(object.as_ref()));
         return Ok(None);
     }
     let Some(cluster) = context.cluster(&object.spec.cluster_ref.name) else { return Ok(None) };
@@ -83,13 +88,14 @@ async fn look(context: &Context, object: &Arc<ZentoriaContainer>) -> std::result
     {
         return Ok(None);
     }
-    let pass = Pass { context, object, cluster: &cluster, now: Timestamp::now() };
     let compiled = context.firewalls.compiled(context, &cluster);
     let Some(guest) = compiled.guests.get(&key) else { return Ok(None) };
+    let version = context.firewalls.version(&cluster.name_any(), &key);
+    let pass = Pass { context, object, cluster: &cluster, version, now: Timestamp::now() };
     let Some(result) = pass.judge(guest).await? else { return Ok(None) };
     report(context, object, &result.saying, &result.wrote).await?;
     let on = OnGuest { reason: result.saying.reason, message: result.saying.message };
-    context.firewalls.note(context, &cluster.name_any(), &key, guest, on);
+    context.firewalls.note(context, &cluster.name_any(), &key, version, on);
     Ok(result.again)
 }
 
@@ -291,7 +297,7 @@ impl Guest<'_> {
             .status
             .as_ref()
             .is_some_and(|status| zentoria_core::conditions::is_true(&status.conditions, FIREWALL_ENFORCED));
-        let drift = was_in_force && firewalls.was_against(&key_of(self.pass.object), self.compiled);
+        let drift = was_in_force && firewalls.was_against(&key_of(self.pass.object), self.pass.version);
         let wrote = if drift { Wrote::Drift(plan.differences) } else { Wrote::Rules(plan.differences) };
         let delay = firewalls.backoff.failed(&self.pass.reference());
         let again = if delay.failures <= ROUNDS_AT_ONCE { Duration::ZERO } else { delay.wait };

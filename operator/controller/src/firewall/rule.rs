@@ -62,7 +62,7 @@ fn found(context: &Context, object: &FirewallRule) -> Option<(RuleReport, BTreeM
         let compiled = context.firewalls.compiled(context, &cluster);
         if let Some(report) = compiled.rules.get(&key) {
             merged = Some(merged.map_or_else(|| report.clone(), |before| together(before, report)));
-            guests.extend(context.firewalls.outcomes(&compiled));
+            guests.extend(context.firewalls.outcomes(&cluster.name_any(), &report.guests));
         }
     }
     match merged {

@@ -121,7 +121,12 @@ impl Subject<'_> {
         let Some(turn) = self.cluster.turn(self.vmid) else {
             return Err(Stop::Replan(format!("something else is done to guest {} just now", self.vmid)));
         };
+        let before = self.cluster.known(self.vmid).and_then(|known| known.config.digest);
         let config = self.cluster.read_config(self.vmid, self.node).await.map_err(|e| self.failed("look at", &e))?;
+        if before.is_some() && before != config.digest {
+            // The container's own look would find nothing new, for what was read here is what is known now.
+            self.cluster.wake(&self.identity.key);
+        }
         match ownership(self.identity, self.vmid, config.description()) {
             Ownership::Ours(mark) if mark.retained.is_none() && mark.trash_until.is_none() => {}
             Ownership::Ours(_)
