@@ -59,7 +59,8 @@ mod tests {
         let policy = || set(&[("policy_in", "DROP"), ("policy_out", "ACCEPT")]);
         let enable = || set(&[("enable", "1")]);
         let on = [("enable", "1"), ("policy_in", "DROP")];
-        let table: [(&str, &[(&str, &str)], Vec<Step>, Option<usize>); 6] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Vec<Step>, Option<usize>);
+        let table: [Case<'_>; 6] = [
             ("a new guest", &[], vec![policy(), enable()], Some(1)),
             ("an open one that is enabled", &[("enable", "1"), ("policy_in", "ACCEPT")], vec![policy()], Some(0)),
             ("one that filters already", &on, vec![set(&[("log_level_in", "info")])], None),
