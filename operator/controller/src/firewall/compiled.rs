@@ -30,6 +30,8 @@ pub struct Firewalls {
     pub wake: Wakeups<ZentoriaContainer>,
     /// Pauses after failures, and after writes that somebody takes back again and again.
     pub backoff: Backoff<ObjectRef<ZentoriaContainer>>,
+    /// Pauses after writes for the same rules, one after the other.
+    pub fights: Backoff<ObjectRef<ZentoriaContainer>>,
     changed: Notify,
     /// Counts the changes: what was looked at since the last one still holds.
     epoch: AtomicU64,
@@ -62,6 +64,7 @@ impl Firewalls {
         Self {
             wake,
             backoff: Backoff::new(backoff),
+            fights: Backoff::new(backoff),
             changed: Notify::new(),
             epoch: AtomicU64::new(0),
             next_version: AtomicU64::new(0),
@@ -181,6 +184,7 @@ impl Firewalls {
         let key = Key { namespace: container.namespace.clone().unwrap_or_default(), name: container.name.clone() };
         lock(&self.outcomes).remove(&key);
         self.backoff.reset(container);
+        self.fights.reset(container);
     }
 
     /// Whether the datacenter's firewall is on, as far as it was asked.

@@ -36,9 +36,9 @@ const ROUNDS_AT_ONCE: u32 = 3;
 /// Until what a person mends is looked for again.
 const MENDED: Duration = Duration::from_secs(60);
 /// Until a guest that the last poll did not show, or showed on an offline node, is looked for again.
-const UNLISTED: Duration = Duration::from_secs(10);
-/// Until a guest that somebody else acts on is looked at again.
-const BUSY: Duration = Duration::from_secs(2);
+const UNLISTED: Duration = Duration::from_secs(2);
+/// Until a guest that somebody else acts on is looked at again, at most.
+const BUSY: Duration = Duration::from_secs(30);
 
 /// One look at one guest.
 pub(super) struct Pass<'a> {
@@ -136,9 +136,8 @@ impl Pass<'_> {
     }
 
     /// Looked at without a word to say: later.
-    fn later(&self, why: &str, most: Duration) -> Option<Result> {
+    fn later(&self, why: &str, pause: Duration) -> Option<Result> {
         tracing::debug!(container = %key_of(self.object), why, "firewall: later");
-        let pause = self.pause().min(most);
         self.context.firewalls.wake.wake_after(self.reference(), pause);
         None
     }
@@ -280,6 +279,7 @@ impl Guest<'_> {
             return Ok(Some(self.written(shown, plan)));
         }
         self.pass.context.firewalls.backoff.reset(&self.pass.reference());
+        self.pass.context.firewalls.fights.reset(&self.pass.reference());
         (shown.rules, shown.ipsets) = counts(seen);
         let widens = plan.foreign.iter().find_map(|rule| Some((rule.text.clone(), rule.widens.clone()?)));
         shown.differences = plan.differences;
@@ -297,9 +297,15 @@ impl Guest<'_> {
             .status
             .as_ref()
             .is_some_and(|status| zentoria_core::conditions::is_true(&status.conditions, FIREWALL_ENFORCED));
-        let drift = was_in_force && firewalls.was_against(&key_of(self.pass.object), self.pass.version);
+        let reference = self.pass.reference();
+        firewalls.backoff.reset(&reference);
+        let same_rules = firewalls.was_against(&key_of(self.pass.object), self.pass.version);
+        if !same_rules {
+            firewalls.fights.reset(&reference);
+        }
+        let drift = was_in_force && same_rules;
         let wrote = if drift { Wrote::Drift(plan.differences) } else { Wrote::Rules(plan.differences) };
-        let delay = firewalls.backoff.failed(&self.pass.reference());
+        let delay = firewalls.fights.failed(&reference);
         let again = if delay.failures <= ROUNDS_AT_ONCE { Duration::ZERO } else { delay.wait };
         shown.differences = Vec::new();
         shown.rules = u32::try_from(self.firewall.rules.len()).unwrap_or(u32::MAX);
@@ -358,7 +364,7 @@ impl Guest<'_> {
 
     fn stopped(&self, stop: Stop) -> Option<Result> {
         match stop {
-            Stop::Replan(why) => self.pass.later(&why, BUSY),
+            Stop::Replan(why) => self.pass.later(&why, self.pass.pause().min(BUSY)),
             Stop::Fenced => None,
             Stop::Say(FirewallReason::PveError, message) => {
                 Some(Result::say(FirewallReason::PveError, message).again(self.pass.pause()))

@@ -9,11 +9,15 @@ use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use zentoria_api::conditions::{Phase, READY, RuleReason};
 use zentoria_api::firewall::{FirewallRule, FirewallRuleStatus};
 use zentoria_core::container::want::Key;
 use zentoria_core::firewall::compile::RuleReport;
 use zentoria_core::firewall::report::{OnGuest, rule_status};
+
+/// Rules and containers that are applied together are seen in any order: what a new rule misses may be on its way.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
 /// One look at a FirewallRule.
 ///
@@ -27,7 +31,11 @@ pub async fn reconcile(object: Arc<FirewallRule>, context: Arc<Context>) -> Resu
     let before = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or_default();
     let now = Timestamp::now();
-    let Some((report, guests)) = found(&context, &object) else { return Ok(Action::await_change()) };
+    let Some((mut report, guests)) = found(&context, &object) else { return Ok(Action::await_change()) };
+    let early = early(&object, now).filter(|_| lacks_something(&report));
+    if early.is_some() {
+        report.verdict = Err((RuleReason::Pending, "what it names may still be on its way".to_owned()));
+    }
     let unknown = report.guests.iter().any(|key| !guests.contains_key(key));
     if unknown && before.observed_generation == Some(generation) && same(&before, &report) {
         // After a restart nobody has looked yet: what was said holds until somebody has.
@@ -35,7 +43,22 @@ pub async fn reconcile(object: Arc<FirewallRule>, context: Arc<Context>) -> Resu
     }
     let next = rule_status(&before, generation, &now, &report, &guests);
     write(&context, &object, &next).await?;
-    Ok(Action::await_change())
+    Ok(early.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// For how long the rule is new.
+fn early(object: &FirewallRule, now: Timestamp) -> Option<Duration> {
+    let made = object.creation_timestamp()?.0;
+    let age = Duration::try_from(now.duration_since(made)).unwrap_or_default();
+    ON_ITS_WAY.checked_sub(age).filter(|rest| !rest.is_zero())
+}
+
+/// Whether the rule names what there is not.
+fn lacks_something(report: &RuleReport) -> bool {
+    report
+        .verdict
+        .as_ref()
+        .is_err_and(|(reason, _)| matches!(reason, RuleReason::MatchesNothing | RuleReason::NotFound))
 }
 
 /// Whether a status speaks of the same guests and rules.
