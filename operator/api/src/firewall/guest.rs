@@ -37,7 +37,7 @@ pub struct GuestFirewallSpec {
 /// What is done with the firewall of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FirewallMode {
-    /// It is not looked at.
+    /// It is not looked at. In YAML it has to be quoted: `mode: "Off"`.
     Off,
     /// What would be written is shown; nothing is.
     Observe,
