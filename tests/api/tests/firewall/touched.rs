@@ -67,7 +67,8 @@ async fn nothing_is_written_while_nothing_differs_and_a_look_takes_three_calls()
     let looks =
         |vmid: u32| requests.iter().filter(|r| r.path.ends_with(&format!("/lxc/{vmid}/firewall/options"))).count();
     for vmid in [DB, WEB, CACHE] {
-        assert!(of(vmid) <= 3 * looks(vmid), "guest {vmid}: {} calls in {} looks", of(vmid), looks(vmid));
+        // One look may have begun before the count did.
+        assert!(of(vmid) <= 3 * looks(vmid) + 2, "guest {vmid}: {} calls in {} looks", of(vmid), looks(vmid));
     }
 }
 
