@@ -8,6 +8,7 @@ mod datacenter;
 mod drift;
 mod hand;
 mod lockout;
+mod matrix;
 mod observe;
 mod ours;
 mod slice;
