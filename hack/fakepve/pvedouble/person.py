@@ -64,7 +64,11 @@ class Person:
                                                  'ostemplate': more['archive'], 'storage': more['storage']})
 
     def _without_pve(self, act, ct, more):
-        if act == 'crash':
+        if act == 'lease':      # {"interface": "eth0", "inet": "10.10.9.7/16"}: what a DHCP server gave
+            leases = dict(getattr(ct, 'leases', {}))
+            leases[more['interface']] = {family: more[family] for family in ('inet', 'inet6') if family in more}
+            ct.leases = leases
+        elif act == 'crash':
             self.stop_by_itself(ct)
         elif act == 'vanish':
             self._drop(ct)
@@ -76,6 +80,16 @@ class Person:
             ct.lock = more.get('lock', 'backup') if act == 'lock' else None
         else:
             raise ValueError('not an act: {0}'.format(act))
+
+    async def _lxc_interfaces(self, user, v):
+        rows = await super()._lxc_interfaces(user, v)
+        leases = getattr(self._find_ct(v['node'], v['vmid']), 'leases', {})
+        for row in rows or ():
+            for family, cidr in leases.get(row['name'], {}).items():
+                address, prefix = cidr.split('/', 1)
+                row[family] = cidr
+                row['ip-addresses'].append({'ip-address-type': family, 'ip-address': address, 'prefix': prefix})
+        return rows
 
     def describe(self, ct):
         """A guest as the control port shows it: everything, also what the API does not."""

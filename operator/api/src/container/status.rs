@@ -26,7 +26,8 @@ pub struct ZentoriaContainerStatus {
     /// Whether it runs, and who stopped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<PowerStatus>,
-    /// Its static addresses, without prefix, of all its interfaces, and after them its `extraAddresses`.
+    /// Its static addresses, without prefix, of all its interfaces; after them its `extraAddresses`, and those that it got by
+    /// DHCP or SLAAC while it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
     /// How the guest came to be ours.

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
     {"rule": "!has(self.cidr) || !isCIDR(self.cidr) || cidr(self.cidr).prefixLength() > 0", "message": "cidr with prefix 0 is every address: write any"}
 ]))]
 pub struct Peer {
-    /// Name of a ZentoriaContainer of this namespace.
+    /// Name of a ZentoriaContainer of this namespace. Without a static address it is the one that the guest reports, once
+    /// there is one; a guest reports what it likes, so give static addresses to those whom others open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub container: Option<String>,

@@ -20,6 +20,7 @@ use zentoria_api::container::{ChangeClass, OnMissing, ZentoriaContainerStatus};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::breaker;
 use zentoria_core::container::guard::guard;
+use zentoria_core::container::interfaces::leasing;
 use zentoria_core::container::plan::plan;
 use zentoria_core::container::seen::{GuestFact, Seen, TaskFact, Window};
 use zentoria_core::container::step::{Plan, Step, Verdict};
@@ -267,7 +268,7 @@ impl Pass<'_> {
             (replaces && seen.cluster.destroys_left == 0).then(|| breaker::next_destroy_at(destroys, self.now));
         let again = (verdict.parked == Some(UpToDateReason::BeforeChangeImpossible)).then_some(outcome::STALL);
         let until = |at: Timestamp| Duration::try_from(at.duration_since(self.now)).unwrap_or_default();
-        opens.into_iter().chain(rationed.flatten()).map(until).chain(again).min()
+        opens.into_iter().chain(rationed.flatten()).map(until).chain(again).chain(lease_wait(seen)).min()
     }
 
     /// After the last write to a guest it is looked at once more; a plan that only noted something needs no second look.
@@ -361,4 +362,15 @@ fn spoken(planned: &Verdict, done: &Done) -> (Verdict, Vec<String>) {
         Done::Failed(Failure::Say(verdict)) => (verdict.clone(), Vec::new()),
         Done::Failed(Failure::Replan(_) | Failure::Fenced) => (planned.clone(), Vec::new()),
     }
+}
+
+/// When to ask for the addresses again that a guest gets by itself: no event tells of a lease.
+fn lease_wait(seen: &Seen) -> Option<Duration> {
+    const COMING: Duration = Duration::from_secs(10);
+    const RENEWED: Duration = Duration::from_secs(300);
+    let GuestFact::Present(guest) = &seen.guest else { return None };
+    if guest.running.known() != Some(&true) || leasing(&guest.config).is_empty() {
+        return None;
+    }
+    Some(if guest.leased.known().is_some_and(|addresses| !addresses.is_empty()) { RENEWED } else { COMING })
 }

@@ -127,6 +127,19 @@ pub fn static_addresses(config: &Config) -> Vec<String> {
     nets.into_values().flat_map(of).flatten().collect()
 }
 
+/// Which families of a guest's interfaces get their addresses by themselves, as the guest runs now: by the names of the
+/// interfaces inside it, IPv4 and IPv6.
+#[must_use]
+pub fn leasing(config: &Config) -> BTreeMap<String, [bool; 2]> {
+    let of = |slot: u32| {
+        let net = PropertyString::parse(config.current.get(&format!("net{slot}"))?).ok()?;
+        let itself = |key: &str| matches!(net.get(key), Some("dhcp" | "auto"));
+        let families = [itself("ip"), itself("ip6")];
+        Some((net.get("name")?.to_owned(), families)).filter(|_| families.contains(&true))
+    };
+    nets(config).filter_map(|(slot, _)| of(slot)).collect()
+}
+
 /// The bridges that a change of the guest's interfaces would name: they have to be looked for first. Where nothing
 /// differs there are none.
 #[must_use]

@@ -83,9 +83,16 @@ fn observed(next: &mut ZentoriaContainerStatus, conditions: &mut Conditions<'_>,
         GuestFact::Present(_) | GuestFact::Absent | GuestFact::NoVmid | GuestFact::OtherKind => return,
     };
     next.node = Some(guest.node.to_string());
-    next.addresses = static_addresses(&guest.config);
+    let before = std::mem::replace(&mut next.addresses, static_addresses(&guest.config));
     let extra = facts.extra_addresses.iter().filter(|address| !next.addresses.contains(address)).cloned();
     next.addresses.extend(extra.collect::<Vec<_>>());
+    let leased: Vec<String> = match &guest.leased {
+        Fact::Known(addresses) => addresses.iter().map(ToString::to_string).collect(),
+        // What is not known now was known: a failed look takes no address away.
+        Fact::Unknown(_) => before,
+    };
+    let leased = leased.into_iter().filter(|address| !next.addresses.contains(address));
+    next.addresses.extend(leased.collect::<Vec<_>>());
     if let Some(want) = facts.want {
         inventory::show(next, want, guest);
     }

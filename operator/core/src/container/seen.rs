@@ -11,6 +11,7 @@ use crate::cluster::quota::OverQuota;
 use crate::firewall::compile::CompiledGuest;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use zentoria_api::cluster::FinalBackup;
 use zentoria_api::container::{Created, MountStatus, PowerStatus, RecordedDefaults, Replacing, RunState, TaskAction};
 use zentoria_types::mark::ControlPlaneId;
@@ -91,6 +92,8 @@ pub struct Guest {
     pub ha: bool,
     /// Its snapshots.
     pub snapshots: Fact<Vec<Snapshot>>,
+    /// Addresses that its interfaces got by themselves (DHCP, SLAAC); only asked for where it has such.
+    pub leased: Fact<Vec<IpAddr>>,
 }
 
 /// Whether there is a guest at the VMID.

@@ -7,6 +7,7 @@ mod crash;
 mod datacenter;
 mod drift;
 mod hand;
+mod lease;
 mod lockout;
 mod matrix;
 mod observe;

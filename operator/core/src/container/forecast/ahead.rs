@@ -168,6 +168,7 @@ fn make(seen: &mut Seen, target: &Target, options: &BTreeMap<String, String>) {
         running: Fact::Known(false),
         ha: false,
         snapshots: Fact::Known(Vec::new()),
+        leased: Fact::Known(Vec::new()),
     }));
 }
 

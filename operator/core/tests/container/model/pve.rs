@@ -50,6 +50,7 @@ pub fn new_guest(number: u32, options: &[(&str, &str)]) -> Guest {
         running: Fact::Known(false),
         ha: false,
         snapshots: Fact::Known(Vec::new()),
+        leased: Fact::Known(Vec::new()),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use super::backups::snapshots;
 use crate::cluster::{Cluster, Live};
+use std::net::IpAddr;
 use std::time::Instant;
 use zentoria_api::container::Origin;
 use zentoria_core::Fact;
+use zentoria_core::container::interfaces::leasing;
 use zentoria_core::container::seen::{Config, Guest, GuestFact, Recorded};
-use zentoria_pve::{GuestKind, PveError, RunState};
+use zentoria_pve::{GuestInterface, GuestKind, PveError, RunState};
 use zentoria_types::names::NodeName;
 use zentoria_types::vmid::Vmid;
 
@@ -74,7 +76,40 @@ async fn read(cluster: &Cluster, vmid: Vmid, node: &NodeName, recorded: &Recorde
         let raw = raw_lines(cluster, vmid, node).await.filter(|raw| !raw.is_empty());
         config.current.extend(raw.map(|raw| (RAW.to_owned(), raw)));
     }
-    Ok((Guest { vmid, node: node.clone(), config, running, ha, snapshots }, fresh))
+    let leased = leased(cluster, vmid, node, &config, &running).await;
+    Ok((Guest { vmid, node: node.clone(), config, running, ha, snapshots, leased }, fresh))
+}
+
+/// The addresses that a running guest got by itself, of the interfaces that are meant to; link-local ones are of no use to
+/// others. Nobody is asked where there can be none.
+async fn leased(
+    cluster: &Cluster,
+    vmid: Vmid,
+    node: &NodeName,
+    config: &Config,
+    running: &Fact<bool>,
+) -> Fact<Vec<IpAddr>> {
+    let leasing = leasing(config);
+    if leasing.is_empty() || running.known() != Some(&true) {
+        return Fact::Known(Vec::new());
+    }
+    let interfaces = match cluster.client().guest_interfaces(node, vmid).await {
+        Ok(interfaces) => interfaces,
+        Err(error) => return Fact::Unknown(format!("interfaces of guest {vmid} on node {node}: {error}")),
+    };
+    let usable = |address: &IpAddr| match address {
+        IpAddr::V4(address) => !address.is_link_local() && !address.is_loopback() && !address.is_unspecified(),
+        IpAddr::V6(address) => !address.is_unicast_link_local() && !address.is_loopback(),
+    };
+    let of = |interface: &GuestInterface| -> Vec<IpAddr> {
+        let Some([v4, v6]) = leasing.get(&interface.name).copied() else { return Vec::new() };
+        let meant = |address: &&IpAddr| if address.is_ipv4() { v4 } else { v6 };
+        interface.addresses.iter().filter(meant).filter(|address| usable(address)).copied().collect()
+    };
+    let mut addresses: Vec<IpAddr> = interfaces.iter().flat_map(of).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    Fact::Known(addresses)
 }
 
 /// Made by us from a template or an image, and not seen running yet.
