@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 use zentoria_api::container::ZentoriaContainerStatus;
 use zentoria_core::cluster::quota::Usage;
-use zentoria_core::container::seen::{Recorded, Seen, TaskFact};
+use zentoria_core::container::seen::{GuestFact, Recorded, Seen, TaskFact};
 use zentoria_core::container::siting::{Neighbours, Siting, choose, demand, should_leave};
 use zentoria_core::container::step::{Plan, Step, Target};
 use zentoria_core::container::usage::{disks, usage};
@@ -87,7 +87,7 @@ impl Cluster {
         let key = &want.identity.key;
         let Some((vmid, placing)) = placing(plan) else {
             let at_it = matches!(seen.task, TaskFact::Running(_)) || seen.recorded.is_in_making();
-            if !at_it {
+            if !at_it && !self.is_made_and_not_counted(seen) {
                 self.lock().ledger.release(key);
             }
             return true;
@@ -110,6 +110,15 @@ impl Cluster {
         let as_planned = node == *planned;
         state.ledger.book(key, Booking { vmid, node, demand: demand(want), at: Instant::now() });
         as_planned
+    }
+
+    /// Whether the guest is there and neither the last list nor its configuration tell so yet: until then only its booking
+    /// counts.
+    fn is_made_and_not_counted(&self, seen: &Seen) -> bool {
+        let (GuestFact::Present(guest), Some(inventory)) = (&seen.guest, self.inventory()) else { return false };
+        let is_listed = inventory.guest(guest.vmid).is_some_and(|row| row.node == guest.node);
+        let is_read = |known: &super::Known| known.node == guest.node && !is_being_made(known);
+        !(is_listed && self.lock().configs.get(&guest.vmid).is_some_and(is_read))
     }
 
     /// Books the room of a guest that would be made, for who only looks ahead: whoever is planned after it finds that taken.
