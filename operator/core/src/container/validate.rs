@@ -99,16 +99,7 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
     let spec = input.spec;
     let grant = access::grant(input.cluster, input.namespace_labels, &input.identity.key.namespace)?;
     let created = input.status.and_then(|status| status.created.as_ref()).filter(|_| input.as_if != AsIf::New);
-    // A guest that `IfExists` allowed to take over may never have been made by us: taken back, it stays an adopted one.
-    let origin = created.map(|created| match created.origin {
-        Origin::TakenBack if spec.adoption == Adoption::IfExists => Origin::Adopted,
-        origin @ (Origin::Template
-        | Origin::Clone
-        | Origin::Image
-        | Origin::Backup
-        | Origin::Adopted
-        | Origin::TakenBack) => origin,
-    });
+    let origin = created.map(|created| origin_for(spec.adoption, created.origin));
     let origin = if input.as_if == AsIf::Adopted { Some(Origin::Adopted) } else { origin };
     // On a guest that we did not make, what the spec does not name is not managed.
     let made_by_us = origin.is_none_or(is_made);
@@ -151,6 +142,20 @@ pub fn validate(input: &Input<'_>) -> Result<Want, Refusal> {
     };
     rights::check(&want)?;
     Ok(want)
+}
+
+/// What a guest's origin counts as: one that `IfExists` allowed to take over may never have been made by us; taken back, it
+/// stays an adopted one.
+pub(crate) fn origin_for(adoption: Adoption, origin: Origin) -> Origin {
+    match origin {
+        Origin::TakenBack if adoption == Adoption::IfExists => Origin::Adopted,
+        origin @ (Origin::Template
+        | Origin::Clone
+        | Origin::Image
+        | Origin::Backup
+        | Origin::Adopted
+        | Origin::TakenBack) => origin,
+    }
 }
 
 /// Whether a guest of this origin was made by us.

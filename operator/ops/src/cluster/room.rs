@@ -3,7 +3,7 @@
 
 use super::ledger::Booking;
 use super::{Cluster, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 use zentoria_api::container::ZentoriaContainerStatus;
 use zentoria_core::cluster::quota::Usage;
@@ -116,9 +116,7 @@ impl Cluster {
     /// counts.
     fn is_made_and_not_counted(&self, seen: &Seen) -> bool {
         let (GuestFact::Present(guest), Some(inventory)) = (&seen.guest, self.inventory()) else { return false };
-        let is_listed = inventory.guest(guest.vmid).is_some_and(|row| row.node == guest.node);
-        let is_read = |known: &super::Known| known.node == guest.node && !is_being_made(known);
-        !(is_listed && self.lock().configs.get(&guest.vmid).is_some_and(is_read))
+        !is_counted(&self.lock().configs, &inventory, guest.vmid, &guest.node)
     }
 
     /// Books the room of a guest that would be made, for who only looks ahead: whoever is planned after it finds that taken.
@@ -174,15 +172,18 @@ fn is_being_made(known: &super::Known) -> bool {
     known.config.lock() == Some("create")
 }
 
+/// Whether the list knows of a guest on this node, and what it has was read: from there on it is counted like any other.
+fn is_counted(configs: &HashMap<Vmid, super::Known>, inventory: &Inventory, vmid: Vmid, node: &NodeName) -> bool {
+    let is_listed = inventory.guest(vmid).is_some_and(|row| row.node == *node);
+    let is_read = |known: &super::Known| known.node == *node && !is_being_made(known);
+    is_listed && configs.get(&vmid).is_some_and(is_read)
+}
+
 /// The room; what `mine` has booked is not taken for itself.
 fn room(state: &mut State, inventory: &Inventory, mine: Option<&Key>) -> Room {
     let State { ledger, configs, .. } = state;
     let listed = |booking: &Booking| inventory.guest(booking.vmid).is_some_and(|row| row.node == booking.node);
-    // The list knows of it, and what it has was read: from here on it is counted like any other.
-    let counted = |booking: &Booking| {
-        let read = |known: &super::Known| known.node == booking.node && !is_being_made(known);
-        listed(booking) && configs.get(&booking.vmid).is_some_and(read)
-    };
+    let counted = |booking: &Booking| is_counted(configs, inventory, booking.vmid, &booking.node);
     ledger.settle(counted, listed);
 
     let mut room = capacities(inventory);

@@ -1,5 +1,6 @@
 //! A container, as far as firewalls are concerned.
 
+use crate::container::validate;
 use crate::firewall::compile::InterfaceWish;
 use crate::firewall::guest::{Options, PortRange};
 use crate::firewall::nets::Families;
@@ -7,7 +8,7 @@ use crate::firewall::ports::has_ports;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use zentoria_api::common::Mode;
-use zentoria_api::container::{Adoption, ContainerMode, Interface, Origin};
+use zentoria_api::container::{ContainerMode, Interface, Origin};
 use zentoria_api::firewall::{FirewallMode, GuestFirewallSpec, LogLevel, Policy, Protocol, Service};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_types::net::HostCidr;
@@ -64,19 +65,11 @@ pub enum Side {
 /// Reads one. `cluster` may hold everything to observing.
 pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> Container {
     let (spec, status) = (&container.spec, container.status.as_ref());
-    let origin = status.and_then(|status| status.created.as_ref()).map(|created| match created.origin {
-        // It may never have been made by us.
-        Origin::TakenBack if spec.adoption == Adoption::IfExists => Origin::Adopted,
-        origin @ (Origin::Template
-        | Origin::Clone
-        | Origin::Image
-        | Origin::Backup
-        | Origin::Adopted
-        | Origin::TakenBack) => origin,
-    });
+    let created = status.and_then(|status| status.created.as_ref());
+    let origin = created.map(|created| validate::origin_for(spec.adoption, created.origin));
     // Of a guest that we did not make, what the spec does not name stays as it is. One that carries our mark was made with
     // what the spec names: a control plane that was rebuilt must not open what the one before had closed.
-    let is_made = |origin| origin == Origin::TakenBack || crate::container::validate::is_made(origin);
+    let is_made = |origin| origin == Origin::TakenBack || validate::is_made(origin);
     let made = origin.is_none_or(is_made) && !spec.network.interfaces.is_empty();
     let sides: Vec<[Side; 2]> = spec.network.interfaces.iter().map(|interface| sides(interface, made)).collect();
     let all = || sides.iter().flatten();
