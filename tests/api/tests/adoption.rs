@@ -115,7 +115,7 @@ async fn drift_under_observe_is_shown_as_pending_and_done_when_the_mode_is_enfor
     world.create(&world.container("db", 400)).await;
     world.patch("db", json!({"mode": "Observe"})).await;
     world.ready("db").await;
-    world.polls(1).await;
+    world.settled().await;
     world.pve.forget_requests().await;
     world.pve.person_sets(400, json!({"memory": 1024, "cores": 2})).await;
     let container = world

@@ -171,8 +171,7 @@ async fn the_same_manifest_applied_again_changes_nothing() {
     let world = world("estate quiet").await;
     apply(&world, MANIFEST).await;
     all_ready(&world, 17).await;
-    world.polls(2).await;
-    let before = world.versions().await;
+    let before = world.settled().await;
     let written = world.metric("zentoria_status_writes_total", "").await;
     world.pve.forget_requests().await;
 

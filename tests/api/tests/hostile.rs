@@ -367,7 +367,7 @@ async fn hostile_containers_are_told_why_and_nothing_is_asked_of_proxmox_ve_but_
     let world = furnished().await;
     let foreign = [FOREIGN, STRANGER, SQUATTER];
     let before = world.pve.guests().await;
-    world.polls(1).await;
+    world.settled().await;
     world.pve.forget_requests().await;
 
     let all: Vec<Hostile> = [into_the_node(), into_other_guests(), into_other_rooms()].into_iter().flatten().collect();

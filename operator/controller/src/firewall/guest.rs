@@ -20,6 +20,7 @@ use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::cluster::span;
 use zentoria_core::firewall::compile::CompiledGuest;
 use zentoria_core::firewall::enforce::{Enforcement, plan};
+use zentoria_core::firewall::estate::is_adopted;
 use zentoria_core::firewall::flip::flip_at;
 use zentoria_core::firewall::guest::GuestFirewall;
 use zentoria_core::firewall::report::{OnGuest, Saying};
@@ -37,6 +38,8 @@ const ROUNDS_AT_ONCE: u32 = 3;
 const MENDED: Duration = Duration::from_secs(60);
 /// Until a guest that the last poll did not show, or showed on an offline node, is looked for again.
 const UNLISTED: Duration = Duration::from_secs(2);
+/// Until the watch has told of what we wrote ourselves, and the rules are compiled with it.
+const COMPILED: Duration = Duration::from_millis(200);
 /// Until a guest that somebody else acts on is looked at again, at most.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -151,6 +154,9 @@ impl Pass<'_> {
             let told = status.conditions.iter().any(|condition| condition.type_ == FIREWALL_ENFORCED);
             return Ok(told.then(|| Result::say(FirewallReason::NotKnown, "the guest is not there")));
         };
+        if compiled.adopted != is_adopted(self.object) {
+            return Ok(self.later("it was adopted after its rules were compiled", COMPILED));
+        }
         if compiled.mode == FirewallMode::Off {
             let message = "spec.firewall.mode is Off: it is not looked at";
             return Ok(Some(Result::say(FirewallReason::Off, message).showing(empty(FirewallMode::Off))));

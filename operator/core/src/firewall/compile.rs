@@ -43,6 +43,9 @@ pub struct Compiled {
 /// What the firewall of one guest shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompiledGuest {
+    /// Whether it counted as adopted when this was compiled ([`crate::firewall::estate::is_adopted`]). Who enforces this holds it against what the
+    /// container says then: an adoption may just have been finished.
+    pub adopted: bool,
     /// What is done with it.
     pub mode: FirewallMode,
     /// What it shall hold, or why it cannot be said: then nothing is written. Its `ipfilter-netN` sets count the
@@ -201,6 +204,7 @@ fn guest<'a>(
         }
     }
     CompiledGuest {
+        adopted: container.adopted,
         mode: container.mode,
         wish: wish(estate, container, written),
         interfaces: container.interfaces.clone(),

@@ -5,7 +5,7 @@ mod container;
 mod rule;
 mod words;
 
-pub use container::{Container, Served, Side};
+pub use container::{Container, Served, Side, is_adopted};
 pub use rule::{End, PortWish, Row, Wish};
 
 use super::external::complement;

@@ -256,6 +256,7 @@ pub fn firewall(port: u16) -> GuestFirewall {
 /// What the rules make of a guest.
 pub fn compiled(mode: FirewallMode, wish: Result<GuestFirewall, (FirewallReason, String)>) -> Box<CompiledGuest> {
     Box::new(CompiledGuest {
+        adopted: false,
         mode,
         wish,
         interfaces: BTreeMap::new(),

@@ -3,9 +3,11 @@
 use super::World;
 use super::objects::Conditions;
 use crate::pve::{Guest, OPERATOR};
-use crate::wait::{eventually, when};
+use crate::wait::{DEADLINE, eventually, when};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use std::collections::BTreeMap;
+use std::time::Instant;
 use zentoria_api::conditions::{READY, RECONCILING, STALLED};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 
@@ -125,6 +127,23 @@ impl World {
             when(polled().await, |now| *now > before + count).map(|_| ())
         })
         .await;
+    }
+
+    /// Waits until two polls in a row bring no write to the API server, and returns what the objects' versions are then.
+    /// After a change the last word of a status comes a poll or two after Ready, later where much is going on.
+    pub async fn settled(&self) -> BTreeMap<String, String> {
+        let mut before = self.versions().await;
+        let start = Instant::now();
+        loop {
+            self.polls(2).await;
+            let now = self.versions().await;
+            if now == before {
+                return now;
+            }
+            let changed = now.iter().filter(|(name, version)| before.get(*name) != Some(version)).collect::<Vec<_>>();
+            assert!(start.elapsed() < DEADLINE, "waited {DEADLINE:?} for two polls without a write; last: {changed:?}");
+            before = now;
+        }
     }
 }
 

@@ -104,7 +104,9 @@ async fn a_crash_around_any_call_of_an_adoption_leaves_one_put_in_all() {
     world.stop_operator().await;
     let points = points(&world.pve.requests().await);
     assert_eq!(writes(&points), ["PUT /nodes/pve1/lxc/400/config"]);
-    for point in points.iter().filter(|point| point.path.contains("400")) {
+    // How often its firewall is looked at is a matter of time; the first look is that of every run.
+    let of_time = |point: &Point| point.path.contains("/firewall/") && point.at > 1;
+    for point in points.iter().filter(|point| point.path.contains("400") && !of_time(point)) {
         for when in ["before", "after"] {
             let before = prepared().await;
             crash_at(&world, point, when).await;

@@ -15,7 +15,7 @@ use zentoria_api_tests::world::Conditions;
 async fn a_revoked_token_stops_everything_and_a_restored_one_goes_on_where_it_stopped() {
     let world = World::new("revoked").await;
     world.create(&world.container("db", 400)).await;
-    world.polls(2).await;
+    world.settled().await;
     world.pve.forget_requests().await;
     let before = container_versions(&world).await;
     world.pve.fault("revoke_token", json!([OPERATOR]), json!({})).await;
@@ -45,7 +45,7 @@ async fn recreating(test: &str) -> World {
     for name in ["db", "web"] {
         world.ready(name).await;
     }
-    world.polls(2).await;
+    world.settled().await;
     world.pve.forget_requests().await;
     world
 }

@@ -86,7 +86,7 @@ async fn a_guest_that_cannot_be_read_is_not_changed_until_it_can() {
 async fn what_a_person_changes_in_the_same_moment_is_not_written_over() {
     let world = World::new("same moment").await;
     world.create(&world.container("db", 400)).await;
-    world.polls(2).await;
+    world.settled().await;
     world.pve.forget_requests().await;
     // A second: time for a person between our read and our write.
     world.pve.fault("slow_network", json!([50.0]), json!({"node": "pve1"})).await;

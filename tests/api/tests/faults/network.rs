@@ -12,7 +12,7 @@ use zentoria_api_tests::world::Conditions;
 async fn while_proxmox_ve_is_down_a_settled_container_stays_as_it_is_and_a_new_one_waits() {
     let world = World::new("down").await;
     world.create(&world.container("db", 400)).await;
-    world.polls(2).await;
+    world.settled().await;
     world.pve.forget_requests().await;
     let before = container_versions(&world).await;
     world.pve.fault("go_down", json!([]), json!({})).await;
@@ -87,7 +87,7 @@ async fn two_nodes(test: &str) -> World {
     for name in ["near", "far"] {
         world.ready(name).await;
     }
-    world.polls(2).await;
+    world.settled().await;
     world.pve.forget_requests().await;
     world
 }

@@ -30,7 +30,7 @@ async fn a_guest_that_a_backup_locks_is_waited_for() {
 async fn a_settled_guest_that_a_backup_locks_for_a_while_is_left_alone() {
     let world = World::new("backup only").await;
     world.create(&world.container("db", 400)).await;
-    world.polls(2).await;
+    world.settled().await;
     world.pve.forget_requests().await;
     world.pve.fault("snapshot_lock", json!([400, "backup"]), json!({})).await;
     world.polls(3).await;

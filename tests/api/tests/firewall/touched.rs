@@ -57,8 +57,8 @@ async fn a_changed_rule_touches_its_guests_alone_and_a_removed_one_takes_its_rul
 async fn nothing_is_written_while_nothing_differs_and_a_look_takes_three_calls() {
     let (world, _hand) = three("quiet").await;
     rounds(&world, CACHE, 2).await;
+    let before = world.settled().await;
     world.pve.forget_requests().await;
-    let before = world.versions().await;
     rounds(&world, CACHE, 3).await;
     assert_eq!(written(&world).await, BTreeSet::new());
     assert_eq!(world.versions().await, before);

@@ -12,7 +12,7 @@ async fn guests_under_ha_or_with_replication_are_held_with_the_remedy() {
     world.create(&with_policy(&world, "api", 402, DeletionPolicy::Delete)).await;
     let duties = json!({"ha": ["ct:400", "ct:401"], "replication": [{"guest": 402, "target": "pve2"}]});
     world.pve.fault("plant_duties", json!([]), duties).await;
-    world.polls(2).await;
+    world.settled().await;
     world.pve.forget_requests().await;
     for name in ["db", "web", "api"] {
         world.delete(name).await;

@@ -30,6 +30,8 @@ pub struct Container {
     pub families: Families,
     /// Its interfaces by their names inside the guest.
     pub interfaces: BTreeMap<String, InterfaceWish>,
+    /// Whether the guest was adopted: what the spec does not name of it stays as it is.
+    pub adopted: bool,
     /// What is done with its firewall.
     pub mode: FirewallMode,
     /// The options of its firewall, or why they cannot be said.
@@ -64,13 +66,9 @@ pub enum Side {
 
 /// Reads one. `cluster` may hold everything to observing.
 pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> Container {
-    let (spec, status) = (&container.spec, container.status.as_ref());
-    let created = status.and_then(|status| status.created.as_ref());
-    let origin = created.map(|created| validate::origin_for(spec.adoption, created.origin));
-    // Of a guest that we did not make, what the spec does not name stays as it is. One that carries our mark was made with
-    // what the spec names: a control plane that was rebuilt must not open what the one before had closed.
-    let is_made = |origin| origin == Origin::TakenBack || validate::is_made(origin);
-    let made = origin.is_none_or(is_made) && !spec.network.interfaces.is_empty();
+    let spec = &container.spec;
+    let adopted = is_adopted(container);
+    let made = !adopted && !spec.network.interfaces.is_empty();
     let sides: Vec<[Side; 2]> = spec.network.interfaces.iter().map(|interface| sides(interface, made)).collect();
     let all = || sides.iter().flatten();
     let known = !sides.is_empty() && !all().any(|side| *side == Side::Unknown);
@@ -96,10 +94,20 @@ pub(super) fn read(cluster: &ProxmoxCluster, container: &ZentoriaContainer) -> C
         addresses,
         families,
         interfaces: spec.network.interfaces.iter().enumerate().map(interface_wish).collect(),
-        mode: if spec.template { FirewallMode::Off } else { mode(firewall.mode, origin, observed) },
+        adopted,
+        mode: if spec.template { FirewallMode::Off } else { mode(firewall.mode, adopted, observed) },
         options,
         template: spec.template,
     }
+}
+
+/// Whether a guest was adopted, as far as its status knows. One that carries our mark was made with what the spec names: a
+/// control plane that was rebuilt must not open what the one before had closed.
+#[must_use]
+pub fn is_adopted(container: &ZentoriaContainer) -> bool {
+    let created = container.status.as_ref().and_then(|status| status.created.as_ref());
+    let origin = created.map(|created| validate::origin_for(container.spec.adoption, created.origin));
+    origin == Some(Origin::Adopted)
 }
 
 /// Its addresses: those of the spec; and those that the guest has, be it a lease, or one that it keeps until a change of
@@ -116,8 +124,8 @@ fn addresses(container: &ZentoriaContainer, sides: &[[Side; 2]]) -> BTreeSet<IpA
 
 /// What is done with its firewall: an adopted guest is only looked at unless the spec says more, and so is every guest
 /// where nothing may be written.
-fn mode(asked: Option<FirewallMode>, origin: Option<Origin>, observed: bool) -> FirewallMode {
-    let default = if origin == Some(Origin::Adopted) { FirewallMode::Observe } else { FirewallMode::Enforce };
+fn mode(asked: Option<FirewallMode>, adopted: bool, observed: bool) -> FirewallMode {
+    let default = if adopted { FirewallMode::Observe } else { FirewallMode::Enforce };
     match asked.unwrap_or(default) {
         FirewallMode::Enforce if observed => FirewallMode::Observe,
         mode @ (FirewallMode::Enforce | FirewallMode::Observe | FirewallMode::Off) => mode,

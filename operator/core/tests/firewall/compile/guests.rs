@@ -4,6 +4,7 @@ use super::fixture::{World, container, key};
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::conditions::FirewallReason;
 use zentoria_api::firewall::{FirewallMode, LogLevel, Policy};
+use zentoria_core::firewall::estate::is_adopted;
 
 const ADOPTED: &str = "{status: {created: {origin: Adopted, intentAt: '2026-06-01T12:00:00Z'}}}";
 
@@ -114,6 +115,21 @@ fn the_mode_is_that_of_the_spec_and_nothing_is_enforced_where_nothing_may_be_wri
     let adopted = World::small().with(container("x", "10.10.40.9/16", "", ADOPTED));
     let enforced = adopted.change("x", "{spec: {firewall: {mode: Enforce}}}");
     assert_eq!(enforced.compiled().guests[&key("x")].mode, FirewallMode::Enforce);
+}
+
+#[test]
+fn what_was_compiled_before_an_adoption_was_finished_is_told_from_what_is_compiled_after_it() {
+    let before = container("x", "10.10.40.9/16", "", "{spec: {adoption: IfExists}}");
+    let compiled = World::small().with(before.clone()).compiled().guests.remove(&key("x")).unwrap();
+    assert_eq!((compiled.mode, compiled.adopted, is_adopted(&before)), (FirewallMode::Enforce, false, false));
+    for patch in [ADOPTED, MAYBE_ADOPTED] {
+        let after = container("x", "10.10.40.9/16", "", patch);
+        assert_ne!(compiled.adopted, is_adopted(&after), "its rules are not for this guest: {patch}");
+        let compiled = World::small().with(after.clone()).compiled().guests.remove(&key("x")).unwrap();
+        assert_eq!(compiled.adopted, is_adopted(&after), "{patch}");
+    }
+    let made = container("x", "10.10.40.9/16", "", TAKEN_BACK);
+    assert_eq!(compiled.adopted, is_adopted(&made), "one that is made is not looked at anew for it");
 }
 
 #[test]
