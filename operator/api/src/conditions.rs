@@ -29,6 +29,15 @@ pub const ACCEPTED: &str = "Accepted";
 /// The rule is in force on every guest that it is for.
 pub const ENFORCED: &str = "Enforced";
 
+/// The repository exists and is the one that was initialised.
+pub const INITIALISED: &str = "Initialised";
+/// The integrity check of a repository, or the restore test of a policy, succeeded the last time it was due.
+pub const VERIFIED: &str = "Verified";
+/// The repository of a policy can be used.
+pub const REPOSITORY_READY: &str = "RepositoryReady";
+/// The newest backup is younger than the promise.
+pub const FRESH: &str = "Fresh";
+
 /// What a reason means for the three conditions that every kind has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -48,6 +57,7 @@ pub enum Phase {
     Silent,
 }
 
+/// Makes an enum of reasons.
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[doc = $vdoc:literal])+ $variant:ident => $phase:ident,)+ }) => {
         $(#[$doc])*
@@ -82,6 +92,10 @@ macro_rules! reasons {
         }
     };
 }
+
+pub(crate) use reasons;
+
+pub use crate::backup::reasons::{PolicyReason, RepositoryReason, RestoreReason};
 
 reasons! {
     /// Reasons of a ZentoriaContainer.
@@ -357,6 +371,9 @@ mod tests {
         let words = words.chain(ClusterReason::ALL.iter().map(|r| r.as_str()));
         let words = words.chain(FirewallReason::ALL.iter().map(|r| r.as_str()));
         let words = words.chain(RuleReason::ALL.iter().map(|r| r.as_str()));
+        let words = words.chain(RepositoryReason::ALL.iter().map(|r| r.as_str()));
+        let words = words.chain(PolicyReason::ALL.iter().map(|r| r.as_str()));
+        let words = words.chain(RestoreReason::ALL.iter().map(|r| r.as_str()));
         let words = words.chain(UpToDateReason::ALL.iter().map(|r| r.as_str()));
         for word in words {
             assert!(word.starts_with(|c: char| c.is_ascii_uppercase()), "{word}");

@@ -3,6 +3,7 @@
 //!
 //! This crate knows no client. The CRD manifests under `crds/` are generated from these types.
 
+pub mod backup;
 pub mod cluster;
 pub mod common;
 pub mod conditions;
@@ -10,6 +11,10 @@ pub mod container;
 pub mod firewall;
 pub mod wire;
 
+pub use backup::{
+    BackupPolicy, BackupPolicySpec, BackupPolicyStatus, BackupRepository, BackupRepositorySpec, BackupRepositoryStatus,
+    BackupRestore, BackupRestoreSpec, BackupRestoreStatus,
+};
 pub use cluster::{ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus};
 pub use container::{ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus};
 pub use firewall::{FirewallRule, FirewallRuleSpec, FirewallRuleStatus};

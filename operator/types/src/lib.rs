@@ -2,6 +2,7 @@
 //!
 //! Each type is parsed once, at the border; behind it a wrong value cannot exist.
 
+pub mod backup_job;
 pub mod checksum;
 pub mod digest;
 pub mod mark;
