@@ -10,9 +10,11 @@ pub const ACKNOWLEDGE_ANNOTATION: &str = "zentoria.ai/acknowledge";
 pub const APPROVE_ANNOTATION: &str = "zentoria.ai/approve";
 /// On a BackupPolicy: a word of your own; a new one starts a backup now (`kubectl zentoria backup run`).
 pub const RUN_ANNOTATION: &str = "zentoria.ai/run";
-/// On CronJobs and Jobs of backups: the object that they belong to, `policy/NAME`, `repository/NAME`, `restore/NAME`.
+/// On CronJobs, Jobs and pods of backups: the object that they belong to, `policy.NAME`, `repository.NAME`, `restore.NAME`.
 pub const BACKUP_OWNER_LABEL: &str = "zentoria.ai/backup-owner";
-/// On CronJobs and Jobs of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
+/// On CronJobs, Jobs and pods of backups: the BackupRepository that they use.
+pub const BACKUP_REPOSITORY_LABEL: &str = "zentoria.ai/backup-repository";
+/// On CronJobs, Jobs and pods of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
 pub const OPERATION_LABEL: &str = "zentoria.ai/operation";
 /// Held on a ZentoriaContainer until its deletion policy is carried out.
 pub const CONTAINER_FINALIZER: &str = "zentoria.ai/container";
