@@ -213,8 +213,8 @@ pub fn securing(want: &WantRestore, item: &RestoreItem, settings: &Settings) -> 
     .once(ONCE, settings)
 }
 
-/// Nobody connects to the pods of a repository's Jobs (its policies' and restores' among them), and they reach no
-/// link-local address.
+/// Nobody connects to the pods of a repository's Jobs (its policies' and restores' among them), and they do not reach the
+/// addresses at which clouds hand out credentials.
 #[must_use]
 pub fn network_policy(want: &WantRepository) -> NetworkPolicy {
     network::policy(&want.owner, &want.repository.name, names::lease(&want.repository.name))

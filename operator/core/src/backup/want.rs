@@ -66,7 +66,7 @@ impl Owner {
     pub fn reference(&self) -> OwnerReference {
         OwnerReference {
             api_version: "zentoria.ai/v1alpha1".to_owned(),
-            block_owner_deletion: Some(true),
+            block_owner_deletion: None,
             controller: Some(true),
             kind: self.kind.kind().to_owned(),
             name: self.name.clone(),
