@@ -143,6 +143,8 @@ pub struct SourceSecrets {
     pub ca: Option<SecretKey>,
     /// Private SSH key.
     pub ssh_key: Option<SecretKey>,
+    /// They may be missing: a restore elsewhere connects to no source, which may be gone with its Secrets.
+    pub optional: bool,
 }
 
 /// A policy, checked.
@@ -343,7 +345,7 @@ pub struct RestoreItem {
     pub repository: RepositoryUse,
     /// What it is a backup of. For a restore elsewhere its host may be a placeholder.
     pub source: SourceSpec,
-    /// What the source needs as files; empty for a restore elsewhere.
+    /// What the source needs as files.
     pub secrets: SourceSecrets,
     /// Which snapshot.
     pub snapshot: SnapshotWish,

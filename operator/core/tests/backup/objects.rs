@@ -334,6 +334,24 @@ fn a_copy_within_one_volume_mounts_it_twice_under_one_name() {
 }
 
 #[test]
+fn a_restore_elsewhere_begins_though_the_secrets_of_its_source_are_gone() {
+    let around = around_policies(&[("db", POSTGRES)]);
+    let optional = |into: &str| -> Vec<(String, bool)> {
+        let want = want_restore(&format!("policyRef: {{name: db}}\ninto: {into}"), &around).unwrap();
+        let made = jobs::of_restore(&want, &want.items[0], &settings());
+        let volumes = parts(&made).1.volumes.clone().unwrap();
+        let projected = volumes.into_iter().find_map(|volume| volume.projected).unwrap();
+        let secrets = projected.sources.unwrap().into_iter().map(|source| source.secret.unwrap());
+        secrets.map(|secret| (secret.name, secret.optional == Some(true))).collect()
+    };
+    let found = optional("{scratch: {}}");
+    assert!(found.iter().all(|(name, optional)| *optional == (name == "db")), "{found:?}");
+    assert!(found.iter().any(|(name, _)| name == "db"));
+    let found = optional("{source: {}}\nconfirm: db");
+    assert!(found.iter().all(|(_, optional)| !optional), "{found:?}");
+}
+
+#[test]
 fn nothing_is_scheduled_before_the_id_is_known() {
     let mut around = around();
     around.repositories.insert("main".into(), repository("main", S3));
