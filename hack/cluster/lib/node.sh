@@ -23,10 +23,10 @@ node_check() {
 
 # node_up DIR: leaves DIR/kubeconfig.
 node_up() {
-  local dir=$1
+  local dir=$1 file port exposed=()
   if ! process_alive "$dir" node; then
-    process_stop "$dir" forward
-    node_cgroups_remove "$dir"
+    for file in "$dir"/run/expose-*; do [ ! -e "$file" ] || exposed+=("${file##*-}"); done
+    node_down "$dir" # what outlived it: forwarders hold on to its network namespace
     mkdir -p "$dir/node"
     rm -rf "$dir/node/run" "$dir/node/log" "$dir/node/ready" "$dir/log/node.log"
     process_start "$dir" node env ZENTORIA_CLUSTER_STATE="$dir" PROVIDER="$PROVIDER" \
@@ -37,6 +37,7 @@ node_up() {
     die "the node did not come up within $NODE_SECONDS s; its logs: $dir/log/node.log, $dir/node/log"
   }
   process_alive "$dir" forward || forward_start "$dir"
+  for port in "${exposed[@]}"; do node_expose "$dir" "$port"; done
 }
 
 # wait_file DIR NAME FILE: false when the process ends before there is the file, or time is up.
