@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# build-rootfs.sh DIRECTORY: PostgreSQL 16 with pgvector for the tests, which takes the environment of the official images
+# (POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB, POSTGRES_HOST_AUTH_METHOD, PGDATA) and runs as any user but root.
+set -euo pipefail
+
+# shellcheck source=images/lib/rootfs.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../lib/rootfs.sh"
+
+rootfs_begin "${1:-}"
+rootfs_user postgres 999 /var/lib/postgresql
+rootfs_user postgres-alpine 70 /var/lib/postgresql
+rootfs_user zentoria 65532 /scratch
+rootfs_shell
+# The wheel's layout: programs find their libraries and files relative to themselves.
+home=$(dirname "$(rootfs_component postgres16)")
+rootfs_tree "$home" /usr/lib/zentoria/postgres/pginstall
+rm -rf "$ROOTFS"/usr/lib/zentoria/postgres/pginstall/{include,lib/*.a,lib/pkgconfig}
+libraries=$(find "$home/../.." -maxdepth 1 -name '*.libs')
+[ -z "$libraries" ] || rootfs_tree "$libraries" "/usr/lib/zentoria/$(basename "$libraries")"
+for program in "$ROOTFS"/usr/lib/zentoria/postgres/pginstall/bin/*; do
+  ln -s "../lib/zentoria/postgres/pginstall/bin/$(basename "$program")" "$ROOTFS/usr/bin/"
+done
+install -m 755 "$(dirname "${BASH_SOURCE[0]}")/entrypoint.sh" "$ROOTFS/usr/local/bin/docker-entrypoint.sh"
+mkdir -p "$ROOTFS/var/lib/postgresql"
