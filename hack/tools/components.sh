@@ -105,9 +105,14 @@ fill_sshd() { # DIRECTORY
   local deb
   for deb in ./*.deb; do dpkg-deb -x "$deb" "$1/root"; done
   rm -rf "$1/lists" "$1/archives" "$1/debs"
-  printf '#!/bin/sh\n# sshd starts itself again by its absolute path\nhere=$(dirname "$(readlink -f "$0")")\n%s\n%s\n' \
-    'LD_LIBRARY_PATH=$(echo "$here"/root/usr/lib/*-linux-gnu:"$here"/root/lib/*-linux-gnu) \' \
-    '  exec "$here/root/usr/sbin/sshd" "$@"' >"$1/sshd"
+  cat >"$1/sshd" <<'SCRIPT'
+#!/bin/sh
+# sshd starts itself again by its absolute path.
+here=$(dirname "$(readlink -f "$0")")/root
+for dir in "$here"/usr/lib/*-linux-gnu "$here"/lib/*-linux-gnu; do LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$dir; done
+export LD_LIBRARY_PATH
+exec "$here/usr/sbin/sshd" "$@"
+SCRIPT
   chmod 755 "$1/sshd"
 }
 
