@@ -49,12 +49,13 @@ rootfs_program() {
   rootfs_libraries "$1" "$(dirname "$1")"
 }
 
-# rootfs_tree DIR PATH: a whole directory, links as they are, and the libraries that its programs need beside it.
+# rootfs_tree DIR PATH [OWN]: a whole directory, links as they are, and the libraries that its programs need beside what
+# lies under OWN (default: DIR).
 rootfs_tree() {
-  local file
+  local file own=${3:-$1}
   mkdir -p "$ROOTFS$2"
   cp -a "$1/." "$ROOTFS$2/"
-  while IFS= read -r -d '' file; do rootfs_libraries "$file" "$1"; done < <(
+  while IFS= read -r -d '' file; do rootfs_libraries "$file" "$own"; done < <(
     find "$1" -type f \( -perm -u+x -o -name '*.so*' \) -print0
   )
 }

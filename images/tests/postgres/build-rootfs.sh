@@ -13,10 +13,12 @@ rootfs_user zentoria 65532 /scratch
 rootfs_shell
 # The wheel's layout: programs find their libraries and files relative to themselves.
 home=$(dirname "$(rootfs_component postgres16)")
-rootfs_tree "$home" /usr/lib/zentoria/postgres/pginstall
-rm -rf "$ROOTFS"/usr/lib/zentoria/postgres/pginstall/{include,lib/*.a,lib/pkgconfig}
-libraries=$(find "$home/../.." -maxdepth 1 -name '*.libs')
-[ -z "$libraries" ] || rootfs_tree "$libraries" "/usr/lib/zentoria/$(basename "$libraries")"
+wheel=$(realpath "$home/../..")
+for part in bin share lib/postgresql; do rootfs_tree "$home/$part" "/usr/lib/zentoria/postgres/pginstall/$part" "$wheel"; done
+for library in "$wheel"/*.libs/libpq-*; do
+  install -D -m 755 "$library" "$ROOTFS/usr/lib/zentoria/${library#"$wheel"/}"
+  rootfs_libraries "$library" "$wheel"
+done
 for program in "$ROOTFS"/usr/lib/zentoria/postgres/pginstall/bin/*; do
   ln -s "../lib/zentoria/postgres/pginstall/bin/$(basename "$program")" "$ROOTFS/usr/bin/"
 done
