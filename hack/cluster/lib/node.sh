@@ -141,7 +141,7 @@ node_cgroups_remove() {
 
 # node_main DIR: the first process of the namespaces; DIR is the instance's.
 node_main() {
-  local group dir=$1/node
+  local group name dir=$1/node
   group=$(node_cgroup "$1")
   node_mounts "$dir"
   node_sysctls "$dir"
@@ -159,6 +159,9 @@ node_main() {
   process_start "$dir" kube-scheduler "$(binary kube-scheduler)" --kubeconfig="$dir/scheduler.kubeconfig" \
     --leader-elect=false --secure-port=0 --profiling=false
   wait_ready "$dir" kubelet wait --for=condition=Ready "node/$NODE_NAME" --timeout=2s || controlplane_failed "$dir" kubelet
+  for name in coredns kube-proxy kube-scheduler containerd; do
+    process_alive "$dir" "$name" || controlplane_failed "$dir" "$name"
+  done
   touch "$dir/ready"
   exec "$(binary helper)" pause # reaps whatever loses its parent, for as long as the node is there
 }
@@ -271,7 +274,6 @@ coredns_start() {
   local dir=$1
   cat >"$dir/Corefile" <<COREFILE
 cluster.local:53 {
-  bind $NODE_IP
   errors
   kubernetes cluster.local {
     kubeconfig $dir/kubeconfig zentoria
