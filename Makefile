@@ -7,10 +7,11 @@ MAKEFLAGS += --no-print-directory
 
 STEP := hack/tools/step.sh
 LOCKED := $(if $(filter true,$(CI)),--locked)
-# The packages that need an API server; everything else is a unit test.
+# The packages that need an API server, or pods; everything else is a unit test.
 API_TESTS := zentoria-api-tests
+PODS_TESTS := zentoria-e2e-tests
 
-.PHONY: help need build generate check test test-unit test-fakepve test-api test-all test-demo demo demo-down clean-demo bench
+.PHONY: help need build generate check test test-unit test-fakepve test-api test-pods test-all test-demo demo demo-down clean-demo bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +36,7 @@ generate: need ## CRDs and what else is derived from the code
 
 test: check test-unit test-fakepve test-api ## everything that CI runs
 
-test-all: test test-demo ## and what takes longer: the demo up and down
+test-all: test test-pods test-demo ## and what takes longer: backups in real pods, the demo up and down
 
 check: need ## format, lints, generated files, layers, licences and bans, shell scripts
 	@$(STEP) "format" cargo fmt --all -- --check
@@ -45,13 +46,16 @@ check: need ## format, lints, generated files, layers, licences and bans, shell 
 	@$(STEP) "shell scripts" hack/tools/lint.sh shell
 
 test-unit: need ## all tests that need no API server
-	@$(STEP) "unit tests" cargo test $(LOCKED) --workspace --exclude $(API_TESTS)
+	@$(STEP) "unit tests" cargo test $(LOCKED) --workspace --exclude $(API_TESTS) --exclude $(PODS_TESTS)
 
 test-fakepve: need ## the Proxmox VE double against the recorded answers of a real one
 	@$(STEP) "the double's own tests" hack/fakepve/run --self-test
 
 test-api: need ## the operator against a real API server and the double; T=NAME runs some
 	@hack/tools/test-api.sh $(T)
+
+test-pods: need ## backups from end to end in real pods (needs root); T=NAME runs some
+	@hack/tools/test-pods.sh $(T)
 
 test-demo: need ## make demo and make demo-down, in a directory of their own, on one node and on three
 	@$(STEP) "demo up and down" hack/tools/demo-smoke.sh

@@ -15,7 +15,8 @@ usage() {
 usage: cluster.sh COMMAND
   up [TIER]             start what does not run yet, print the kubeconfig's path
   down                  stop what up started and remove its state; fine when there is nothing
-  run TIER COMMAND...   run COMMAND with a control plane of its own (KUBECONFIG, PATH), which ends with it
+  run TIER COMMAND...   run COMMAND with a control plane of its own (KUBECONFIG, PATH, ZENTORIA_CLUSTER_STATE), which
+                        ends with it
   build [TIER]          build what up would have to build
   image NAME:TAG DIR [OPTION...]
                         pack a directory as an image and give it to the node (tier pods); options: -entrypoint "WORDS",
@@ -102,7 +103,7 @@ cmd_run() {
   trap 'exit 143' TERM HUP
   cmd_up "$tier" >/dev/null
   exec 8>&-
-  export KUBECONFIG=$STATE/kubeconfig
+  export KUBECONFIG=$STATE/kubeconfig ZENTORIA_CLUSTER_STATE=$STATE
   PATH=$(dirname "$(kubectl_path)"):$PATH
   set -m
   "$@" </dev/null &
