@@ -10,6 +10,7 @@
 pub mod cancel;
 pub mod contract;
 pub mod failure;
+pub mod programs;
 pub mod setup;
 pub mod source;
 pub mod stream;

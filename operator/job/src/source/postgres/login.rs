@@ -2,6 +2,7 @@
 
 use super::tls::{self, SslMode};
 use crate::failure::Failure;
+use crate::programs::Programs;
 use crate::setup::Setup;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub struct Login {
     pub port: u16,
     /// Role.
     pub user: String,
+    /// Where the programs are that log in too.
+    pub programs: Programs,
     password: Option<Secret>,
     passfile: Option<PathBuf>,
     ssl: SslMode,
@@ -48,6 +51,7 @@ impl Login {
             host: server.host.clone(),
             port: server.port,
             user: user.to_owned(),
+            programs: setup.programs.clone(),
             password: Some(password),
             passfile: Some(passfile),
             ssl,
@@ -55,10 +59,11 @@ impl Login {
         })
     }
 
-    /// To the scratch server of the same pod.
+    /// To the scratch server of the same pod, with the programs of this login.
     #[must_use]
-    pub fn to_scratch(port: u16) -> Self {
+    pub fn to_scratch(&self, port: u16) -> Self {
         Self {
+            programs: self.programs.clone(),
             host: "127.0.0.1".to_owned(),
             port,
             user: "postgres".to_owned(),

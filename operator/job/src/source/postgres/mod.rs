@@ -13,8 +13,6 @@ mod restore;
 mod roles;
 mod tls;
 
-pub use programs::DIRECTORIES;
-
 use crate::contract::{Held, Input, Output, Part, PartKind, Place, Source, StoredPart};
 use crate::failure::Failure;
 use crate::setup::Setup;
@@ -151,12 +149,12 @@ impl Source for Postgres {
                 Ok(Vec::new())
             }
             (Place::Scratch { postgres_port, .. }, PartKind::Roles) => {
-                let login = Login::to_scratch(*postgres_port);
+                let login = self.login.to_scratch(*postgres_port);
                 restore::scratch_is_up(&login).await?;
                 restore::roles(&login, &recorded(stored)?, bytes).await
             }
             (Place::Scratch { postgres_port, .. }, PartKind::Data) => {
-                let login = Login::to_scratch(*postgres_port);
+                let login = self.login.to_scratch(*postgres_port);
                 restore::scratch_is_up(&login).await?;
                 restore::into_scratch(&login, &recorded(stored)?, bytes, self.roles).await
             }

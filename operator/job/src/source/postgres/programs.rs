@@ -6,16 +6,9 @@
 use super::login::Login;
 use crate::failure::Failure;
 use crate::source::tool;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 use zentoria_types::backup_job::JobError;
-
-/// Directories with programs of PostgreSQL, as `PATH` is written. Default: where Debian and its like have them, and `PATH`.
-pub const DIRECTORIES: &str = "ZENTORIA_POSTGRES_BIN";
-
-/// Where distributions put the programs of each major version: `16/bin` below it.
-const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// The program for a server of this major version, with the login in its environment.
 ///
@@ -23,11 +16,8 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 /// [`JobError::Setup`], when there is none, or all are older than the server.
 pub async fn command(name: &str, server_major: u32, login: &Login) -> Result<Command, Failure> {
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
-    for directory in directories() {
-        let path = directory.join(name);
-        if path.is_file()
-            && let Some(major) = major_of(&path).await
-        {
+    for path in login.programs.all(name) {
+        if let Some(major) = major_of(&path).await {
             found.push((major, path));
         }
     }
@@ -46,17 +36,6 @@ pub async fn command(name: &str, server_major: u32, login: &Login) -> Result<Com
     let mut command = Command::new(path);
     command.envs(login.environment());
     Ok(command)
-}
-
-fn directories() -> Vec<PathBuf> {
-    if let Some(given) = std::env::var_os(DIRECTORIES) {
-        return std::env::split_paths(&given).collect();
-    }
-    let mut all: Vec<PathBuf> = std::fs::read_dir(DEBIAN)
-        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
-        .unwrap_or_default();
-    all.extend(std::env::split_paths(std::env::var_os("PATH").as_deref().unwrap_or(OsStr::new(""))));
-    all
 }
 
 async fn major_of(program: &Path) -> Option<u32> {
