@@ -3,6 +3,7 @@
 use crate::cancel::Cancel;
 use crate::contract::Source;
 use crate::failure::Failure;
+use crate::programs::Programs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zentoria_types::Secret;
@@ -80,6 +81,8 @@ pub struct Setup {
     pub secrets: Secrets,
     /// Room for caches and what is unpacked. Ours alone.
     pub scratch: PathBuf,
+    /// Where the programs are that it uses.
+    pub programs: Programs,
     /// When the run counts as begun: seconds since 1970.
     pub started: i64,
     /// Whether it is to end.
@@ -107,6 +110,7 @@ impl Setup {
             spec_path: spec_path.to_owned(),
             secrets: Secrets::at(secrets),
             scratch: scratch.to_owned(),
+            programs: Programs::of_environment(),
             started,
             cancel: Cancel::default(),
             sources: crate::source::of,
