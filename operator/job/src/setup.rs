@@ -1,11 +1,13 @@
 //! What a Job finds in its pod: its spec, the Secrets' files, room for what it makes.
 
 use crate::cancel::Cancel;
+use crate::contract::Source;
 use crate::failure::Failure;
+use crate::programs::Programs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zentoria_types::Secret;
-use zentoria_types::backup_job::{JobError, JobSpec};
+use zentoria_types::backup_job::{JobError, JobSpec, SourceSpec};
 
 /// The Secrets, one file each; see [`zentoria_types::backup_job::secrets`] for their names.
 #[derive(Clone, Debug)]
@@ -79,11 +81,18 @@ pub struct Setup {
     pub secrets: Secrets,
     /// Room for caches and what is unpacked. Ours alone.
     pub scratch: PathBuf,
+    /// Where the programs are that it uses.
+    pub programs: Programs,
     /// When the run counts as begun: seconds since 1970.
     pub started: i64,
     /// Whether it is to end.
     pub cancel: Cancel,
+    /// What makes a source of its description.
+    pub sources: Sources,
 }
+
+/// What makes a source of its description: [`crate::source::of`].
+pub type Sources = fn(&SourceSpec, &Setup) -> Result<Box<dyn Source>, Failure>;
 
 impl Setup {
     /// Reads the spec.
@@ -101,8 +110,10 @@ impl Setup {
             spec_path: spec_path.to_owned(),
             secrets: Secrets::at(secrets),
             scratch: scratch.to_owned(),
+            programs: Programs::of_environment(),
             started,
             cancel: Cancel::default(),
+            sources: crate::source::of,
         })
     }
 

@@ -1,8 +1,13 @@
 //! The kinds of sources.
 
+mod directory;
+pub mod postgres;
+mod tool;
+
 use crate::contract::Source;
 use crate::failure::Failure;
 use crate::setup::Setup;
+use postgres::Postgres;
 use zentoria_types::backup_job::{JobError, SourceSpec};
 
 /// The source that the spec describes, with its secrets read. Nothing is connected to yet.
@@ -10,9 +15,10 @@ use zentoria_types::backup_job::{JobError, SourceSpec};
 /// # Errors
 /// [`JobError::Setup`], when a secret is missing.
 pub fn of(spec: &SourceSpec, setup: &Setup) -> Result<Box<dyn Source>, Failure> {
-    let _ = setup;
     let kind = match spec {
-        SourceSpec::Postgres { .. } => "postgres",
+        SourceSpec::Postgres { server, user, databases, roles, ssl_mode } => {
+            return Ok(Box::new(Postgres::new(server, user, databases, *roles, ssl_mode, setup)?));
+        }
         SourceSpec::Redis { .. } => "redis",
         SourceSpec::Qdrant { .. } => "qdrant",
         SourceSpec::Vault { .. } => "vault",
