@@ -61,7 +61,7 @@ impl Postgres {
     async fn dump_roles(&self, out: Output<'_>) -> Result<(), Failure> {
         let (client, database) = maintenance(&self.login, None).await?;
         let mut command = programs::command("pg_dumpall", major(&client).await?, &self.login).await?;
-        command.args(["--roles-only", "--no-password", &format!("--database={}", connection(&database))]);
+        command.args(["--roles-only", "--no-password", &format!("--database={database}")]);
         tool::print(command, out).await.map_err(|error| {
             let refused = error.said.contains("permission denied");
             let remedy = if refused {
