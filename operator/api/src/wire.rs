@@ -14,6 +14,8 @@ pub const RUN_ANNOTATION: &str = "zentoria.ai/run";
 pub const BACKUP_OWNER_LABEL: &str = "zentoria.ai/backup-owner";
 /// On CronJobs and Jobs of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
 pub const OPERATION_LABEL: &str = "zentoria.ai/operation";
+/// On objects that the operator applies beside its own kinds: the digest of what it applied.
+pub const APPLIED_ANNOTATION: &str = "zentoria.ai/applied";
 /// Held on a ZentoriaContainer until its deletion policy is carried out.
 pub const CONTAINER_FINALIZER: &str = "zentoria.ai/container";
 /// Held on a ProxmoxCluster while containers refer to it.
