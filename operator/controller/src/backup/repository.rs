@@ -182,7 +182,7 @@ async fn inspect(
     for run in found {
         let lost = matches!(run.state, RunState::Ended { ending: Ending::Succeeded, .. });
         if lost && matches!(run.operation, Operation::Backup(_)) {
-            let name = names::of_repository_once(&want.owner.name, &Operation::Inspect, &run.job);
+            let name = names::of_repository_once(&want.owner.name, &want.owner.uid, &Operation::Inspect, &run.job);
             if !found.iter().any(|other| other.job == name) {
                 objects::start(context, &jobs::inspect(want, &run.job, &context.backups.settings)).await?;
             }

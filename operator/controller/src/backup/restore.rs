@@ -65,6 +65,7 @@ const fn may_come(reason: RestoreReason) -> bool {
         | RestoreReason::SecuringSource
         | RestoreReason::Restoring
         | RestoreReason::RepositoryNotReady
+        | RestoreReason::WaitingFor
         | RestoreReason::ConfirmationRequired
         | RestoreReason::SnapshotNotFound
         | RestoreReason::SecuringFailed
@@ -116,10 +117,10 @@ async fn vanished(
         let (job, operation) = match phase {
             None | Some(RestorePhase::Pending) => continue,
             Some(RestorePhase::SecuringSource) => {
-                (names::secure(&want.owner.name, &item.policy), Operation::Secure(item.policy.clone()))
+                (names::secure(&want.owner.name, &want.owner.uid, &item.policy), Operation::Secure(item.policy.clone()))
             }
             Some(RestorePhase::Restoring | RestorePhase::Succeeded | RestorePhase::Failed) => {
-                (names::restore(&want.owner.name, &item.policy), Operation::Restore(item.policy.clone()))
+                (names::restore(&want.owner.name, &want.owner.uid, &item.policy), Operation::Restore(item.policy.clone()))
             }
         };
         if found.iter().any(|run| run.job == job) || context.writer.read(api.get_metadata_opt(&job)).await?.is_some() {
