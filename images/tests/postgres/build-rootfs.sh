@@ -8,14 +8,16 @@ set -euo pipefail
 
 rootfs_begin "${1:-}"
 rootfs_user postgres 999 /var/lib/postgresql
-rootfs_user postgres-alpine 70 /var/lib/postgresql
 rootfs_user zentoria 65532 /scratch
 rootfs_shell
-# The wheel's layout: programs find their libraries and files relative to themselves.
 home=$(dirname "$(rootfs_component postgres16)")
 wheel=$(realpath "$home/../..")
+# Programs find their libraries and files relative to themselves.
 for part in bin share lib/postgresql; do rootfs_tree "$home/$part" "/usr/lib/zentoria/postgres/pginstall/$part" "$wheel"; done
-for library in "$wheel"/*.libs/libpq-*; do
+for library in "$wheel"/*.libs/*; do
+  case $(basename "$library") in
+    libecpg* | libpgtypes*) continue ;; # for C programs with SQL in them; what they need is not packed
+  esac
   install -D -m 755 "$library" "$ROOTFS/usr/lib/zentoria/${library#"$wheel"/}"
   rootfs_libraries "$library" "$wheel"
 done
