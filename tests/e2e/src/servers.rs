@@ -9,7 +9,8 @@ impl Stage {
     /// Where the server refuses it.
     #[must_use]
     pub fn sql(&self, text: &str) -> String {
-        let command = "PGPASSWORD=$POSTGRES_PASSWORD exec psql -h 127.0.0.1 -U postgres -d zentoria -v ON_ERROR_STOP=1 -qAt -f -";
+        let command =
+            "PGPASSWORD=$POSTGRES_PASSWORD exec psql -h 127.0.0.1 -U postgres -d zentoria -v ON_ERROR_STOP=1 -qAt -f -";
         self.kubectl_in(&["exec", "-i", "deploy/postgres", "--", "sh", "-c", command], text).trim().to_owned()
     }
 

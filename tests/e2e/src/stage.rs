@@ -152,8 +152,14 @@ impl Stage {
         show(&["get", "bp,br,brs,cronjobs,jobs,pods", "-o", "wide"]);
         show(&["get", "events", "--sort-by=.lastTimestamp"]);
         show(&["logs", "-l", "app.kubernetes.io/name=zentoria-job", "--all-containers", "--tail=40", "--prefix"]);
-        show(&["get", "pods", "-l", "app.kubernetes.io/name=zentoria-job", "-o",
-            "jsonpath={range .items[*]}{.metadata.name}: {.status.containerStatuses[*].state.terminated.message}{'\\n'}{end}"]);
+        show(&[
+            "get",
+            "pods",
+            "-l",
+            "app.kubernetes.io/name=zentoria-job",
+            "-o",
+            "jsonpath={range .items[*]}{.metadata.name}: {.status.containerStatuses[*].state.terminated.message}{'\\n'}{end}",
+        ]);
         show(&["get", "bp,br,brs", "-o", "jsonpath={range .items[*]}{.metadata.name}: {.status}{'\\n'}{end}"]);
         let log = std::fs::read_to_string(self.log_file()).unwrap_or_default();
         eprintln!("---- the operator's last lines\n{}", tail(&log, 60));

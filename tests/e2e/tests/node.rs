@@ -1,9 +1,9 @@
 //! The tier itself: what the pods of Jobs rely on.
 
-use zentoria_e2e_tests::Stage;
-use zentoria_e2e_tests::stage::POD_TIME;
 use std::time::Duration;
 use zentoria_api_tests::wait::within;
+use zentoria_e2e_tests::Stage;
+use zentoria_e2e_tests::stage::POD_TIME;
 
 const POD: &str = r#"
 apiVersion: batch/v1
@@ -61,7 +61,9 @@ async fn a_job_has_its_programs_its_secrets_as_files_and_reaches_services_by_nam
     assert_eq!(ended, "1/", "{log}");
     let lines: Vec<&str> = log.lines().collect();
     assert_eq!(lines.get(..4), Some(["demo-redis", "440", "65532", "read-only"].as_slice()), "{log}");
-    for word in ["restic 0.", "(PostgreSQL) 16.", "(PostgreSQL) 17.", "PONG", "rclone v1.", "OpenSSH_", "zentoria-job 0."] {
+    for word in
+        ["restic 0.", "(PostgreSQL) 16.", "(PostgreSQL) 17.", "PONG", "rclone v1.", "OpenSSH_", "zentoria-job 0."]
+    {
         assert!(log.contains(word), "no {word} in:\n{log}");
     }
     let said = within(Duration::from_secs(60), "the termination message", || async {
