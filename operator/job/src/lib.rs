@@ -8,9 +8,16 @@
 //! [`JobSpec`]: zentoria_types::backup_job::JobSpec
 
 pub mod cancel;
+pub mod cli;
 pub mod contract;
+pub mod evidence;
 pub mod failure;
+pub mod operation;
+pub mod outcome;
 pub mod programs;
+pub mod restic;
+pub mod retention;
+pub mod runs;
 pub mod setup;
 pub mod source;
 pub mod stream;

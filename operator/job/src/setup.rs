@@ -1,12 +1,13 @@
 //! What a Job finds in its pod: its spec, the Secrets' files, room for what it makes.
 
 use crate::cancel::Cancel;
+use crate::contract::Source;
 use crate::failure::Failure;
 use crate::programs::Programs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zentoria_types::Secret;
-use zentoria_types::backup_job::{JobError, JobSpec};
+use zentoria_types::backup_job::{JobError, JobSpec, SourceSpec};
 
 /// The Secrets, one file each; see [`zentoria_types::backup_job::secrets`] for their names.
 #[derive(Clone, Debug)]
@@ -86,7 +87,12 @@ pub struct Setup {
     pub started: i64,
     /// Whether it is to end.
     pub cancel: Cancel,
+    /// What makes a source of its description.
+    pub sources: Sources,
 }
+
+/// What makes a source of its description: [`crate::source::of`].
+pub type Sources = fn(&SourceSpec, &Setup) -> Result<Box<dyn Source>, Failure>;
 
 impl Setup {
     /// Reads the spec.
@@ -107,6 +113,7 @@ impl Setup {
             programs: Programs::of_environment(),
             started,
             cancel: Cancel::default(),
+            sources: crate::source::of,
         })
     }
 

@@ -7,13 +7,12 @@ use crate::cancel::Cancel;
 use crate::contract::Part;
 use crate::failure::Failure;
 use crate::setup::Setup;
-use crate::source;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use zentoria_types::backup_job::{JobError, Operation};
 
 /// How the stream of a part went.
@@ -49,8 +48,13 @@ impl<W> Digesting<W> {
 
     /// What went through.
     pub fn finish(self) -> Digested {
+        self.into_parts().1
+    }
+
+    /// What it passed on to or from, and what went through.
+    pub fn into_parts(self) -> (W, Digested) {
         let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Digested { bytes: self.bytes, sha256 }
+        (self.inner, Digested { bytes: self.bytes, sha256 })
     }
 
     fn passed(&mut self, bytes: &[u8]) {
@@ -75,6 +79,15 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Digesting<W> {
     }
 }
 
+impl<R: AsyncRead + Unpin> AsyncRead for Digesting<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        std::task::ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        self.passed(buf.filled().get(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// Prints the part to standard output and writes the [`Streamed`] to the file `report`.
 ///
 /// # Errors
@@ -94,7 +107,7 @@ pub async fn stream(setup: &Setup, part: &Part, token: &str, report: &Path) -> R
 
 async fn print(setup: &Setup, part: &Part, token: &str) -> Result<Digested, Failure> {
     let source = match &setup.spec.operation {
-        Operation::Backup { source, .. } => source::of(source, setup)?,
+        Operation::Backup { source, .. } => (setup.sources)(source, setup)?,
         Operation::Init
         | Operation::Inspect
         | Operation::Check { .. }
