@@ -2,12 +2,14 @@
 
 mod directory;
 pub mod postgres;
+pub mod redis;
 mod tool;
 
 use crate::contract::Source;
 use crate::failure::Failure;
 use crate::setup::Setup;
 use postgres::Postgres;
+use redis::Redis;
 use zentoria_types::backup_job::{JobError, SourceSpec};
 
 /// The source that the spec describes, with its secrets read. Nothing is connected to yet.
@@ -19,7 +21,7 @@ pub fn of(spec: &SourceSpec, setup: &Setup) -> Result<Box<dyn Source>, Failure> 
         SourceSpec::Postgres { server, user, databases, roles, ssl_mode } => {
             return Ok(Box::new(Postgres::new(server, user, databases, *roles, ssl_mode, setup)?));
         }
-        SourceSpec::Redis { .. } => "redis",
+        SourceSpec::Redis { server, user } => return Ok(Box::new(Redis::new(server, user.as_deref(), setup)?)),
         SourceSpec::Qdrant { .. } => "qdrant",
         SourceSpec::Vault { .. } => "vault",
         SourceSpec::S3 { .. } => "s3",
