@@ -46,6 +46,8 @@ fn prepare(setup: &Setup, from: &Restic, other: &mut Restic, to: &Location) -> R
             if let Some(ca) = ours {
                 other.set_env("RCLONE_CA_CERT", ca);
             }
+            let program = setup.programs.find("rclone")?;
+            other.add_args(["-o".into(), format!("rclone.program={}", program.display()).into()]);
             let inside = format!("{bucket}/{}", prefix.trim_matches('/'));
             let name = Secret::new(format!("rclone:{REMOTE}:{}", inside.trim_end_matches('/')));
             setup.write_private("copy", "from", &name)?

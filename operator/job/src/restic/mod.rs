@@ -7,6 +7,7 @@ mod process;
 
 use crate::cancel::Cancel;
 use crate::failure::Failure;
+use crate::programs;
 use crate::setup::Setup;
 use location::{Names, Place};
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ pub struct Restic {
     temporary: PathBuf,
     retry_lock_seconds: u64,
     cancel: Cancel,
+    program: PathBuf,
     extra_env: Vec<(&'static str, OsString)>,
     extra_args: Vec<OsString>,
 }
@@ -45,6 +47,7 @@ impl Restic {
             temporary: setup.private_dir("tmp")?,
             retry_lock_seconds: setup.spec.retry_lock_seconds,
             cancel: setup.cancel.clone(),
+            program: setup.programs.find("restic")?,
             extra_env: Vec::new(),
             extra_args: Vec::new(),
         })
@@ -83,9 +86,9 @@ impl Restic {
 
     /// The command, with everything but what it is to do. No secret is in its arguments or its environment.
     fn command(&self) -> Command {
-        let mut command = Command::new("restic");
+        let mut command = Command::new(&self.program);
         command.env_clear().kill_on_drop(true);
-        for name in ["PATH", "LD_LIBRARY_PATH"] {
+        for name in ["PATH", programs::DIRECTORIES] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
