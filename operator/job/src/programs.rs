@@ -5,6 +5,9 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use zentoria_types::backup_job::JobError;
 
+/// Directories with programs, as `PATH` is written, in place of `PATH` and the usual ones.
+pub const DIRECTORIES: &str = "ZENTORIA_JOB_PATH";
+
 /// Where Debian and its like put the programs of each major version of PostgreSQL: `16/bin` below it.
 const POSTGRES: &str = "/usr/lib/postgresql";
 
@@ -19,9 +22,12 @@ impl Programs {
         Self(directories)
     }
 
-    /// Those of `PATH`, and those of each version of PostgreSQL that is installed.
+    /// Those that [`DIRECTORIES`] names; else `PATH`, and those of each version of PostgreSQL.
     #[must_use]
     pub fn of_environment() -> Self {
+        if let Some(given) = std::env::var_os(DIRECTORIES) {
+            return Self(std::env::split_paths(&given).collect());
+        }
         let path = std::env::var_os("PATH");
         let mut all: Vec<PathBuf> = std::env::split_paths(path.as_deref().unwrap_or(OsStr::new(""))).collect();
         let versions = std::fs::read_dir(POSTGRES);

@@ -1,13 +1,18 @@
 //! The kinds of sources.
 
+mod command;
 mod directory;
+mod files;
 pub mod postgres;
 pub mod redis;
+mod ssh;
 mod tool;
 
 use crate::contract::Source;
 use crate::failure::Failure;
 use crate::setup::Setup;
+use command::Command;
+use files::Files;
 use postgres::Postgres;
 use redis::Redis;
 use zentoria_types::backup_job::{JobError, SourceSpec};
@@ -25,8 +30,10 @@ pub fn of(spec: &SourceSpec, setup: &Setup) -> Result<Box<dyn Source>, Failure> 
         SourceSpec::Qdrant { .. } => "qdrant",
         SourceSpec::Vault { .. } => "vault",
         SourceSpec::S3 { .. } => "s3",
-        SourceSpec::Files { .. } => "files",
-        SourceSpec::Command { .. } => "command",
+        SourceSpec::Files { ssh, paths, exclude } => return Ok(Box::new(Files::new(ssh, paths, exclude, setup)?)),
+        SourceSpec::Command { ssh, command, file_name } => {
+            return Ok(Box::new(Command::new(ssh, command, file_name, setup)?));
+        }
     };
     Err(Failure::new(JobError::Setup, format!("this image cannot back up {kind}")))
 }

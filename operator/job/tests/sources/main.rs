@@ -6,4 +6,6 @@
 
 mod postgres;
 mod redis;
+mod ssh;
+mod sshd;
 mod support;
