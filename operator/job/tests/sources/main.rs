@@ -5,4 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod postgres;
+mod redis;
+mod ssh;
+mod sshd;
 mod support;

@@ -69,6 +69,7 @@ impl Pod {
             programs: Programs::at(self.programs.clone()),
             started: 1_800_000_000,
             cancel: Cancel::default(),
+            sources: source::of,
         };
         source::of(spec, &setup)
     }
