@@ -10,7 +10,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use std::sync::Arc;
-use zentoria_api::backup::{BackupRestore, BackupRestoreStatus, Into, RestorePhase};
+use zentoria_api::backup::{BackupRestore, BackupRestoreStatus, RestorePhase};
 use zentoria_api::conditions::RestoreReason;
 use zentoria_core::backup::names::{self, Operation};
 use zentoria_core::backup::restore::{RestoreStep, next_steps};
@@ -36,8 +36,7 @@ pub async fn reconcile(object: Arc<BackupRestore>, context: Arc<Context>) -> Res
     let around = around(&context, &object, &namespace).await?;
     let want = validate::restore(&object, &around);
     let now = Timestamp::now();
-    let label = format!("{}.{name}", OwnerKind::Restore.word());
-    let mut found = runs::of_owner(&context, &namespace, &label);
+    let mut found = runs::of_owner(&context, OwnerKind::Restore, &object.metadata);
     if let Ok(want) = &want {
         found.extend(vanished(&context, want, &before, &found, now).await?);
         if !crate::context::is_paused(object.as_ref()) {
@@ -78,9 +77,7 @@ const fn may_come(reason: RestoreReason) -> bool {
 
 async fn around(context: &Context, object: &BackupRestore, namespace: &str) -> Result<Surroundings, WriteError> {
     let mut named = gather::Named::default();
-    if let Into::Directory(target) = &object.spec.into {
-        named.claims.insert(target.claim_name.clone());
-    }
+    named.claims.extend(secrets::claim_of_restore(object).map(str::to_owned));
     if let Some(policy) = &object.spec.policy_ref
         && let Some(policy) = context.backups.policies.get(namespace, &policy.name)
     {
@@ -135,7 +132,7 @@ async fn vanished(
             );
             Ending::Silent { message }
         };
-        gone.push(Run { job, operation, created: now, state: RunState::Ended { at: now, ending } });
+        gone.push(Run { job, operation, created: now, state: RunState::Ended { at: now, ending }, stuck: None });
     }
     Ok(gone)
 }

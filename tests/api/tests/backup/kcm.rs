@@ -90,7 +90,7 @@ impl Kcm {
 
     /// The Job that a CronJob starts at its time.
     pub async fn fire(&self, cron: &CronJob, suffix: &str) -> Job {
-        let template = cron.spec.as_ref().expect("a spec").job_template.clone();
+        let template = cron.spec.job_template.clone();
         let mut job = Job { metadata: template.metadata.unwrap_or_default(), spec: template.spec, status: None };
         job.metadata.name = Some(format!("{}-{suffix}", cron.name_any()));
         job.metadata.owner_references = cron.controller_owner_ref(&()).map(|reference| vec![reference]);

@@ -184,7 +184,7 @@ fn holds(object: &impl Told, kind: &str) -> bool {
 }
 
 /// Every object of backups, and of what carries them out, with its resourceVersion.
-async fn versions(world: &World, kcm: &Kcm) -> BTreeMap<String, String> {
+async fn versions(kcm: &Kcm) -> BTreeMap<String, String> {
     use k8s_openapi::api::batch::v1::{CronJob, Job};
     use k8s_openapi::api::core::v1::ConfigMap;
     use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -198,7 +198,6 @@ async fn versions(world: &World, kcm: &Kcm) -> BTreeMap<String, String> {
             found.insert(name, object.resource_version().unwrap_or_default());
         }
     }
-    let _ = world;
     let mut found = BTreeMap::new();
     of::<BackupRepository>(kcm, &mut found).await;
     of::<BackupPolicy>(kcm, &mut found).await;
