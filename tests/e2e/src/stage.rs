@@ -140,6 +140,24 @@ impl Stage {
         .await
     }
 
+    /// SIGKILL for the processes of the `job` container of a pod with this label: they get no chance to clean up, as when a
+    /// node loses its power.
+    ///
+    /// # Panics
+    /// Where there is no such process on this machine.
+    pub fn kill_nine(&self, label: &str) {
+        let path = "jsonpath={.items[0].status.containerStatuses[?(@.name==\"job\")].containerID}";
+        let id = self.kubectl(&["get", "pods", "-l", label, "-o", path]);
+        let id = id.trim().trim_start_matches("containerd://");
+        assert_eq!(id.len(), 64, "the container's id: {id}");
+        let ours = std::fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| {
+            std::fs::read_to_string(entry.path().join("cgroup")).is_ok_and(|groups| groups.contains(id))
+        });
+        let pids: Vec<String> = ours.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        assert!(!pids.is_empty(), "container {id} has no process on this machine");
+        let _ = std::process::Command::new("kill").arg("-KILL").args(&pids).status();
+    }
+
     fn log_file(&self) -> PathBuf {
         self.dir.path().join("operator.log")
     }
