@@ -3,10 +3,12 @@
 mod command;
 mod directory;
 mod files;
+mod http;
 pub mod postgres;
 pub mod redis;
 mod ssh;
 mod tool;
+mod vault;
 
 use crate::contract::Source;
 use crate::failure::Failure;
@@ -15,6 +17,7 @@ use command::Command;
 use files::Files;
 use postgres::Postgres;
 use redis::Redis;
+use vault::Vault;
 use zentoria_types::backup_job::{JobError, SourceSpec};
 
 /// The source that the spec describes, with its secrets read. Nothing is connected to yet.
@@ -28,7 +31,7 @@ pub fn of(spec: &SourceSpec, setup: &Setup) -> Result<Box<dyn Source>, Failure> 
         }
         SourceSpec::Redis { server, user } => return Ok(Box::new(Redis::new(server, user.as_deref(), setup)?)),
         SourceSpec::Qdrant { .. } => "qdrant",
-        SourceSpec::Vault { .. } => "vault",
+        SourceSpec::Vault { server, tls } => return Ok(Box::new(Vault::new(server, *tls, setup)?)),
         SourceSpec::S3 { .. } => "s3",
         SourceSpec::Files { ssh, paths, exclude } => return Ok(Box::new(Files::new(ssh, paths, exclude, setup)?)),
         SourceSpec::Command { ssh, command, file_name } => {

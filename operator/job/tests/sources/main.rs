@@ -9,3 +9,4 @@ mod redis;
 mod ssh;
 mod sshd;
 mod support;
+mod vault;
