@@ -1,13 +1,20 @@
 //! The kinds of sources.
 
+mod command;
 mod directory;
+mod files;
 pub mod postgres;
+pub mod redis;
+mod ssh;
 mod tool;
 
 use crate::contract::Source;
 use crate::failure::Failure;
 use crate::setup::Setup;
+use command::Command;
+use files::Files;
 use postgres::Postgres;
+use redis::Redis;
 use zentoria_types::backup_job::{JobError, SourceSpec};
 
 /// The source that the spec describes, with its secrets read. Nothing is connected to yet.
@@ -19,12 +26,14 @@ pub fn of(spec: &SourceSpec, setup: &Setup) -> Result<Box<dyn Source>, Failure> 
         SourceSpec::Postgres { server, user, databases, roles, ssl_mode } => {
             return Ok(Box::new(Postgres::new(server, user, databases, *roles, ssl_mode, setup)?));
         }
-        SourceSpec::Redis { .. } => "redis",
+        SourceSpec::Redis { server, user } => return Ok(Box::new(Redis::new(server, user.as_deref(), setup)?)),
         SourceSpec::Qdrant { .. } => "qdrant",
         SourceSpec::Vault { .. } => "vault",
         SourceSpec::S3 { .. } => "s3",
-        SourceSpec::Files { .. } => "files",
-        SourceSpec::Command { .. } => "command",
+        SourceSpec::Files { ssh, paths, exclude } => return Ok(Box::new(Files::new(ssh, paths, exclude, setup)?)),
+        SourceSpec::Command { ssh, command, file_name } => {
+            return Ok(Box::new(Command::new(ssh, command, file_name, setup)?));
+        }
     };
     Err(Failure::new(JobError::Setup, format!("this image cannot back up {kind}")))
 }

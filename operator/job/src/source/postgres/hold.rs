@@ -18,7 +18,7 @@ pub struct Database {
 }
 
 /// Ends the task, and with it the connection, when it is dropped.
-struct Counting(JoinHandle<Result<(Client, DatabaseFacts), tokio_postgres::Error>>);
+struct Counting(JoinHandle<(Client, Result<DatabaseFacts, tokio_postgres::Error>)>);
 
 impl Drop for Counting {
     fn drop(&mut self) {
@@ -35,13 +35,17 @@ pub async fn database(login: &Login, name: &str) -> Result<Database, Failure> {
     let begun = async {
         client.batch_execute(count::SESSION).await?;
         client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        client.query_one("SELECT pg_export_snapshot()", &[]).await?.try_get::<_, String>(0)
+        let snapshot = client.query_one("SELECT pg_export_snapshot()", &[]).await?.try_get::<_, String>(0)?;
+        // what fails while it is counted must not end the snapshot: pg_dump says better what may not be read
+        client.batch_execute("SAVEPOINT counting").await?;
+        Ok(snapshot)
     };
     let snapshot = begun.await.map_err(|error| failed(JobError::SourceFailed, format!("database `{name}`"), &error))?;
     let counting = Counting(tokio::spawn(async move {
-        let facts = count::database(&client).await?;
-        // the client comes back with them: with its end the snapshot would be gone before pg_dump has taken it
-        Ok((client, facts))
+        let facts = count::database(&client).await;
+        // the client comes back with them, or with the error: with its end the snapshot would be gone before pg_dump has
+        // taken it
+        (client, facts)
     }));
     Ok(Database { name: name.to_owned(), snapshot, counting })
 }
@@ -57,7 +61,7 @@ impl Held for Database {
         let counted = (&mut self.counting.0).await.map_err(|error| {
             Failure::new(JobError::Other, format!("database `{name}`: counting broke off: {error}"))
         })?;
-        let (_, facts) = counted.map_err(|error| {
+        let facts = counted.1.map_err(|error| {
             failed(JobError::SourceFailed, format!("database `{name}`: its rows could not be counted"), &error)
         })?;
         json(&facts)

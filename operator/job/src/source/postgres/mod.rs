@@ -21,6 +21,7 @@ use crate::source::tool;
 use async_trait::async_trait;
 use facts::{DatabaseFacts, RoleFacts};
 use login::{Login, failed};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::Client;
 use zentoria_types::backup_job::{JobError, Server};
 
@@ -34,6 +35,8 @@ pub struct Postgres {
     login: Login,
     databases: Vec<String>,
     roles: bool,
+    /// Whether the scratch server has got the roles, so that owners and rights can be restored too.
+    scratch_has_roles: AtomicBool,
 }
 
 impl Postgres {
@@ -50,7 +53,7 @@ impl Postgres {
         setup: &Setup,
     ) -> Result<Self, Failure> {
         let login = Login::to_source(server, user, ssl_mode, setup)?;
-        Ok(Self { login, databases: databases.to_vec(), roles })
+        Ok(Self { login, databases: databases.to_vec(), roles, scratch_has_roles: AtomicBool::new(false) })
     }
 
     fn part(name: &str) -> Part {
@@ -61,7 +64,7 @@ impl Postgres {
     async fn dump_roles(&self, out: Output<'_>) -> Result<(), Failure> {
         let (client, database) = maintenance(&self.login, None).await?;
         let mut command = programs::command("pg_dumpall", major(&client).await?, &self.login).await?;
-        command.args(["--roles-only", "--no-password", &format!("--database={}", connection(&database))]);
+        command.args(["--roles-only", "--no-password", &format!("--database={database}")]);
         tool::print(command, out).await.map_err(|error| {
             let refused = error.said.contains("permission denied");
             let remedy = if refused {
@@ -151,12 +154,15 @@ impl Source for Postgres {
             (Place::Scratch { postgres_port, .. }, PartKind::Roles) => {
                 let login = self.login.to_scratch(*postgres_port);
                 restore::scratch_is_up(&login).await?;
-                restore::roles(&login, &recorded(stored)?, bytes).await
+                let differences = restore::roles(&login, &recorded(stored)?, bytes).await?;
+                self.scratch_has_roles.store(true, Ordering::Relaxed);
+                Ok(differences)
             }
             (Place::Scratch { postgres_port, .. }, PartKind::Data) => {
                 let login = self.login.to_scratch(*postgres_port);
                 restore::scratch_is_up(&login).await?;
-                restore::into_scratch(&login, &recorded(stored)?, bytes, self.roles).await
+                let owners = self.scratch_has_roles.load(Ordering::Relaxed);
+                restore::into_scratch(&login, &recorded(stored)?, bytes, owners).await
             }
             (Place::Source, PartKind::Roles) => restore::roles(&self.login, &recorded(stored)?, bytes).await,
             (Place::Source, PartKind::Data) => {
