@@ -8,7 +8,8 @@ pub const TAKEOVER_ANNOTATION: &str = "zentoria.ai/takeover";
 pub const ACKNOWLEDGE_ANNOTATION: &str = "zentoria.ai/acknowledge";
 /// On a ZentoriaContainer: the digests of the pending changes that a person approves, separated by commas.
 pub const APPROVE_ANNOTATION: &str = "zentoria.ai/approve";
-/// On a BackupPolicy: a word of your own; a new one starts a backup now (`kubectl zentoria backup run`).
+/// On a BackupPolicy: a word of your own; a new one starts a backup of the first tier now, `WORD/TIER` of that tier
+/// (`kubectl zentoria backup run`).
 pub const RUN_ANNOTATION: &str = "zentoria.ai/run";
 /// On CronJobs, Jobs and pods of backups: the object that they belong to, `policy.NAME`, `repository.NAME`, `restore.NAME`.
 pub const BACKUP_OWNER_LABEL: &str = "zentoria.ai/backup-owner";
@@ -16,6 +17,8 @@ pub const BACKUP_OWNER_LABEL: &str = "zentoria.ai/backup-owner";
 pub const BACKUP_REPOSITORY_LABEL: &str = "zentoria.ai/backup-repository";
 /// On CronJobs, Jobs and pods of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
 pub const OPERATION_LABEL: &str = "zentoria.ai/operation";
+/// On objects that the operator applies beside its own kinds: the digest of what it applied.
+pub const APPLIED_ANNOTATION: &str = "zentoria.ai/applied";
 /// Held on a ZentoriaContainer until its deletion policy is carried out.
 pub const CONTAINER_FINALIZER: &str = "zentoria.ai/container";
 /// Held on a ProxmoxCluster while containers refer to it.
