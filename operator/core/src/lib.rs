@@ -5,6 +5,7 @@ pub mod backup;
 pub mod cluster;
 pub mod conditions;
 pub mod container;
+mod cron;
 pub mod digest;
 pub mod estate;
 pub mod fact;
