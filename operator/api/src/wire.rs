@@ -8,10 +8,13 @@ pub const TAKEOVER_ANNOTATION: &str = "zentoria.ai/takeover";
 pub const ACKNOWLEDGE_ANNOTATION: &str = "zentoria.ai/acknowledge";
 /// On a ZentoriaContainer: the digests of the pending changes that a person approves, separated by commas.
 pub const APPROVE_ANNOTATION: &str = "zentoria.ai/approve";
-/// On a BackupPolicy: a word of your own; a new one starts a backup now (`kubectl zentoria backup run`).
+/// On a BackupPolicy: a word of your own; a new one starts a backup of the first tier now, `WORD/TIER` of that tier
+/// (`kubectl zentoria backup run`).
 pub const RUN_ANNOTATION: &str = "zentoria.ai/run";
-/// On CronJobs and Jobs of backups: the object that they belong to, `policy/NAME`, `repository/NAME`, `restore/NAME`.
+/// On CronJobs and Jobs of backups: the object that they belong to, `policy.NAME`, `repository.NAME`, `restore.NAME`.
 pub const BACKUP_OWNER_LABEL: &str = "zentoria.ai/backup-owner";
+/// On CronJobs and Jobs of backups: the BackupRepository that they touch.
+pub const BACKUP_REPOSITORY_LABEL: &str = "zentoria.ai/repository";
 /// On CronJobs and Jobs of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
 pub const OPERATION_LABEL: &str = "zentoria.ai/operation";
 /// On objects that the operator applies beside its own kinds: the digest of what it applied.

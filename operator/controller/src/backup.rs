@@ -13,17 +13,17 @@ mod report;
 mod repository;
 mod restore;
 mod runs;
+mod start;
+mod tries;
 mod wake;
 
-pub use policy::reconcile as reconcile_policy;
-pub use repository::reconcile as reconcile_repository;
-pub use restore::reconcile as reconcile_restore;
-pub use wake::{containers, owners};
+pub use start::{Controllers, open};
 
 use crate::context::{Context, Unheld};
 use crate::runtime::backoff::{Backoff, BackoffConfig};
 use crate::runtime::caches::watched_with;
 use crate::runtime::health::Health;
+use crate::runtime::latest::Latest;
 use crate::runtime::shutdown::Shutdown;
 use crate::runtime::streams::drain;
 use crate::runtime::tasks::Tasks;
@@ -37,7 +37,10 @@ use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use std::collections::HashSet;
 use std::fmt::Debug;
+use runs::Told;
 use std::hash::Hash;
+use tries::Tries;
+use wake::Wakers;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
 use zentoria_api::wire::BACKUP_OWNER_LABEL;
 use zentoria_core::backup::jobs::Settings;
@@ -64,6 +67,12 @@ pub struct Backups {
     pub applied: Applied,
     /// What all Jobs have in common.
     pub settings: Settings,
+    /// Jobs that we deleted and that the cache may still show.
+    pub jobs_gone: Latest<Job>,
+    /// Ended Jobs that were counted and told.
+    pub told: Told,
+    /// When Jobs that failed are tried again.
+    pub tries: Tries,
     /// Pauses between tries of one object, by its kind, namespace and name.
     pub pauses: Backoff<(&'static str, String, String)>,
 }
@@ -142,8 +151,6 @@ impl Backups {
         pauses: BackoffConfig,
     ) -> Self {
         let Watches { cron_jobs, jobs, pods, configs, network_policies } = watches;
-        let applied = Applied::default();
-        let pauses = Backoff::new(pauses);
         Self {
             repositories,
             policies,
@@ -153,9 +160,12 @@ impl Backups {
             pods,
             configs,
             network_policies,
-            applied,
+            applied: Applied::default(),
             settings,
-            pauses,
+            jobs_gone: Latest::new(),
+            told: Told::default(),
+            tries: Tries::default(),
+            pauses: Backoff::new(pauses),
         }
     }
 }
@@ -170,6 +180,10 @@ pub fn sweep(context: &Context) {
     live.extend(backups.configs.state().iter().filter_map(|object| object.uid()));
     live.extend(backups.network_policies.state().iter().filter_map(|object| object.uid()));
     backups.applied.sweep(|uid| live.contains(uid));
+    let jobs: HashSet<String> = backups.jobs.state().iter().filter_map(|object| object.uid()).collect();
+    backups.jobs_gone.sweep(|uid| jobs.contains(uid));
+    backups.tries.sweep(|uid| jobs.contains(uid));
+    backups.told.sweep(context);
     context.metrics.retain_backups(
         |namespace, name| backups.policies.get(namespace, name).is_some(),
         |namespace, name| backups.repositories.get(namespace, name).is_some(),

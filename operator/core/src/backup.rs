@@ -19,3 +19,4 @@ pub mod surroundings;
 pub mod validate;
 pub mod vzdump;
 pub mod want;
+pub mod words;

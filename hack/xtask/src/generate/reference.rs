@@ -179,7 +179,7 @@ fn annotations(text: &mut String) {
         (
             wire::RUN_ANNOTATION,
             "BackupPolicy",
-            "A word of your own; a new one starts a backup of every tier now, `WORD/TIER` of one tier alone.",
+            "A word of your own; a new one starts a backup of the first tier now, `WORD/TIER` of that tier.",
         ),
     ];
     for (name, on, meaning) in rows {

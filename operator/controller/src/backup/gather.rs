@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::{Api, ResourceExt};
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::ZentoriaContainer;
-use zentoria_api::container::PowerState;
+use zentoria_api::container::RunState;
 use zentoria_core::backup::surroundings::{ContainerSeen, SecretSeen, Surroundings};
 
 /// What is looked for by name.
@@ -47,7 +47,7 @@ pub(super) fn seen(container: &ZentoriaContainer) -> ContainerSeen {
     let power = status.power.as_ref().map(|power| power.state);
     ContainerSeen {
         addresses: status.addresses.iter().filter_map(|text| text.parse().ok()).collect(),
-        running: power == Some(PowerState::Running),
+        running: power == Some(RunState::Running),
         labels: container.labels().clone(),
         depends_on: container.spec.depends_on.iter().map(|dependency| dependency.name.clone()).collect(),
         cluster: container.spec.cluster_ref.name.clone(),

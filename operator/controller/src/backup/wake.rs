@@ -8,7 +8,6 @@ use kube::runtime::watcher;
 use std::collections::HashMap;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore, RestorePhase, Source};
-use zentoria_core::backup::names;
 use zentoria_core::backup::surroundings::ContainerSeen;
 use zentoria_core::backup::want::OwnerKind;
 
@@ -27,13 +26,20 @@ pub struct Wakers {
 pub fn owners(wakers: &Wakers) -> impl Fn(&str, &str) + Clone + Send + use<> {
     let wakers = wakers.clone();
     move |namespace, label| {
-        let Some((kind, name)) = names::owner_of_label(label) else { return };
+        let Some((kind, name)) = owner(label) else { return };
         match kind {
             OwnerKind::Repository => wakers.repositories.wake(ObjectRef::new(name).within(namespace)),
             OwnerKind::Policy => wakers.policies.wake(ObjectRef::new(name).within(namespace)),
             OwnerKind::Restore => wakers.restores.wake(ObjectRef::new(name).within(namespace)),
         }
     }
+}
+
+/// The owner that the label `zentoria.ai/backup-owner` names: `policy.NAME`.
+fn owner(label: &str) -> Option<(OwnerKind, &str)> {
+    let (word, name) = label.split_once('.')?;
+    let kinds = [OwnerKind::Policy, OwnerKind::Repository, OwnerKind::Restore];
+    kinds.into_iter().find(|kind| kind.word() == word).map(|kind| (kind, name))
 }
 
 /// A policy that changes is told to its repository, which keeps by its tiers and reads its failures, and to the restores

@@ -111,8 +111,7 @@ pub fn rules(
     repositories: &BTreeMap<String, BackupRepository>,
     policies: &BTreeMap<String, BackupPolicy>,
 ) -> Vec<KeepRule> {
-    let copied_here =
-        |from: &BackupRepository| from.spec.copies.iter().any(|copy| copy.to.name == repository);
+    let copied_here = |from: &BackupRepository| from.spec.copies.iter().any(|copy| copy.to.name == repository);
     let comes_here = |to: &str| to == repository || repositories.get(to).is_some_and(copied_here);
     policies
         .iter()

@@ -97,10 +97,10 @@ pub fn restore_test(policy: &str) -> String {
     fitted(&format!("bp-{policy}-restore-test"))
 }
 
-/// Of a run that a person asked for: `bp-POLICY-run-DIGEST`, by the word of the annotation and the tier.
+/// Of a run that a person asked for: `bp-POLICY-run-DIGEST`, by the policy's uid, the tier and the word of the annotation.
 #[must_use]
-pub fn manual_run(policy: &str, tier: &str, word: &str) -> String {
-    fitted(&format!("bp-{policy}-run-{}", digest::of_parts([tier, word])))
+pub fn manual_run(policy: &str, uid: &str, tier: &str, word: &str) -> String {
+    fitted(&format!("bp-{policy}-run-{}", digest::of_parts([uid, tier, word])))
 }
 
 /// Of an operation of a repository: `br-REPOSITORY-init|check|maintain|copy-NAME`.
@@ -115,16 +115,25 @@ pub fn of_repository_once(repository: &str, operation: &Operation, cause: &str) 
     fitted(&format!("br-{repository}-{}-{}", operation.label(), digest::of_parts([cause])))
 }
 
-/// Of a restore: `brs-RESTORE-POLICY`.
+/// Of one policy's restore: `brs-RESTORE-POLICY-DIGEST`. The digest is of the restore's uid: a restore that is made anew
+/// under the same name never meets the Job of the one before.
 #[must_use]
-pub fn restore(restore: &str, policy: &str) -> String {
-    fitted(&format!("brs-{restore}-{policy}"))
+pub fn restore(restore: &str, uid: &str, policy: &str) -> String {
+    once("brs", restore, uid, policy)
 }
 
-/// Of the backup before it: `brs-RESTORE-POLICY-secure`.
+/// Of the backup before it: `brss-RESTORE-POLICY-DIGEST`.
 #[must_use]
-pub fn secure(restore: &str, policy: &str) -> String {
-    fitted(&format!("brs-{restore}-{policy}-secure"))
+pub fn secure(restore: &str, uid: &str, policy: &str) -> String {
+    once("brss", restore, uid, policy)
+}
+
+fn once(prefix: &str, restore: &str, uid: &str, policy: &str) -> String {
+    let digest = digest::of_parts([uid, policy]);
+    let whole = format!("{prefix}-{restore}-{policy}");
+    let room = LONGEST - 1 - digest.len();
+    let beginning: String = whole.chars().take(room).collect();
+    format!("{}-{digest}", beginning.trim_end_matches(['-', '.']))
 }
 
 /// Of the Lease under which a repository is unlocked, and of its NetworkPolicy: `br-REPOSITORY`.

@@ -4,6 +4,7 @@ use crate::container::want::Grant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use zentoria_api::backup::{BackupPolicy, BackupRepository};
+use zentoria_api::container::Dependency;
 
 /// Everything of one namespace that a policy, a repository or a restore may name.
 #[derive(Clone, Debug, Default)]
@@ -12,13 +13,13 @@ pub struct Surroundings {
     pub containers: BTreeMap<String, ContainerSeen>,
     /// All BackupRepositories, by name.
     pub repositories: BTreeMap<String, BackupRepository>,
-    /// All BackupPolicies, by name. Needed for repositories (what is kept) and restores; may be left empty for a policy.
+    /// All BackupPolicies, by name.
     pub policies: BTreeMap<String, BackupPolicy>,
     /// The Secrets that were looked for (see [`super::validate::secrets`]). One that is not in here is not judged.
     pub secrets: BTreeMap<String, SecretSeen>,
     /// The PersistentVolumeClaims that were looked for, and whether they exist. One that is not in here is not judged.
     pub claims: BTreeMap<String, bool>,
-    /// What the namespace may do, by name of the ProxmoxCluster; `Err` says why nothing. Needed for vzdump alone.
+    /// What the namespace may do (`cluster::access::grant`), by name of the ProxmoxCluster; `Err` says why nothing. Needed for vzdump alone.
     pub grants: BTreeMap<String, Result<Grant, String>>,
 }
 
@@ -31,8 +32,8 @@ pub struct ContainerSeen {
     pub running: bool,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Names of the containers that it depends on (`spec.dependsOn`).
-    pub depends_on: BTreeSet<String>,
+    /// The containers that it depends on (`spec.dependsOn`).
+    pub depends_on: Vec<Dependency>,
     /// Name of its ProxmoxCluster.
     pub cluster: String,
     /// Its VMID, once it has one.
