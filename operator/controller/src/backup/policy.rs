@@ -73,6 +73,7 @@ const fn may_come(reason: PolicyReason) -> bool {
         | PolicyReason::PveError
         | PolicyReason::Late
         | PolicyReason::RestoreTestFailed
+        | PolicyReason::VerificationFailed
         | PolicyReason::AccessDenied
         | PolicyReason::SourceGone
         | PolicyReason::MatchesNothing

@@ -169,16 +169,18 @@ async fn a_backup_job_names_its_guests_and_never_prunes() {
     client.delete_backup_job("zentoria-1a2b").await.unwrap();
     let lines: Vec<String> = server.seen().iter().map(line).collect();
     let notes = "zentoria.ai%2Fbackup+estate%3Dtest+policy%3Dns%2Fall+tier%3Dweekly";
-    let body = format!(
-        "comment={notes}&compress=zstd&enabled=1&mode=snapshot&notes-template={notes}&remove=0&schedule=sun+04%3A00\
-         &storage=local&vmid=101%2C102"
+    let head = format!("comment={notes}&compress=zstd");
+    let tail = format!(
+        "mode=snapshot&notes-template={notes}&remove=0&schedule=sun+04%3A00&storage=local&vmid=101%2C102"
     );
     assert_eq!(
         lines,
         [
-            format!("POST /cluster/backup {body}&id=zentoria-1a2b"),
-            format!("PUT /cluster/backup/zentoria-1a2b {body}&delete=prune-backups%2Call%2Cexclude%2Cpool"),
-            "DELETE /cluster/backup/zentoria-1a2b ".to_owned(),
+            format!("POST /cluster/backup {head}&enabled=1&id=zentoria-1a2b&{tail}"),
+            format!(
+                "PUT /cluster/backup/zentoria-1a2b {head}&delete=prune-backups%2Call%2Cexclude%2Cpool&enabled=1&{tail}"
+            ),
+            "DELETE /cluster/backup/zentoria-1a2b".to_owned(),
         ]
     );
     let none = BackupJobWish { vmids: std::collections::BTreeSet::new(), ..wish() };
