@@ -11,11 +11,11 @@ pub const APPROVE_ANNOTATION: &str = "zentoria.ai/approve";
 /// On a BackupPolicy: a word of your own; a new one starts a backup of the first tier now, `WORD/TIER` of that tier
 /// (`kubectl zentoria backup run`).
 pub const RUN_ANNOTATION: &str = "zentoria.ai/run";
-/// On CronJobs and Jobs of backups: the object that they belong to, `policy.NAME`, `repository.NAME`, `restore.NAME`.
+/// On CronJobs, Jobs and pods of backups: the object that they belong to, `policy.NAME`, `repository.NAME`, `restore.NAME`.
 pub const BACKUP_OWNER_LABEL: &str = "zentoria.ai/backup-owner";
-/// On CronJobs and Jobs of backups: the BackupRepository that they touch.
-pub const BACKUP_REPOSITORY_LABEL: &str = "zentoria.ai/repository";
-/// On CronJobs and Jobs of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
+/// On CronJobs, Jobs and pods of backups: the BackupRepository that they use.
+pub const BACKUP_REPOSITORY_LABEL: &str = "zentoria.ai/backup-repository";
+/// On CronJobs, Jobs and pods of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
 pub const OPERATION_LABEL: &str = "zentoria.ai/operation";
 /// On objects that the operator applies beside its own kinds: the digest of what it applied.
 pub const APPLIED_ANNOTATION: &str = "zentoria.ai/applied";

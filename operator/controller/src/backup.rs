@@ -42,8 +42,9 @@ use std::hash::Hash;
 use tries::Tries;
 use wake::Wakers;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
-use zentoria_api::wire::BACKUP_OWNER_LABEL;
+use zentoria_api::wire::{BACKUP_OWNER_LABEL, BACKUP_REPOSITORY_LABEL};
 use zentoria_core::backup::jobs::Settings;
+use zentoria_core::backup::want::OwnerKind;
 
 /// What the reconciles of backups share.
 pub struct Backups {
@@ -108,13 +109,18 @@ impl Watches {
         tasks.spawn("pods", drain(stream, stop.clone(), |_| {}));
         let (configs, stream) = ours(client, health, "configmaps", owned.clone());
         tasks.spawn("configmaps", drain(stream, stop.clone(), |_| {}));
-        let (network_policies, stream) = ours(client, health, "networkpolicies", owned.clone());
+        let owned = owned.clone();
+        let of_repository = move |namespace: &str, name: &str| {
+            owned(namespace, &format!("{}.{name}", OwnerKind::Repository.word()));
+        };
+        let (network_policies, stream) =
+            labelled(client, health, "networkpolicies", BACKUP_REPOSITORY_LABEL, of_repository);
         tasks.spawn("networkpolicies", drain(stream, stop.clone(), |_| {}));
         Self { cron_jobs, jobs, pods, configs, network_policies }
     }
 }
 
-/// A cache of the objects that carry our label.
+/// A cache of the objects that carry the label of their owner.
 fn ours<K>(
     client: &Client,
     health: &Health,
@@ -125,7 +131,22 @@ where
     K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash,
 {
-    let config = watcher::Config::default().labels(BACKUP_OWNER_LABEL);
+    labelled(client, health, gate, BACKUP_OWNER_LABEL, owned)
+}
+
+/// A cache of the objects that carry a label; `seen` hears of the namespace and the label's value.
+fn labelled<K>(
+    client: &Client,
+    health: &Health,
+    gate: &str,
+    label: &'static str,
+    seen: impl Fn(&str, &str) + Send + 'static,
+) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
+where
+    K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash,
+{
+    let config = watcher::Config::default().labels(label);
     watched_with(Api::<K>::all(client.clone()), config, health.gate(gate), move |event| {
         // A list that is made anew tells each of its objects, and none of those that went meanwhile: their owners look
         // again by themselves before long.
@@ -133,8 +154,8 @@ where
         else {
             return;
         };
-        if let Some(owner) = object.labels().get(BACKUP_OWNER_LABEL) {
-            owned(&object.namespace().unwrap_or_default(), owner);
+        if let Some(value) = object.labels().get(label) {
+            seen(&object.namespace().unwrap_or_default(), value);
         }
     })
 }

@@ -128,7 +128,7 @@ pub struct RestoreTest {
     #[schemars(length(min = 6, max = 120))]
     pub schedule: String,
     /// Image of the scratch PostgreSQL that a postgres backup is restored into: the same or a newer major version, with the
-    /// same extensions. Default `docker.io/pgvector/pgvector:pg17`.
+    /// same extensions; it runs as user 999, as the official images have it. Default `docker.io/pgvector/pgvector:pg17`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub image: Option<String>,

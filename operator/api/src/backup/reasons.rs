@@ -102,6 +102,8 @@ reasons! {
         Restoring => Progressing,
         /// A repository cannot be used at the moment.
         RepositoryNotReady => Waiting,
+        /// The container that it goes to has no address yet, or is not running.
+        WaitingFor => Waiting,
         /// `into.source` writes over what is there, and `confirm` does not say the name.
         ConfirmationRequired => Stalled,
         /// The policy, its repository or a claim does not exist, or the selector matches none.

@@ -49,7 +49,7 @@ pub(super) fn seen(container: &ZentoriaContainer) -> ContainerSeen {
         addresses: status.addresses.iter().filter_map(|text| text.parse().ok()).collect(),
         running: power == Some(RunState::Running),
         labels: container.labels().clone(),
-        depends_on: container.spec.depends_on.iter().map(|dependency| dependency.name.clone()).collect(),
+        depends_on: container.spec.depends_on.clone(),
         cluster: container.spec.cluster_ref.name.clone(),
         vmid: status.vmid.map(|vmid| vmid.0),
     }

@@ -38,7 +38,7 @@ pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Resu
     let around = gather::around(&context, &namespace, &named).await?;
     let want = validate::policy(&object, &around);
     let now = Timestamp::now();
-    let found = runs::of_owner(&context, &namespace, &format!("{}.{name}", OwnerKind::Policy.word()));
+    let found = runs::of_owner(&context, OwnerKind::Policy, &object.metadata);
     let mut known = object.as_ref().clone();
     if let Ok(want) = &want {
         objects::apply_all(&context, &want.owner, &jobs::of_policy(want, &context.backups.settings)).await?;
@@ -116,9 +116,10 @@ async fn run_now(context: &Context, known: &mut BackupPolicy, want: &WantPolicy)
 
 /// What an inspection of the repository tells of backups whose own word was lost.
 fn backfill(context: &Context, known: &mut BackupPolicy, namespace: &str, name: &str) {
-    let Some(repository) = known.spec.repository_ref.as_ref().map(|named| named.name.clone()) else { return };
+    let Some(repository) = &known.spec.repository_ref else { return };
+    let Some(repository) = context.backups.repositories.get(namespace, &repository.name) else { return };
     let tiers: Vec<String> = known.spec.tiers.iter().map(|tier| tier.name.clone()).collect();
-    for run in runs::of_repository(context, namespace, &repository) {
+    for run in runs::of_repository(context, &repository.metadata) {
         let Run { operation: Operation::Inspect, state: RunState::Ended { ending: Ending::Told(told), .. }, .. } = run
         else {
             continue;

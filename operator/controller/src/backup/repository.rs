@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use std::sync::Arc;
-use zentoria_api::backup::{Backend, BackupRepository, BackupRepositoryStatus, LockSeen};
+use zentoria_api::backup::{BackupRepository, BackupRepositoryStatus, LockSeen};
 use zentoria_api::conditions::{READY, RepositoryReason};
 use zentoria_core::backup::jobs;
 use zentoria_core::backup::locks::{LockVerdict, judge};
@@ -31,13 +31,11 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
     }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let mut named = gather::Named { secrets: secrets::of_repository(&object), ..gather::Named::default() };
-    if let Backend::Pvc(pvc) = &object.spec.backend {
-        named.claims.insert(pvc.claim_name.clone());
-    }
+    named.claims.extend(secrets::claim_of_repository(&object).map(str::to_owned));
     let around = gather::around(&context, &namespace, &named).await?;
     let want = validate::repository(&object, &around);
     let now = Timestamp::now();
-    let found = runs::of_repository(&context, &namespace, &name);
+    let found = runs::of_repository(&context, &object.metadata);
     let mut doing = Doing::default();
     if let Ok(want) = &want {
         doing = work(&context, want, &object, &found, now).await?;
@@ -52,7 +50,7 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
         before: &before.conditions,
     };
     report::write(&context, &context.backups.repositories, &object, &report.status, &saying).await?;
-    let own = runs::of_owner(&context, &namespace, &format!("{}.{name}", OwnerKind::Repository.word()));
+    let own = runs::of_owner(&context, OwnerKind::Repository, &object.metadata);
     runs::tell(&context, &object.object_ref(&()), &own);
     context.metrics.set_backup_repository(&namespace, &name, &figures(&report.status));
     if before.repository_id != report.status.repository_id {
@@ -182,7 +180,7 @@ async fn inspect(
     for run in found {
         let lost = matches!(run.state, RunState::Ended { ending: Ending::Succeeded, .. });
         if lost && matches!(run.operation, Operation::Backup(_)) {
-            let name = names::of_repository_once(&want.owner.name, &Operation::Inspect, &run.job);
+            let name = names::of_repository_once(&want.owner.name, &want.owner.uid, &Operation::Inspect, &run.job);
             if !found.iter().any(|other| other.job == name) {
                 objects::start(context, &jobs::inspect(want, &run.job, &context.backups.settings)).await?;
             }

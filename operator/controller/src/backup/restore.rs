@@ -10,7 +10,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use std::sync::Arc;
-use zentoria_api::backup::{BackupRestore, BackupRestoreStatus, Into, RestorePhase};
+use zentoria_api::backup::{BackupRestore, BackupRestoreStatus, RestorePhase};
 use zentoria_api::conditions::RestoreReason;
 use zentoria_core::backup::names::{self, Operation};
 use zentoria_core::backup::restore::{RestoreStep, next_steps};
@@ -36,8 +36,7 @@ pub async fn reconcile(object: Arc<BackupRestore>, context: Arc<Context>) -> Res
     let around = around(&context, &object, &namespace).await?;
     let want = validate::restore(&object, &around);
     let now = Timestamp::now();
-    let label = format!("{}.{name}", OwnerKind::Restore.word());
-    let mut found = runs::of_owner(&context, &namespace, &label);
+    let mut found = runs::of_owner(&context, OwnerKind::Restore, &object.metadata);
     if let Ok(want) = &want {
         found.extend(vanished(&context, want, &before, &found, now).await?);
         if !crate::context::is_paused(object.as_ref()) {
@@ -65,6 +64,7 @@ const fn may_come(reason: RestoreReason) -> bool {
         | RestoreReason::SecuringSource
         | RestoreReason::Restoring
         | RestoreReason::RepositoryNotReady
+        | RestoreReason::WaitingFor
         | RestoreReason::ConfirmationRequired
         | RestoreReason::SnapshotNotFound
         | RestoreReason::SecuringFailed
@@ -77,9 +77,7 @@ const fn may_come(reason: RestoreReason) -> bool {
 
 async fn around(context: &Context, object: &BackupRestore, namespace: &str) -> Result<Surroundings, WriteError> {
     let mut named = gather::Named::default();
-    if let Into::Directory(target) = &object.spec.into {
-        named.claims.insert(target.claim_name.clone());
-    }
+    named.claims.extend(secrets::claim_of_restore(object).map(str::to_owned));
     if let Some(policy) = &object.spec.policy_ref
         && let Some(policy) = context.backups.policies.get(namespace, &policy.name)
     {
@@ -116,10 +114,10 @@ async fn vanished(
         let (job, operation) = match phase {
             None | Some(RestorePhase::Pending) => continue,
             Some(RestorePhase::SecuringSource) => {
-                (names::secure(&want.owner.name, &item.policy), Operation::Secure(item.policy.clone()))
+                (names::secure(&want.owner.name, &want.owner.uid, &item.policy), Operation::Secure(item.policy.clone()))
             }
             Some(RestorePhase::Restoring | RestorePhase::Succeeded | RestorePhase::Failed) => {
-                (names::restore(&want.owner.name, &item.policy), Operation::Restore(item.policy.clone()))
+                (names::restore(&want.owner.name, &want.owner.uid, &item.policy), Operation::Restore(item.policy.clone()))
             }
         };
         if found.iter().any(|run| run.job == job) || context.writer.read(api.get_metadata_opt(&job)).await?.is_some() {

@@ -4,28 +4,35 @@ use crate::context::Context;
 use crate::runtime::events::{Event, EventType};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zentoria_api::wire::{BACKUP_OWNER_LABEL, BACKUP_REPOSITORY_LABEL};
 use zentoria_core::backup::names::Operation;
 use zentoria_core::backup::runs::{Ending, Run, RunState};
+use zentoria_core::backup::want::OwnerKind;
 
-/// The runs of an owner, by its label.
-pub(super) fn of_owner(context: &Context, namespace: &str, label: &str) -> Vec<Run> {
-    with_label(context, namespace, BACKUP_OWNER_LABEL, label)
+/// The runs of an object that Jobs belong to.
+pub(super) fn of_owner(context: &Context, kind: OwnerKind, owner: &ObjectMeta) -> Vec<Run> {
+    let label = format!("{}.{}", kind.word(), owner.name.as_deref().unwrap_or_default());
+    since(context, owner, BACKUP_OWNER_LABEL, &label)
 }
 
 /// All runs that touch a repository: its own, those of its policies and of restores.
-pub(super) fn of_repository(context: &Context, namespace: &str, repository: &str) -> Vec<Run> {
-    with_label(context, namespace, BACKUP_REPOSITORY_LABEL, repository)
+pub(super) fn of_repository(context: &Context, repository: &ObjectMeta) -> Vec<Run> {
+    since(context, repository, BACKUP_REPOSITORY_LABEL, repository.name.as_deref().unwrap_or_default())
 }
 
-fn with_label(context: &Context, namespace: &str, key: &str, value: &str) -> Vec<Run> {
+/// The runs with a label in the namespace of an object, since that was made: older ones are of another object that had its
+/// name, and are about to be deleted with it.
+fn since(context: &Context, object: &ObjectMeta, key: &str, value: &str) -> Vec<Run> {
+    let born = object.creation_timestamp.as_ref();
     let mut jobs = context.backups.jobs.state();
     jobs.retain(|job| {
-        job.metadata.namespace.as_deref() == Some(namespace)
+        job.metadata.namespace == object.namespace
             && job.labels().get(key).is_some_and(|label| label == value)
+            && job.metadata.creation_timestamp.as_ref() >= born
             && !context.backups.jobs_gone.is_gone(job)
     });
     let uids: HashSet<String> = jobs.iter().filter_map(|job| job.uid()).collect();

@@ -111,8 +111,8 @@ pub fn of_repository(repository: &str, operation: &Operation) -> String {
 
 /// Of a single Job of a repository that may come again: `br-REPOSITORY-unlock|inspect-DIGEST`, by what caused it.
 #[must_use]
-pub fn of_repository_once(repository: &str, operation: &Operation, cause: &str) -> String {
-    fitted(&format!("br-{repository}-{}-{}", operation.label(), digest::of_parts([cause])))
+pub fn of_repository_once(repository: &str, uid: &str, operation: &Operation, cause: &str) -> String {
+    fitted(&format!("br-{repository}-{}-{}", operation.label(), digest::of_parts([uid, cause])))
 }
 
 /// Of one policy's restore: `brs-RESTORE-POLICY-DIGEST`. The digest is of the restore's uid: a restore that is made anew

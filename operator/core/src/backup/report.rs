@@ -36,7 +36,7 @@ pub fn policy(
     todo!()
 }
 
-/// The status of a repository. `runs` are all that touched it (label `zentoria.ai/repository`), `locks` what was found out
+/// The status of a repository. `runs` are all that touched it (label `zentoria.ai/backup-repository`), `locks` what was found out
 /// about the locks that the last of them met.
 #[must_use]
 pub fn repository(

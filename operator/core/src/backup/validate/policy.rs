@@ -6,7 +6,7 @@ use super::source::{self, Need};
 use super::{pod, vzdump};
 use crate::backup::keep::Keeping;
 use crate::backup::names;
-use crate::backup::schedule::{Runs, default_promise};
+use crate::backup::schedule::default_promise;
 use crate::backup::surroundings::Surroundings;
 use crate::backup::want::{Owner, OwnerKind, WantJobs, WantPolicy, WantRestoreTest, WantTier, What};
 use crate::backup::words::in_units;
@@ -218,9 +218,4 @@ fn object_names(policy: &BackupPolicy) -> BTreeSet<String> {
     let name = policy.metadata.name.as_deref().unwrap_or_default();
     let tiers = policy.spec.tiers.iter().map(|tier| names::tier(name, &tier.name));
     tiers.chain([names::restore_test(name)]).collect()
-}
-
-/// When the runs of a schedule that was read come, for tests and reports.
-pub(in crate::backup) fn earliest(tiers: &[WantTier], now: jiff::Timestamp) -> Option<jiff::Timestamp> {
-    tiers.iter().map(|tier| &tier.runs).filter_map(|runs: &Runs| runs.next(now)).min()
 }

@@ -50,7 +50,8 @@ impl Problem {
         match self {
             Self::Invalid(message) => (RestoreReason::InvalidSpec, message),
             Self::NotFound(message) | Self::Secret(message) => (RestoreReason::NotFound, message),
-            Self::Waiting(message) | Self::RepositoryNotReady(message) => (RestoreReason::RepositoryNotReady, message),
+            Self::Waiting(message) => (RestoreReason::WaitingFor, message),
+            Self::RepositoryNotReady(message) => (RestoreReason::RepositoryNotReady, message),
         }
     }
 }

@@ -124,7 +124,7 @@ pub(super) fn usable(
         }
         (None, Backend::Rest(_) | Backend::Pvc(_)) => None,
     };
-    for (secret, keys) in &credentials {
+    if let Some((secret, keys)) = &credentials {
         for key in keys {
             has_key(around, &format!("{field}.credentialsSecretRef"), secret, key)?;
         }
