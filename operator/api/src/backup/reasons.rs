@@ -66,7 +66,7 @@ reasons! {
         PveError => Retrying,
         /// Its newest backup is older than the promise.
         Late => Stalled,
-        /// The last restore test failed: its backups may not be restorable.
+        /// The last restore test failed, or Proxmox Backup Server found a backup damaged: it may not be restorable.
         RestoreTestFailed => Stalled,
         /// Proxmox Backup Server cannot read the newest backup of a container again as it was written.
         VerificationFailed => Stalled,

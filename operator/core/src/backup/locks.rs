@@ -1,7 +1,8 @@
 //! Who holds the locks of a repository, and whether they may be removed.
 
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::backup::LockSeen;
 use zentoria_types::backup_job::Lock;
 
@@ -14,6 +15,18 @@ pub enum Holder {
     Gone,
     /// No pod of ours.
     Unknown,
+}
+
+impl Holder {
+    /// The word in status.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alive => "Alive",
+            Self::Gone => "Gone",
+            Self::Unknown => "Unknown",
+        }
+    }
 }
 
 /// What may be done about locks.
@@ -40,9 +53,28 @@ pub enum LockVerdict {
     },
 }
 
-/// Judges the locks that a run met. `holders` tells of each host; one that is not in it is unknown.
+/// Judges the locks that a run met. `holders` tells of each host; one that is not in it is unknown. As removing is all or
+/// nothing, one lock of somebody else's protects all.
 #[must_use]
 pub fn judge(locks: &[Lock], holders: &BTreeMap<String, Holder>) -> (LockVerdict, Vec<LockSeen>) {
-    let _ = (locks, holders);
-    todo!()
+    let holder = |lock: &Lock| holders.get(&lock.host).copied().unwrap_or(Holder::Unknown);
+    let since = |lock: &Lock| Timestamp::from_second(lock.since).unwrap_or(Timestamp::UNIX_EPOCH);
+    let seen = locks.iter().map(|lock| LockSeen {
+        host: lock.host.clone(),
+        since: Time(since(lock)),
+        exclusive: lock.exclusive,
+        holder: holder(lock).as_str().to_owned(),
+    });
+    let held_by =
+        |kind: Holder| locks.iter().filter(|lock| holder(lock) == kind).min_by_key(|lock| (&lock.host, lock.since));
+    let verdict = match (held_by(Holder::Unknown), held_by(Holder::Alive)) {
+        (Some(lock), _) => LockVerdict::Foreign { host: lock.host.clone(), since: since(lock) },
+        (None, Some(lock)) => LockVerdict::Wait { host: lock.host.clone() },
+        (None, None) if locks.is_empty() => LockVerdict::Free,
+        (None, None) => {
+            let hosts: BTreeSet<&String> = locks.iter().map(|lock| &lock.host).collect();
+            LockVerdict::Unlock { hosts: hosts.into_iter().cloned().collect() }
+        }
+    };
+    (verdict, seen.collect())
 }

@@ -10,6 +10,6 @@ mod source;
 mod vzdump;
 
 pub use policy::policy;
+pub(super) use policy::timetable;
 pub use repository::repository;
 pub use restore::restore;
-pub(super) use source::words as source_words;

@@ -170,6 +170,25 @@ pub struct WantPolicy {
     pub target: String,
 }
 
+/// What a policy says by itself, whatever lies around it: when it runs, and what it promises.
+#[derive(Clone, Debug)]
+pub struct Timetable {
+    /// Its schedules, in the order of the spec. At least one.
+    pub tiers: Vec<WantTier>,
+    /// How much later than scheduled a run may begin.
+    pub jitter: Duration,
+    /// The age at which the newest backup is late.
+    pub promise: Duration,
+    /// When the restore test runs.
+    pub restore_test: Option<Runs>,
+    /// None of its Jobs is started.
+    pub suspend: bool,
+    /// What is backed up, for people: `postgres zentoria-db`.
+    pub source: String,
+    /// Where to, for people.
+    pub target: String,
+}
+
 /// What is backed up, and who does it.
 #[derive(Clone, Debug)]
 pub enum What {

@@ -8,13 +8,14 @@ use crate::backup::keep::Keeping;
 use crate::backup::names;
 use crate::backup::schedule::default_promise;
 use crate::backup::surroundings::Surroundings;
-use crate::backup::want::{Owner, OwnerKind, WantJobs, WantPolicy, WantRestoreTest, WantTier, What};
+use crate::backup::want::{Owner, OwnerKind, Timetable, WantJobs, WantPolicy, WantRestoreTest, WantTier, What};
 use crate::backup::words::in_units;
 use crate::estate::is_paused;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use zentoria_api::backup::{
-    BackupPolicy, BackupPolicySpec, BackupRepository, RestoreTest, Source, Tier, Verify, VzdumpMode, VzdumpSource,
+    BackupPolicy, BackupPolicySpec, BackupRepository, JobSettings, RestoreTest, Source, Tier, Verify, VzdumpMode,
+    VzdumpSource,
 };
 use zentoria_api::common::Span;
 use zentoria_api::conditions::PolicyReason;
@@ -36,17 +37,17 @@ pub fn policy(policy: &BackupPolicy, around: &Surroundings) -> Result<WantPolicy
         return Err((PolicyReason::InvalidSpec, message));
     }
     if let Source::Vzdump(source) = &policy.spec.source {
-        let times = Times::read(&policy.spec).map_err(Problem::of_policy)?;
+        let times = timetable(policy).map_err(Problem::of_policy)?;
         no_changes_alone(&policy.spec).map_err(Problem::of_policy)?;
         let what = What::Vzdump(vzdump::want(source, around)?);
-        return times.policy(policy, what, vzdump_target(source), &[]).map_err(Problem::of_policy);
+        return together(policy, times, what, &[]).map_err(Problem::of_policy);
     }
     by_jobs(policy, around).map_err(Problem::of_policy)
 }
 
 fn by_jobs(policy: &BackupPolicy, around: &Surroundings) -> Result<WantPolicy, Problem> {
     let spec = &policy.spec;
-    let times = Times::read(spec)?;
+    let times = timetable(policy)?;
     let to = repository_of(policy, around)?;
     let repository = usable(to, around, &format!("BackupRepository {}", to.metadata.name.as_deref().unwrap_or("?")))?;
     let Some((source, secrets)) = source::look_up(&spec.source, around, Need::Source)? else {
@@ -61,9 +62,36 @@ fn by_jobs(policy: &BackupPolicy, around: &Surroundings) -> Result<WantPolicy, P
             repository.name
         )));
     }
-    let target = repository.name.clone();
     let what = What::Jobs(Box::new(WantJobs { repository, source, secrets, restore_test }));
-    times.policy(policy, what, target, &[("BackupRepository spec.job", &to.spec.job)])
+    together(policy, times, what, &[("BackupRepository spec.job", &to.spec.job)])
+}
+
+fn together(
+    policy: &BackupPolicy,
+    times: Timetable,
+    what: What,
+    below: &[(&str, &JobSettings)],
+) -> Result<WantPolicy, Problem> {
+    let Timetable { tiers, jitter, promise, restore_test: _, suspend, source, target } = times;
+    let metadata = &policy.metadata;
+    let settings: Vec<_> = below.iter().copied().chain([("spec.job", &policy.spec.job)]).collect();
+    Ok(WantPolicy {
+        owner: Owner {
+            kind: OwnerKind::Policy,
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+        },
+        what,
+        tiers,
+        time_zone: policy.spec.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+        jitter,
+        promise,
+        pod: pod::wish(&settings)?,
+        suspend,
+        source,
+        target,
+    })
 }
 
 /// The repository that a policy goes to.
@@ -97,64 +125,42 @@ fn want_test(test: &RestoreTest, spec: &BackupPolicySpec) -> Result<WantRestoreT
     Ok(WantRestoreTest { cron, runs, postgres_image })
 }
 
-/// What a policy says of time.
-struct Times {
-    tiers: Vec<WantTier>,
-    jitter: Duration,
-    promise: Duration,
+/// What a policy says by itself.
+pub(in crate::backup) fn timetable(policy: &BackupPolicy) -> Result<Timetable, Problem> {
+    let spec = &policy.spec;
+    let zone = spec.time_zone.as_deref();
+    zone_of("spec.timeZone", zone)?;
+    let tiers: Vec<WantTier> = spec.tiers.iter().map(|tier| want_tier(tier, zone)).collect::<Result<_, _>>()?;
+    let gap = tiers.iter().map(|tier| tier.runs.longest_gap()).min();
+    let default = default_promise(tiers.iter().map(|tier| &tier.runs));
+    let (Some(gap), Some(default)) = (gap, default) else {
+        return Err(Problem::Invalid("spec.tiers is empty: write at least one schedule".to_owned()));
+    };
+    let jitter = spec.jitter.as_ref().map(|jitter| span("spec.jitter", jitter)).transpose()?;
+    let jitter = jitter.unwrap_or(JITTER.min(gap / 2));
+    if jitter >= gap {
+        let (jitter, gap) = (in_units(jitter), in_units(gap));
+        let message = format!("spec.jitter {jitter} is as long as the time between two runs ({gap}): write less");
+        return Err(Problem::Invalid(message));
+    }
+    let test = spec.verify.as_ref().and_then(|verify| verify.restore_test.as_ref());
+    let test = test.map(|test| want_test(test, spec)).transpose()?;
+    Ok(Timetable {
+        jitter,
+        promise: spec.promise.as_ref().map(|promise| promised(promise, gap)).transpose()?.unwrap_or(default),
+        restore_test: test.map(|test| test.runs),
+        suspend: spec.suspend || is_paused(&policy.metadata),
+        source: source::words(&spec.source),
+        target: target(spec),
+        tiers,
+    })
 }
 
-impl Times {
-    fn read(spec: &BackupPolicySpec) -> Result<Self, Problem> {
-        let zone = spec.time_zone.as_deref();
-        zone_of("spec.timeZone", zone)?;
-        let tiers: Vec<WantTier> = spec.tiers.iter().map(|tier| want_tier(tier, zone)).collect::<Result<_, _>>()?;
-        let gap = tiers.iter().map(|tier| tier.runs.longest_gap()).min();
-        let default = default_promise(tiers.iter().map(|tier| &tier.runs));
-        let (Some(gap), Some(default)) = (gap, default) else {
-            return Err(Problem::Invalid("spec.tiers is empty: write at least one schedule".to_owned()));
-        };
-        let jitter = spec.jitter.as_ref().map(|jitter| span("spec.jitter", jitter)).transpose()?;
-        let jitter = jitter.unwrap_or(JITTER.min(gap / 2));
-        if jitter >= gap {
-            let message = format!(
-                "spec.jitter {} is as long as the time between two runs ({}): write less",
-                in_units(jitter),
-                in_units(gap)
-            );
-            return Err(Problem::Invalid(message));
-        }
-        let promise = spec.promise.as_ref().map(|promise| promised(promise, gap)).transpose()?.unwrap_or(default);
-        Ok(Self { tiers, jitter, promise })
-    }
-
-    fn policy(
-        self,
-        policy: &BackupPolicy,
-        what: What,
-        target: String,
-        below: &[(&str, &zentoria_api::backup::JobSettings)],
-    ) -> Result<WantPolicy, Problem> {
-        let Self { tiers, jitter, promise } = self;
-        let metadata = &policy.metadata;
-        let settings: Vec<_> = below.iter().copied().chain([("spec.job", &policy.spec.job)]).collect();
-        Ok(WantPolicy {
-            owner: Owner {
-                kind: OwnerKind::Policy,
-                namespace: metadata.namespace.clone().unwrap_or_default(),
-                name: metadata.name.clone().unwrap_or_default(),
-                uid: metadata.uid.clone().unwrap_or_default(),
-            },
-            what,
-            tiers,
-            time_zone: policy.spec.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
-            jitter,
-            promise,
-            pod: pod::wish(&settings)?,
-            suspend: policy.spec.suspend || is_paused(metadata),
-            source: source::words(&policy.spec.source),
-            target,
-        })
+fn target(spec: &BackupPolicySpec) -> String {
+    match (&spec.source, &spec.repository_ref) {
+        (Source::Vzdump(source), _) => vzdump_target(source),
+        (_, Some(repository)) => repository.name.clone(),
+        (_, None) => String::new(),
     }
 }
 

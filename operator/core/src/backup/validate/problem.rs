@@ -9,7 +9,7 @@ use zentoria_api::conditions::{PolicyReason, RepositoryReason, RestoreReason};
 
 /// Why something is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(in crate::backup) enum Problem {
     /// A field cannot work.
     Invalid(String),
     /// What a field names does not exist.
