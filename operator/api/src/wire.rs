@@ -23,6 +23,8 @@ pub const APPLIED_ANNOTATION: &str = "zentoria.ai/applied";
 pub const CONTAINER_FINALIZER: &str = "zentoria.ai/container";
 /// Held on a ProxmoxCluster while containers refer to it.
 pub const CLUSTER_FINALIZER: &str = "zentoria.ai/proxmox-cluster";
+/// Finalizer of a BackupPolicy for which Proxmox VE keeps a job.
+pub const BACKUP_JOB_FINALIZER: &str = "zentoria.ai/backup-job";
 /// Name of the Secret that holds a namespace's SSH key pair.
 pub const SSH_SECRET_NAME: &str = "zentoria-ssh";
 /// Key of the private key in an SSH Secret (as in Secrets of type `kubernetes.io/ssh-auth`).

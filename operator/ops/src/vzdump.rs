@@ -10,6 +10,7 @@ use zentoria_core::backup::vzdump::Volume;
 use zentoria_core::backup::vzdump::notes::Notes;
 use zentoria_core::container::ownership::{Ownership, ownership};
 use zentoria_core::container::want::{Identity, Key};
+pub use zentoria_pve::BackupJobWish as JobWish;
 use zentoria_pve::{BackupJob, BackupJobWish, BackupMode, PveError, TaskFilter, TaskOutcome, TaskSource, Vzdump};
 use zentoria_types::mark::{Description, EstateId};
 use zentoria_types::names::{NodeName, StorageName};

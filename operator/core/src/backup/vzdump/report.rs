@@ -76,6 +76,7 @@ pub fn report(
     let mut look_again = None;
     let (reason, message) = match want {
         Err((reason, message)) => (*reason, message.clone()),
+        Ok(want) if want.suspend => (PolicyReason::Paused, "paused: no backup is begun".to_owned()),
         Ok(want) => {
             shown(&mut status, want, &delay, now);
             match &scene.problem {
