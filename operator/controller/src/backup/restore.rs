@@ -132,7 +132,7 @@ async fn vanished(
             );
             Ending::Silent { message }
         };
-        gone.push(Run { job, operation, created: now, state: RunState::Ended { at: now, ending } });
+        gone.push(Run { job, operation, created: now, state: RunState::Ended { at: now, ending }, stuck: None });
     }
     Ok(gone)
 }

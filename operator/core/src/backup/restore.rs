@@ -134,8 +134,8 @@ fn result(before: Option<&RestoreResult>, at: &Standing<'_>) -> RestoreResult {
     let of = |phase: RestorePhase| RestoreResult { phase, ..RestoreResult::default() };
     match at {
         Standing::Nothing => of(RestorePhase::Pending),
-        Standing::Securing => of(RestorePhase::SecuringSource),
-        Standing::Secured | Standing::Restoring => of(RestorePhase::Restoring),
+        Standing::Securing | Standing::Secured => of(RestorePhase::SecuringSource),
+        Standing::Restoring => of(RestorePhase::Restoring),
         Standing::SecuringFailed(ending) => RestoreResult {
             message: Some(format!("what is there could not be backed up, so that it was left: {}", ending.complaint())),
             ..of(RestorePhase::Failed)
