@@ -238,7 +238,10 @@ impl Pass<'_> {
         }
         self.context.backups.vzdump.of(&uid, |it| {
             if it.asked.as_ref().is_none_or(|(known, _)| known != word) {
-                it.asked = Some((word.clone(), Asked { tier: tier.to_owned(), at: self.now }));
+                // The command line writes when it was asked: then a restart asks for nothing twice.
+                let at = word.split('/').next().and_then(|word| word.parse::<Timestamp>().ok());
+                let at = at.map_or(self.now, |at| at.min(self.now));
+                it.asked = Some((word.clone(), Asked { tier: tier.to_owned(), at }));
             }
             it.asked.clone()
         })
