@@ -25,6 +25,7 @@ use zentoria_core::conditions::is_true;
 /// # Errors
 /// Where the API server could not be read or written to; it is tried again.
 pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> Result<Action, WriteError> {
+    context.backups.told.begin(&context);
     let object = context.backups.repositories.latest.newest(object);
     if object.metadata.deletion_timestamp.is_some() || !context.serves_labelled(object.as_ref()) {
         return Ok(Action::await_change());
@@ -165,16 +166,22 @@ async fn initialise(
     Ok(None)
 }
 
-/// Asks the repository what it holds, where the word of a run is lost, and where nobody knows yet.
+/// Asks the repository what it holds: where the word of a run is lost, and once where it held something when it was first
+/// met, for policies that do not know of it.
 async fn inspect(
     context: &Context,
     want: &WantRepository,
     object: &BackupRepository,
     found: &[Run],
 ) -> Result<(), WriteError> {
-    let knows_nothing = object.status.as_ref().is_none_or(|status| status.snapshots.is_none());
-    let told = |run: &Run| run.operation != Operation::Init && matches!(run.state, RunState::Ended { ending: Ending::Told(_), .. });
-    if knows_nothing && !found.iter().any(told) {
+    let contact = object.status.as_ref().and_then(|status| status.last_contact.as_ref()).map(|time| time.0);
+    let was_met = found.iter().any(|run| match run.ended() {
+        Some((at, Ending::Told(told))) if run.operation == Operation::Init => {
+            told.error.is_none() && told.snapshots != Some(0) && contact.is_none_or(|contact| contact <= at)
+        }
+        Some(_) | None => false,
+    });
+    if was_met && !found.iter().any(|run| run.operation == Operation::Inspect) {
         let cause = format!("first {}", want.repository.id.as_deref().unwrap_or_default());
         objects::start(context, &jobs::inspect(want, &cause, &context.backups.settings)).await?;
     }

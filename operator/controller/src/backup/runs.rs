@@ -61,7 +61,11 @@ pub(super) fn job_of(context: &Context, namespace: &str, name: &str) -> Option<A
 pub struct Told(Mutex<Option<HashSet<String>>>);
 
 impl Told {
-    /// To be called once the caches are filled, before anything is told.
+    /// Notes what had ended before; to be called at every look, which comes after the caches are filled.
+    pub fn begin(&self, context: &Context) {
+        drop(self.begun(context));
+    }
+
     fn begun<'a>(&'a self, context: &Context) -> MutexGuard<'a, Option<HashSet<String>>> {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none() {
@@ -98,11 +102,7 @@ pub(super) fn tell(context: &Context, regarding: &ObjectReference, runs: &[Run])
     let kind = regarding.kind.clone().unwrap_or_default();
     let owner = format!("{kind}/{}", regarding.name.clone().unwrap_or_default());
     for run in runs {
-        let RunState::Ended { at: _, ending } = &run.state else {
-            // Where the first of all runs is met while it is at work, what was there before is noted now.
-            drop(context.backups.told.begun(context));
-            continue;
-        };
+        let RunState::Ended { at: _, ending } = &run.state else { continue };
         let Some(uid) = job_of(context, &namespace, &run.job).and_then(|job| job.uid()) else { continue };
         if !context.backups.told.is_new(context, uid) {
             continue;

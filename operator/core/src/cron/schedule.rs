@@ -118,8 +118,8 @@ impl Schedule {
             && self.meets(wall.date())
     }
 
-    /// The longest time from one of the times to the next, in minutes, by the calendar. Looks at 28 years: after these,
-    /// days of the week and of the month meet again as before.
+    /// The longest time from one of the times to the next, in minutes, by the calendar. Looks at up to 28 years: after
+    /// these, days of the week and of the month meet again as before.
     pub(crate) fn longest_gap_minutes(&self) -> u64 {
         let times: Vec<u32> = (0..DAY_MINUTES).filter(|minute| self.has_time(*minute)).collect();
         let (Some(first), Some(last)) = (times.first(), times.last()) else { return 0 };
@@ -128,7 +128,7 @@ impl Schedule {
         let mut longest = 0;
         let mut since: u64 = 0;
         let mut met = false;
-        for day in begin.series(1.day()).take(28 * 366) {
+        for day in begin.series(1.day()).take(self.days_until_it_repeats()) {
             since += 1;
             if self.meets(day) {
                 longest = if met { longest.max(since) } else { longest };
@@ -137,6 +137,14 @@ impl Schedule {
         }
         let over_days = longest * u64::from(DAY_MINUTES) + u64::from(*first) - u64::from(*last);
         within.max(over_days)
+    }
+
+    /// After how many days the same days come again, at the latest.
+    fn days_until_it_repeats(&self) -> usize {
+        match (self.month.is_all(1, 12), self.day.any) {
+            (true, true) => 2 * 7 + 1,
+            (true, false) | (false, _) => 28 * 366,
+        }
     }
 
     fn has_time(&self, minute: u32) -> bool {
@@ -192,6 +200,10 @@ struct Values {
 impl Values {
     fn has(&self, value: u8) -> bool {
         value < 64 && self.bits & (1 << value) != 0
+    }
+
+    fn is_all(&self, low: u8, high: u8) -> bool {
+        self.any || (low..=high).all(|value| self.has(value))
     }
 
     fn iter(&self) -> impl Iterator<Item = u8> + use<> {

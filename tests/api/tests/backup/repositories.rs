@@ -1,7 +1,7 @@
 //! What a repository says: initialised once and never again, swapped, gone, and what its runs tell.
 
 use super::{
-    ID, apply, failure, holds, message, policy, ready_policy, ready_repository, repository, says, started, success,
+    ID, apply, empty, failure, holds, message, policy, ready_policy, ready_repository, repository, says, started, success,
     until,
 };
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -31,7 +31,7 @@ async fn an_initialisation_that_fails_is_tried_again_one_job_at_a_time() {
     .await;
     // Its pod of the first run has the name of the second's: it is gone by then.
     kcm.remove::<k8s_openapi::api::core::v1::Pod>("br-main-init-abcde").await;
-    kcm.ends(&second, &success()).await;
+    kcm.ends(&second, &empty()).await;
     until(&world, "is initialised", "main", |repository: &BackupRepository| holds(repository, INITIALISED)).await;
     assert_eq!(kcm.job("br-main-init").await.uid(), second.uid(), "it is not done once more");
 }
@@ -103,11 +103,11 @@ async fn a_copy_begins_once_the_other_repository_has_its_id() {
     let mut spec = repository("main");
     spec["copies"] = json!([{"name": "offsite", "to": {"name": "offsite"}, "schedule": "0 7 * * *"}]);
     apply(&world, "BackupRepository", "main", spec).await;
-    kcm.ends(&kcm.job("br-main-init").await, &success()).await;
+    kcm.ends(&kcm.job("br-main-init").await, &empty()).await;
     kcm.cron("br-main-check").await;
     assert!(!kcm.names::<CronJob>().await.iter().any(|name| name == "br-main-copy-offsite"));
     let other = "0ff5".repeat(16);
-    kcm.ends(&init, &Outcome { repository_id: Some(other.clone()), ..success() }).await;
+    kcm.ends(&init, &Outcome { repository_id: Some(other.clone()), ..empty() }).await;
     let cron = kcm.cron("br-main-copy-offsite").await;
     let Operation::Copy { to_id, .. } = kcm.told("br-main-copy-offsite").await.operation else { panic!("no copy") };
     assert_eq!(to_id, other);

@@ -1,15 +1,16 @@
 //! From a repository and a policy to a backup that status, events and figures show.
 
-use super::{ID, Kcm, apply, backed_up, holds, message, policy, ready_policy, repository, says, started, success, until, versions};
+use super::{ID, Kcm, apply, backed_up, empty, holds, policy, ready_policy, repository, says, started, success, until, versions};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use zentoria_api::backup::{BackupPolicy, BackupRepository};
 use zentoria_api::conditions::{FRESH, INITIALISED, REPOSITORY_READY, VERIFIED};
 use zentoria_api_tests::World;
 use zentoria_api_tests::wait::{eventually, when};
-use zentoria_types::backup_job::{Operation, Proof, RestoreInto};
+use zentoria_types::backup_job::{Operation, Outcome, Proof, RestoreInto};
 
 const HOURLY: &[(&str, &str)] = &[("hourly", "0 * * * *")];
 
@@ -24,7 +25,7 @@ async fn a_repository_is_initialised_once_and_then_has_its_cron_jobs_and_its_pol
     says::<BackupPolicy>(&world, "db", "RepositoryNotReady").await;
     assert!(kcm.names::<CronJob>().await.is_empty(), "nothing is scheduled before its id is known");
 
-    kcm.ends(&job, &success()).await;
+    kcm.ends(&job, &empty()).await;
     let told = until(&world, "has its id", "main", |repository: &BackupRepository| {
         repository.status.as_ref().is_some_and(|status| status.repository_id.as_deref() == Some(ID))
     })
@@ -35,14 +36,36 @@ async fn a_repository_is_initialised_once_and_then_has_its_cron_jobs_and_its_pol
         assert_eq!(cron.spec.concurrency_policy.as_deref(), Some("Forbid"), "{name}");
         assert_eq!(kcm.told(name).await.repository_id.as_deref(), Some(ID), "{name}");
     }
-    // What it holds is asked once.
-    let inspect = kcm.job_like("br-main-inspect").await;
-    kcm.ends(&inspect, &success()).await;
     says::<BackupRepository>(&world, "main", "Ready").await;
     let Operation::Maintain { keep } = kcm.told("br-main-maintain").await.operation else { panic!("not maintenance") };
     let rules: Vec<_> = keep.iter().map(|rule| (rule.policy.as_str(), rule.tier.as_str())).collect();
     assert_eq!(rules.len(), 2, "{rules:?}");
     assert!(rules.contains(&("db", "hourly")) && rules.contains(&("db", "daily")), "{rules:?}");
+    assert!(!kcm.names::<Job>().await.iter().any(|name| name.contains("inspect")), "it was empty: nobody asks it");
+}
+
+#[tokio::test]
+async fn a_repository_that_held_backups_when_it_was_met_tells_the_policies_of_them() {
+    let (world, kcm) = started("bk-met").await;
+    apply(&world, "BackupRepository", "main", repository("main")).await;
+    apply(&world, "BackupPolicy", "db", policy("main", HOURLY)).await;
+    kcm.ends(&kcm.job("br-main-init").await, &Outcome { snapshots: Some(9), ..success() }).await;
+    let inspect = kcm.job_like("br-main-inspect").await;
+    let newest = backed_up("beef1234").snapshot.unwrap();
+    kcm.ends(&inspect, &Outcome { newest: [("db/hourly".to_owned(), newest)].into(), ..success() }).await;
+    let told = says::<BackupPolicy>(&world, "db", "Fresh").await;
+    let snapshot = told.status.unwrap().tiers["hourly"].snapshot.clone().unwrap();
+    assert!(snapshot.id.starts_with("beef1234"), "{snapshot:#?}");
+    // Once is enough.
+    kcm.remove::<Job>(&inspect.name_any()).await;
+    world.restart_operator().await;
+    kcm.ends(&kcm.fire(&kcm.cron("bp-db-hourly").await, "1").await, &backed_up("abcd1234")).await;
+    until(&world, "has the newer one", "db", |policy: &BackupPolicy| {
+        let tier = policy.status.as_ref().and_then(|status| status.tiers.get("hourly")?.snapshot.clone());
+        tier.is_some_and(|snapshot| snapshot.id.starts_with("abcd1234"))
+    })
+    .await;
+    assert!(!kcm.names::<Job>().await.iter().any(|name| name.contains("inspect")));
 }
 
 #[tokio::test]
@@ -109,7 +132,7 @@ async fn a_restore_test_proves_the_newest_backup() {
     let Operation::Restore { into, .. } = kcm.told("bp-db-restore-test").await.operation else { panic!("no restore") };
     assert!(matches!(into, RestoreInto::Scratch { .. }), "{into:?}");
     let proof = Proof { compared: "3 databases, 41 tables, 1204221 rows, schema equal".into(), seconds: 7 };
-    let outcome = zentoria_types::backup_job::Outcome { proof: Some(proof), ..backed_up("abcd1234") };
+    let outcome = Outcome { proof: Some(proof), ..backed_up("abcd1234") };
     kcm.ends(&kcm.fire(&test, "1").await, &outcome).await;
     let told = until(&world, "is verified", "db", |policy: &BackupPolicy| holds(policy, VERIFIED)).await;
     let status = told.status.unwrap();
@@ -162,7 +185,7 @@ async fn a_person_starts_a_run_by_annotation_once_for_each_word() {
     };
     annotate("now-1").await;
     let job = kcm.job_like("bp-db-run-").await;
-    let Operation::Backup { tier, .. } = kcm.told(&kube::ResourceExt::name_any(&job)).await.operation else {
+    let Operation::Backup { tier, .. } = kcm.told(&job.name_any()).await.operation else {
         panic!("no backup")
     };
     assert_eq!(tier, "hourly");
@@ -183,11 +206,15 @@ async fn a_person_starts_a_run_by_annotation_once_for_each_word() {
     let event = world.event("db", "RunRefused").await;
     assert!(event.note.unwrap().contains("hourly, daily"));
     // The word was carried out: neither another look nor another process starts it again.
-    kcm.remove::<Job>(&kube::ResourceExt::name_any(&job)).await;
+    kcm.remove::<Job>(&job.name_any()).await;
     world.restart_operator().await;
     annotate("now-4/hourly").await;
     carried_out("now-4/hourly").await;
     assert_eq!(runs().await, 2, "the one of now-2 and the one of now-4");
-    let told = says::<BackupPolicy>(&world, "db", "Running").await;
-    assert!(message(&told).contains("bp-db-run-"), "{}", message(&told));
+    let told = until(&world, "is at work", "db", |policy: &BackupPolicy| {
+        let tier = policy.status.as_ref().and_then(|status| status.tiers.get("hourly"));
+        tier.is_some_and(|tier| tier.operation.running.is_some())
+    })
+    .await;
+    assert!(holds(&told, FRESH));
 }
