@@ -20,10 +20,14 @@ pub async fn run(to: &To, what: &BackupRun) -> Result<Answer, Error> {
     let name = object::backup_policy_name(&what.policy)?;
     let policy = object::backup_policy(&api, &name).await?;
     let word = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-    let told = annotate(&object::backup_policies(&api), policy, &format!("bp/{name}"), RUN_ANNOTATION, |policy| {
+    let (policies, called) = (object::backup_policies(&api), format!("bp/{name}"));
+    let told = annotate(&policies, policy, &called, RUN_ANNOTATION, |policy| {
         let tier = tier(policy, what.tier.as_deref())?;
         let value = format!("{word}/{tier}");
-        Ok((Some(Some(value)), format!("bp/{name}: a backup of tier {tier} is asked for; kubectl get bp {name} -w shows it\n")))
+        Ok((
+            Some(Some(value)),
+            format!("bp/{name}: a backup of tier {tier} is asked for; kubectl get bp {name} -w shows it\n"),
+        ))
     });
     Ok(Answer::done(told.await?))
 }
@@ -32,7 +36,9 @@ pub async fn run(to: &To, what: &BackupRun) -> Result<Answer, Error> {
 fn tier(policy: &BackupPolicy, wanted: Option<&str>) -> Result<String, Error> {
     let name = policy.metadata.name.clone().unwrap_or_default();
     if policy.spec.suspend || is_paused(&policy.metadata) {
-        return Err(Error::Refused(format!("bp/{name} is suspended or paused, and the operator looks away from it: resume it first")));
+        return Err(Error::Refused(format!(
+            "bp/{name} is suspended or paused, and the operator looks away from it: resume it first"
+        )));
     }
     if let Source::Vzdump(vzdump) = &policy.spec.source
         && vzdump.mode == VzdumpMode::Observe

@@ -8,7 +8,6 @@ use crate::Answer;
 use crate::annotate::annotate;
 use crate::connect::connect;
 use crate::error::Error;
-use crate::object;
 use crate::options::{RecoveryKit, To};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -31,7 +30,9 @@ pub async fn run(to: &To, what: &RecoveryKit) -> Result<Answer, Error> {
     let file = what.output.display().to_string();
     let failed = |error: std::io::Error| {
         let why = match error.kind() {
-            std::io::ErrorKind::AlreadyExists => "there is one already, and it is not overwritten: name another one".to_owned(),
+            std::io::ErrorKind::AlreadyExists => {
+                "there is one already, and it is not overwritten: name another one".to_owned()
+            }
             _ => error.to_string(),
         };
         Error::File { file: file.clone(), why }
@@ -49,7 +50,8 @@ pub async fn run(to: &To, what: &RecoveryKit) -> Result<Answer, Error> {
         let namespace = repository.namespace().unwrap_or_default();
         let what = format!("br/{} in namespace {namespace}", repository.name_any());
         let objects = kube::Api::namespaced(api.client.clone(), &namespace);
-        let written = annotate(&objects, repository, &what, RECOVERY_KIT_ANNOTATION, |_| Ok((Some(Some(noted.clone())), ())));
+        let written =
+            annotate(&objects, repository, &what, RECOVERY_KIT_ANNOTATION, |_| Ok((Some(Some(noted.clone())), ())));
         if let Err(error) = written.await {
             answer.asides.push(format!("warning: the file is whole, but {error}: its age will not be shown"));
         }

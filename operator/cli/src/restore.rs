@@ -64,7 +64,9 @@ fn spec(what: &Restore) -> Result<Value, Error> {
     }
     if let Some(time) = &what.time {
         let time: Timestamp = time.parse().map_err(|_| {
-            Error::Refused(format!("--time {time:?}: write a moment with its zone: 2026-05-01T04:00:00Z, 2026-05-01T06:00:00+02:00"))
+            Error::Refused(format!(
+                "--time {time:?}: write a moment with its zone: 2026-05-01T04:00:00Z, 2026-05-01T06:00:00+02:00"
+            ))
         })?;
         spec["snapshot"] = json!({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()});
     }
@@ -81,13 +83,16 @@ fn into(what: &Restore) -> Result<Value, Error> {
         other => match other.split_once('/').filter(|(claim, path)| !claim.is_empty() && !path.is_empty()) {
             Some((claim, path)) => json!({"directory": {"claimName": claim, "path": path}}),
             None => {
-                let why = format!("--into {other:?}: write scratch, source, or CLAIM/DIRECTORY of a PersistentVolumeClaim");
+                let why =
+                    format!("--into {other:?}: write scratch, source, or CLAIM/DIRECTORY of a PersistentVolumeClaim");
                 return Err(Error::Refused(why));
             }
         },
     };
     if what.without_backup && what.into != "source" {
-        return Err(Error::Refused("--without-backup goes with --into source alone: nothing else is written over".to_owned()));
+        return Err(Error::Refused(
+            "--without-backup goes with --into source alone: nothing else is written over".to_owned(),
+        ));
     }
     Ok(into)
 }
@@ -103,9 +108,8 @@ fn confirmed(what: &Restore, target: &str, ask: impl FnOnce(&str) -> Option<Stri
     } else {
         "after a backup of what is there now"
     };
-    let question = format!(
-        "This writes over what is in the source of {target} now, {secured}. Type {target} to go on: "
-    );
+    let question =
+        format!("This writes over what is in the source of {target} now, {secured}. Type {target} to go on: ");
     let answer = match &what.confirm {
         Some(word) => Some(word.clone()),
         None => ask(&question),
@@ -221,7 +225,9 @@ mod tests {
         let what = flags("source");
         assert!(is_over_source(&spec(&what).unwrap()) && !is_over_source(&spec(&flags("scratch")).unwrap()));
         assert_eq!(confirmed(&what, "db", |_| Some("db".to_owned())).unwrap(), "db");
-        assert!(confirmed(&what, "db", |_| Some("yes".to_owned())).unwrap_err().to_string().contains("nothing was begun"));
+        assert!(
+            confirmed(&what, "db", |_| Some("yes".to_owned())).unwrap_err().to_string().contains("nothing was begun")
+        );
         assert!(confirmed(&what, "db", |_| None).unwrap_err().to_string().contains("--confirm db"));
         let flag = Restore { confirm: Some("other".to_owned()), ..flags("source") };
         assert!(confirmed(&flag, "db", |_| panic!("it is not asked")).is_err());

@@ -36,9 +36,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
+use runs::Told;
 use std::collections::HashSet;
 use std::fmt::Debug;
-use runs::Told;
 use std::hash::Hash;
 use tries::Tries;
 use wake::Wakers;
@@ -153,7 +153,8 @@ where
     watched_with(Api::<K>::all(client.clone()), config, health.gate(gate), move |event| {
         // A list that is made anew tells each of its objects, and none of those that went meanwhile: their owners look
         // again by themselves before long.
-        let (watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object)) = event
+        let (watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object)) =
+            event
         else {
             return;
         };
@@ -209,7 +210,8 @@ pub fn sweep(context: &Context) {
     backups.jobs_gone.sweep(|uid| jobs.contains(uid));
     backups.tries.sweep(|uid| jobs.contains(uid));
     let policies: HashSet<String> = backups.policies.all().iter().filter_map(|object| object.uid()).collect();
-    let containers: HashSet<String> = context.containers.store.state().iter().filter_map(|object| object.uid()).collect();
+    let containers: HashSet<String> =
+        context.containers.store.state().iter().filter_map(|object| object.uid()).collect();
     backups.vzdump.sweep(|uid| policies.contains(uid), |uid| containers.contains(uid));
     backups.told.sweep(context);
     context.metrics.retain_backups(

@@ -130,7 +130,9 @@ impl Cluster {
             let ours = rows.into_iter().filter_map(|volume| read(&row.node, volume));
             listed.volumes.extend(ours.filter(|one| guests.contains(&one.vmid) || Notes::parse(&one.notes).is_some()));
         }
-        listed.unseen.retain(|text| !asked.iter().any(|name| text.starts_with(&format!("{name} ")) && is_shared(&inventory, name)));
+        listed.unseen.retain(|text| {
+            !asked.iter().any(|name| text.starts_with(&format!("{name} ")) && is_shared(&inventory, name))
+        });
         match storage {
             Some(storage) if !found_storage => Err(Problem::Refused(format!(
                 "no node has a storage {storage} with content backup that may be looked at: name another one, set its content, \
@@ -179,8 +181,9 @@ impl Cluster {
         storage: &str,
         notes: &Notes,
     ) -> Result<Begun, Problem> {
-        let name: StorageName =
-            storage.parse().map_err(|error| Problem::Refused(format!("spec.source.vzdump.storage {storage:?}: {error}")))?;
+        let name: StorageName = storage
+            .parse()
+            .map_err(|error| Problem::Refused(format!("spec.source.vzdump.storage {storage:?}: {error}")))?;
         let place = self.place_of(vmid).ok_or_else(|| Problem::Wait(format!("guest {vmid} is not in the list")))?;
         let node = place.node;
         // Nobody of this name waits: it looks again by itself.
@@ -255,16 +258,16 @@ impl Cluster {
 
     /// What the newest vzdump task of a node that failed says, where no later one ended well: for jobs that others run.
     pub async fn last_vzdump_failure(&self, node: &NodeName) -> Option<String> {
-        let filter =
-            TaskFilter { typefilter: Some("vzdump".to_owned()), limit: Some(1), ..TaskFilter::default() };
+        let filter = TaskFilter { typefilter: Some("vzdump".to_owned()), limit: Some(1), ..TaskFilter::default() };
         let row = self.client().node_tasks(node, &filter).await.ok()?.into_iter().next()?;
         match self.client().task_outcome(&row.upid).await.ok()?? {
             TaskOutcome::Failed { exit, log_tail } => {
                 Some(format!("the last vzdump task of node {node} ended with: {}", why(&exit, &log_tail)))
             }
-            TaskOutcome::Warnings(count) => {
-                Some(format!("the last vzdump task of node {node} ended with {count} warnings: see its log ({})", row.upid))
-            }
+            TaskOutcome::Warnings(count) => Some(format!(
+                "the last vzdump task of node {node} ended with {count} warnings: see its log ({})",
+                row.upid
+            )),
             TaskOutcome::Ok | TaskOutcome::Unknown => None,
         }
     }
@@ -300,7 +303,8 @@ impl Cluster {
         namespace: &str,
         policy: &str,
     ) -> Result<Vec<BackupJob>, Problem> {
-        let jobs = self.client().backup_jobs().await.map_err(|error| Problem::of("backup jobs of the cluster", &error))?;
+        let jobs =
+            self.client().backup_jobs().await.map_err(|error| Problem::of("backup jobs of the cluster", &error))?;
         let ours = |job: &BackupJob| {
             let notes = job.comment.as_deref().and_then(Notes::parse);
             notes.is_some_and(|notes| notes.is_of_policy(estate, namespace, policy))
@@ -353,7 +357,8 @@ impl Cluster {
         let mut zones = BTreeMap::new();
         for node in nodes {
             let zone = self.client().time_zone(node).await;
-            zones.insert(node.clone(), zone.map_err(|error| Problem::of(&format!("time zone of node {node}"), &error))?);
+            zones
+                .insert(node.clone(), zone.map_err(|error| Problem::of(&format!("time zone of node {node}"), &error))?);
         }
         Ok(zones)
     }
@@ -396,8 +401,13 @@ mod tests {
     #[test]
     fn job_errors_are_told_by_the_lines_of_the_log() {
         let tail = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
-        let locked = tail(&["INFO: Starting Backup of VM 101 (lxc)", "ERROR: Backup of VM 101 failed - CT is locked (backup)",
-            "INFO: Failed at 2026-11-21 09:17:40", "INFO: Backup job finished with errors", "TASK ERROR: job errors"]);
+        let locked = tail(&[
+            "INFO: Starting Backup of VM 101 (lxc)",
+            "ERROR: Backup of VM 101 failed - CT is locked (backup)",
+            "INFO: Failed at 2026-11-21 09:17:40",
+            "INFO: Backup job finished with errors",
+            "TASK ERROR: job errors",
+        ]);
         assert_eq!(why("job errors", &locked), "job errors: Backup of VM 101 failed - CT is locked (backup)");
         assert_eq!(why("storage 'x' does not exist", &[]), "storage 'x' does not exist");
     }

@@ -59,7 +59,11 @@ fn every_row_of_the_plan_is_in_the_manifest_and_nothing_else_is() {
         let policy = policies.get(name).unwrap_or_else(|| panic!("there is no policy {name}"));
         let tier = policy.spec.tiers.iter().find(|tier| tier.name == row["tier"]);
         let tier = tier.unwrap_or_else(|| panic!("{name} has no tier {}", row["tier"]));
-        assert_eq!((tier.schedule.as_str(), tier.keep.0.as_str()), (row["schedule"].as_str(), row["keep"].as_str()), "{name}");
+        assert_eq!(
+            (tier.schedule.as_str(), tier.keep.0.as_str()),
+            (row["schedule"].as_str(), row["keep"].as_str()),
+            "{name}"
+        );
         let (kind, container) = source(policy);
         assert_eq!((kind, &container), (row["source"].as_str(), &row["container"]), "{name}");
         let repository = policy.spec.repository_ref.as_ref().map_or("-", |repository| repository.name.as_str());
@@ -68,7 +72,9 @@ fn every_row_of_the_plan_is_in_the_manifest_and_nothing_else_is() {
         assert_eq!(policy.spec.time_zone.as_deref(), Some("Europe/Amsterdam"), "{name}");
         seen.insert((name.clone(), tier.name.clone()));
     }
-    let all = policies.iter().flat_map(|(name, policy)| policy.spec.tiers.iter().map(|tier| (name.clone(), tier.name.clone())));
+    let all = policies
+        .iter()
+        .flat_map(|(name, policy)| policy.spec.tiers.iter().map(|tier| (name.clone(), tier.name.clone())));
     assert_eq!(seen, all.collect());
 }
 

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use zentoria_api::ZentoriaContainer;
 use zentoria_api::backup::{BackupPolicy, BackupRepository};
 use zentoria_api::firewall::FirewallRule;
-use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 
 /// The key pair of a namespace, where nothing names another one.
 const SSH: &str = "zentoria-ssh";
@@ -53,7 +53,8 @@ pub(super) async fn collect(api: &Api, what: &RecoveryKit, now: Timestamp) -> Re
     }
     objects.extend(all(&containers)?);
     objects.extend(all(&rules)?);
-    namespaces.extend(objects.iter().filter_map(|value| value["metadata"]["namespace"].as_str().map(ToOwned::to_owned)));
+    namespaces
+        .extend(objects.iter().filter_map(|value| value["metadata"]["namespace"].as_str().map(ToOwned::to_owned)));
     let mut documents = Vec::new();
     for name in &namespaces {
         documents.extend(namespace(api, name).await?);
@@ -109,7 +110,8 @@ fn all<K: Resource<DynamicType = ()> + Serialize>(objects: &[K]) -> Result<Vec<V
 
 /// An object as it can be applied elsewhere: no status, and of the metadata what people write.
 fn manifest<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Result<Value, Error> {
-    let value = serde_json::to_value(object).map_err(|error| Error::Refused(format!("an object cannot be read: {error}")))?;
+    let value =
+        serde_json::to_value(object).map_err(|error| Error::Refused(format!("an object cannot be read: {error}")))?;
     let meta = object.meta();
     let mut metadata = json!({"name": meta.name});
     if let Some(namespace) = &meta.namespace {
@@ -153,7 +155,8 @@ async fn namespace(api: &Api, name: &str) -> Result<Option<Value>, Error> {
 
 async fn secret(api: &Api, namespace: &str, name: &str) -> Result<Option<Value>, Error> {
     let found = kube::Api::<Secret>::namespaced(api.client.clone(), namespace).get_opt(name).await;
-    let found = found.map_err(|error| Error::kubernetes(format!("cannot read Secret {name} of namespace {namespace}"), &error))?;
+    let found = found
+        .map_err(|error| Error::kubernetes(format!("cannot read Secret {name} of namespace {namespace}"), &error))?;
     Ok(found.map(|secret| {
         json!({
             "apiVersion": "v1", "kind": "Secret", "type": secret.type_,

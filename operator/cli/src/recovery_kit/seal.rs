@@ -18,7 +18,8 @@ impl Lock {
     pub(super) fn of(what: &RecoveryKit) -> Result<Self, Error> {
         if let Some(path) = &what.passphrase_file {
             let file = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|error| Error::File { file: file.clone(), why: error.to_string() })?;
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Error::File { file: file.clone(), why: error.to_string() })?;
             let passphrase = text.trim_end_matches(['\r', '\n']);
             if passphrase.chars().count() < 12 {
                 return Err(Error::File { file, why: "a passphrase for this has at least 12 characters".to_owned() });
@@ -28,7 +29,9 @@ impl Lock {
         let mut recipients = Vec::new();
         for text in &what.recipients {
             recipients.push(text.parse().map_err(|why: &str| {
-                Error::Refused(format!("--recipient {text:?}: {why}; write the age1... that age-keygen prints as public key"))
+                Error::Refused(format!(
+                    "--recipient {text:?}: {why}; write the age1... that age-keygen prints as public key"
+                ))
             })?);
         }
         Ok(Self::Recipients(recipients))

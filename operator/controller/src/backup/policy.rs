@@ -109,8 +109,12 @@ async fn run_now(context: &Context, known: &mut BackupPolicy, want: &WantPolicy)
                 "annotation {RUN_ANNOTATION}={asked:?} asks for tier {tier:?}, and spec.tiers has {}: nothing was started",
                 tiers.join(", ")
             );
-            let event =
-                Event { type_: EventType::Warning, reason: "RunRefused".into(), action: "CheckAnnotation".into(), note };
+            let event = Event {
+                type_: EventType::Warning,
+                reason: "RunRefused".into(),
+                action: "CheckAnnotation".into(),
+                note,
+            };
             context.events.publish(known.object_ref(&()), event);
         }
     }

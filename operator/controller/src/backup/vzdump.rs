@@ -54,7 +54,9 @@ pub(super) async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) 
     let scene = match &want {
         Ok(WantPolicy { suspend: false, what: What::Vzdump(vzdump), .. }) => {
             let scene = pass.scene(want.as_ref().ok(), vzdump).await?;
-            pass.without_jobs(vzdump.mode).await?.map_or(scene.clone(), |problem| Scene { problem: Some(problem), ..scene })
+            pass.without_jobs(vzdump.mode)
+                .await?
+                .map_or(scene.clone(), |problem| Scene { problem: Some(problem), ..scene })
         }
         Ok(WantPolicy { suspend: true, what: What::Vzdump(vzdump), .. }) => {
             pass.suspended(vzdump).await;

@@ -170,9 +170,8 @@ async fn a_backup_job_names_its_guests_and_never_prunes() {
     let lines: Vec<String> = server.seen().iter().map(line).collect();
     let notes = "zentoria.ai%2Fbackup+estate%3Dtest+policy%3Dns%2Fall+tier%3Dweekly";
     let head = format!("comment={notes}&compress=zstd");
-    let tail = format!(
-        "mode=snapshot&notes-template={notes}&remove=0&schedule=sun+04%3A00&storage=local&vmid=101%2C102"
-    );
+    let tail =
+        format!("mode=snapshot&notes-template={notes}&remove=0&schedule=sun+04%3A00&storage=local&vmid=101%2C102");
     assert_eq!(
         lines,
         [

@@ -45,7 +45,9 @@ async fn what_others_left_is_shown_with_its_age_and_never_touched() {
 
     // A container whose only backup is of another guest of its number.
     world.create(&world.container("new", 402)).await;
-    let policy = until(&world, "sees that one has none yet", "all", |policy| message(policy).contains("no backup yet of new")).await;
+    let policy =
+        until(&world, "sees that one has none yet", "all", |policy| message(policy).contains("no backup yet of new"))
+            .await;
     assert!(!policy.status.unwrap().guests.contains_key("new"));
 }
 
@@ -66,10 +68,18 @@ async fn what_is_too_old_is_late_in_status_event_and_figures_and_says_what_pve_s
     // What PVE's own job ran into is told beside it.
     let fault = json!({"type": "vzdump", "vmid": 400, "message": "no space left on device", "times": 1});
     world.pve.fault("task_fault", json!([]), fault).await;
-    world.pve.ctl.json("POST", "/ctl/person", Some(&json!({"act": "backup", "vmid": 400, "storage": "local", "wait": true}))).await;
+    world
+        .pve
+        .ctl
+        .json("POST", "/ctl/person", Some(&json!({"act": "backup", "vmid": 400, "storage": "local", "wait": true})))
+        .await;
     until(&world, "tells what vzdump said", "all", |policy| message(policy).contains("no space left on device")).await;
     // A backup by hand, and all is well.
-    world.pve.ctl.json("POST", "/ctl/person", Some(&json!({"act": "backup", "vmid": 400, "storage": "local", "wait": true}))).await;
+    world
+        .pve
+        .ctl
+        .json("POST", "/ctl/person", Some(&json!({"act": "backup", "vmid": 400, "storage": "local", "wait": true})))
+        .await;
     says(&world, "all", "Fresh").await;
     assert_eq!(dumps(&world).await.iter().filter(|row| row.user.as_deref() != Some("root@pam")).count(), 0);
 
@@ -82,7 +92,8 @@ async fn what_is_too_old_is_late_in_status_event_and_figures_and_says_what_pve_s
 async fn a_backup_that_a_backup_server_could_not_verify_is_told() {
     let world = world("vzdump verify", &[], |ns| {
         let mut broken = archive(400, 2, &mark(ns, "db", 400), "");
-        broken["verification"] = json!({"state": "failed", "upid": "UPID:pbs:1:1:1:69560F80:verificationjob:s:root@pam:"});
+        broken["verification"] =
+            json!({"state": "failed", "upid": "UPID:pbs:1:1:1:69560F80:verificationjob:s:root@pam:"});
         vec![broken]
     })
     .await;

@@ -31,7 +31,9 @@ async fn a_run_backs_up_each_container_once_with_notes_and_prunes_by_them_alone(
     world.kubectl_zentoria(&["backup", "run", "bp/all", "--tier", "weekly"]).await.with(0).has("is asked for");
     until(&world, "has the task in status", "all", |policy| {
         let tiers = policy.status.as_ref().map(|status| status.tiers.clone()).unwrap_or_default();
-        tiers.get("weekly").is_some_and(|tier| tier.operation.running.as_deref().is_some_and(|upid| upid.contains(":vzdump:")))
+        tiers
+            .get("weekly")
+            .is_some_and(|tier| tier.operation.running.as_deref().is_some_and(|upid| upid.contains(":vzdump:")))
     })
     .await;
     let policy = until(&world, "is carried out", "all", |policy| {
@@ -57,7 +59,8 @@ async fn a_run_backs_up_each_container_once_with_notes_and_prunes_by_them_alone(
         if left.len() == 7 { Ok(()) } else { Err(format!("{left:?}")) }
     })
     .await;
-    let deleted: Vec<String> = world.pve.writes().await.iter().filter(|row| row.method == "DELETE").map(Request::line).collect();
+    let deleted: Vec<String> =
+        world.pve.writes().await.iter().filter(|row| row.method == "DELETE").map(Request::line).collect();
     assert_eq!(deleted.len(), 1, "{deleted:?}");
     world.polls(4).await;
     assert_eq!(dumps(&world).await.len(), 3, "once");
@@ -97,7 +100,8 @@ async fn a_failure_is_told_by_the_log_and_does_not_keep_the_others_from_theirs()
     .unwrap();
     assert!(status.tiers["weekly"].operation.message.as_deref().is_some_and(|text| text.starts_with("db: job errors")));
     world.event("all", "BackupFailed").await;
-    until(&world, "is carried out", "all", |policy| policy.status.as_ref().is_some_and(|status| status.run.is_some())).await;
+    until(&world, "is carried out", "all", |policy| policy.status.as_ref().is_some_and(|status| status.run.is_some()))
+        .await;
     world.kubectl_zentoria(&["backup", "run", "all"]).await.with(0).has("tier weekly");
     says(&world, "all", "Fresh").await;
 }
@@ -130,7 +134,8 @@ async fn a_killed_operator_takes_its_running_backup_up_again_and_begins_no_secon
     world.kill_operator().await;
     world.pve.release_barrier().await;
     world.start_operator().await;
-    until(&world, "is carried out", "all", |policy| policy.status.as_ref().is_some_and(|status| status.run.is_some())).await;
+    until(&world, "is carried out", "all", |policy| policy.status.as_ref().is_some_and(|status| status.run.is_some()))
+        .await;
     says(&world, "all", "Fresh").await;
     assert_eq!(dumps(&world).await.len(), 1);
     assert_eq!(volumes(&world).await.len(), 1);

@@ -3,11 +3,11 @@
 use super::{AGAIN, Pass, Sites};
 use crate::cluster::registry::Gate;
 use crate::context::{Context, reference};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use jiff::Timestamp;
 use zentoria_api::ProxmoxCluster;
 use zentoria_api::backup::VzdumpMode;
 use zentoria_api::common::Mode;
@@ -70,7 +70,8 @@ impl Pass<'_> {
         let mut sites = Vec::new();
         for name in names {
             let cluster = self.context.cluster(name);
-            let cluster = cluster.ok_or_else(|| (PolicyReason::NotFound, format!("there is no ProxmoxCluster {name}")))?;
+            let cluster =
+                cluster.ok_or_else(|| (PolicyReason::NotFound, format!("there is no ProxmoxCluster {name}")))?;
             sites.push(self.site(want, &cluster)?);
         }
         Ok(sites)

@@ -83,9 +83,10 @@ impl Pass<'_> {
                 let is_there = guest.ours.get(tier).is_some_and(|volume| volume.time >= least);
                 let known = it.failed.contains_key(&(name.clone(), tier.clone()));
                 if !is_there && !known {
-                    let message = "vzdump ended well, and its storage lists no backup of this container with our notes: \
+                    let message =
+                        "vzdump ended well, and its storage lists no backup of this container with our notes: \
                                    look at the storage, and at the clock of the node"
-                        .to_owned();
+                            .to_owned();
                     it.failed.insert((name.clone(), tier.clone()), Failed { at: self.now, message });
                 }
             }
@@ -123,7 +124,8 @@ impl Pass<'_> {
         }
         let created = self.object.creation_timestamp().map_or(self.now, |time| time.0);
         let guests = self.guests(scene);
-        let list = due(tiers, |tier| self.delay(want, tier), created, &guests, asked.as_ref().map(|it| &it.1), self.now);
+        let list =
+            due(tiers, |tier| self.delay(want, tier), created, &guests, asked.as_ref().map(|it| &it.1), self.now);
         if let Some((word, asked)) = &asked
             && !list.iter().any(|due| due.tier == asked.tier && due.since == asked.at)
         {
@@ -204,8 +206,11 @@ impl Pass<'_> {
         let object = self.context.backups.policies.latest.newest(std::sync::Arc::clone(self.object));
         let mut status = object.status.clone().unwrap_or_default();
         status.tiers.entry(tier.to_owned()).or_default().operation.running = Some(upid.to_string());
-        let written =
-            self.context.status.patch_if_changed(&self.api(), object.as_ref(), &status, Precondition::SameObject).await?;
+        let written = self
+            .context
+            .status
+            .patch_if_changed(&self.api(), object.as_ref(), &status, Precondition::SameObject)
+            .await?;
         if let Written::Patched(stored) = written {
             self.context.backups.policies.latest.wrote(*stored);
         }

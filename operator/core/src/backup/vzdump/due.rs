@@ -70,11 +70,13 @@ pub fn due(
 ) -> Vec<Due> {
     let mut list = Vec::new();
     if let Some(Asked { tier, at }) = asked {
-        list.extend(guests.iter().filter(|guest| lacks(guest, tier, *at, SignedDuration::ZERO, now)).map(|guest| Due {
-            guest: guest.name.clone(),
-            tier: tier.clone(),
-            since: *at,
-        }));
+        list.extend(
+            guests.iter().filter(|guest| lacks(guest, tier, *at, SignedDuration::ZERO, now)).map(|guest| Due {
+                guest: guest.name.clone(),
+                tier: tier.clone(),
+                since: *at,
+            }),
+        );
     }
     for tier in tiers {
         let delay = delay(&tier.name);

@@ -18,9 +18,11 @@ pub fn id(notes: &Notes) -> String {
 pub fn schedule(runs: &Runs) -> Result<String, String> {
     let [minute, hour, day, month, weekday] = runs.fields();
     if day != "*" && weekday != "*" {
-        return Err("names days of the month and of the week, of which cron takes either and Proxmox VE both together: \
+        return Err(
+            "names days of the month and of the week, of which cron takes either and Proxmox VE both together: \
                     write two tiers, or use mode Operator"
-            .to_owned());
+                .to_owned(),
+        );
     }
     let mut parts = Vec::new();
     if weekday != "*" {

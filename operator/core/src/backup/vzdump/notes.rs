@@ -33,7 +33,8 @@ impl Notes {
         let (estate, rest) = rest.split_once(" policy=")?;
         let (policy, tier) = rest.split_once(" tier=")?;
         let (namespace, policy) = policy.split_once('/')?;
-        let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+        let word =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
         ([namespace, policy, tier].into_iter().all(word)).then_some(())?;
         Some(Self {
             estate: EstateId::new(estate).ok()?,

@@ -90,7 +90,8 @@ pub fn report(
             }
         }
     };
-    let next = want.as_ref().ok().and_then(|want| want.tiers.iter().filter_map(|t| next_due(t, delay(&t.name), now)).min());
+    let next =
+        want.as_ref().ok().and_then(|want| want.tiers.iter().filter_map(|t| next_due(t, delay(&t.name), now)).min());
     look_again = [look_again, next].into_iter().flatten().min();
     let mut conditions = Conditions::from(&status.conditions, generation, &now);
     conditions.set_phase(reason.phase(), reason.as_str(), &message);
@@ -115,7 +116,8 @@ fn blind(
     match known.map(|known| (known, freshness(Some(known), known, want.promise, now))) {
         Some((known, Freshness::Late { .. })) => {
             let promise = in_units(want.promise);
-            let late = format!("no backup that is younger than {promise}: the last that was seen is of {}", moment(known));
+            let late =
+                format!("no backup that is younger than {promise}: the last that was seen is of {}", moment(known));
             (PolicyReason::Late, format!("{late}; {message}"))
         }
         Some(_) | None => (reason, message.clone()),
@@ -267,7 +269,8 @@ fn words(want: &WantPolicy, scene: &Scene, late: &[String], none_yet: &[String])
             (PolicyReason::Pending, "none of its containers exists in Proxmox VE yet".to_owned())
         }
         (_, true) => {
-            let message = format!("the newest backup of each of {} is younger than {promise}", counted(scene.guests.len()));
+            let message =
+                format!("the newest backup of each of {} is younger than {promise}", counted(scene.guests.len()));
             (PolicyReason::Fresh, message)
         }
     }
@@ -275,7 +278,8 @@ fn words(want: &WantPolicy, scene: &Scene, late: &[String], none_yet: &[String])
 
 fn failures(scene: &Scene) -> String {
     let all = scene.guests.iter().flat_map(|(name, guest)| guest.failed.values().map(move |failed| (name, failed)));
-    let texts: Vec<String> = all.map(|(name, failed)| format!("the backup of {name} failed: {}", failed.message)).collect();
+    let texts: Vec<String> =
+        all.map(|(name, failed)| format!("the backup of {name} failed: {}", failed.message)).collect();
     some(&texts)
 }
 
@@ -320,8 +324,11 @@ fn said_of_verification(conditions: &mut Conditions<'_>, is_seen: bool, scene: &
     if !is_seen {
         return;
     }
-    let verdicts: Vec<Option<&str>> =
-        scene.guests.values().map(|guest| guest.newest.as_ref().and_then(|volume| volume.verification.as_deref())).collect();
+    let verdicts: Vec<Option<&str>> = scene
+        .guests
+        .values()
+        .map(|guest| guest.newest.as_ref().and_then(|volume| volume.verification.as_deref()))
+        .collect();
     if verdicts.iter().all(Option::is_none) {
         conditions.remove(VERIFIED);
         return;
