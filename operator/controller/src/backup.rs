@@ -15,6 +15,7 @@ mod restore;
 mod runs;
 mod start;
 mod tries;
+mod vzdump;
 mod wake;
 
 pub use start::{Controllers, open};
@@ -35,9 +36,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
+use runs::Told;
 use std::collections::HashSet;
 use std::fmt::Debug;
-use runs::Told;
 use std::hash::Hash;
 use tries::Tries;
 use wake::Wakers;
@@ -70,6 +71,8 @@ pub struct Backups {
     pub settings: Settings,
     /// Jobs that we deleted and that the cache may still show.
     pub jobs_gone: Latest<Job>,
+    /// What is remembered of policies of vzdump.
+    pub vzdump: vzdump::Memory,
     /// Ended Jobs that were counted and told.
     pub told: Told,
     /// When Jobs that failed are tried again.
@@ -150,7 +153,8 @@ where
     watched_with(Api::<K>::all(client.clone()), config, health.gate(gate), move |event| {
         // A list that is made anew tells each of its objects, and none of those that went meanwhile: their owners look
         // again by themselves before long.
-        let (watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object)) = event
+        let (watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object)) =
+            event
         else {
             return;
         };
@@ -184,6 +188,7 @@ impl Backups {
             applied: Applied::default(),
             settings,
             jobs_gone: Latest::new(),
+            vzdump: vzdump::Memory::default(),
             told: Told::default(),
             tries: Tries::default(),
             pauses: Backoff::new(pauses),
@@ -204,6 +209,10 @@ pub fn sweep(context: &Context) {
     let jobs: HashSet<String> = backups.jobs.state().iter().filter_map(|object| object.uid()).collect();
     backups.jobs_gone.sweep(|uid| jobs.contains(uid));
     backups.tries.sweep(|uid| jobs.contains(uid));
+    let policies: HashSet<String> = backups.policies.all().iter().filter_map(|object| object.uid()).collect();
+    let containers: HashSet<String> =
+        context.containers.store.state().iter().filter_map(|object| object.uid()).collect();
+    backups.vzdump.sweep(|uid| policies.contains(uid), |uid| containers.contains(uid));
     backups.told.sweep(context);
     context.metrics.retain_backups(
         |namespace, name| backups.policies.get(namespace, name).is_some(),
