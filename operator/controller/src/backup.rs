@@ -15,6 +15,7 @@ mod restore;
 mod runs;
 mod start;
 mod tries;
+mod vzdump;
 mod wake;
 
 pub use start::{Controllers, open};
@@ -70,6 +71,8 @@ pub struct Backups {
     pub settings: Settings,
     /// Jobs that we deleted and that the cache may still show.
     pub jobs_gone: Latest<Job>,
+    /// What is remembered of policies of vzdump.
+    pub vzdump: vzdump::Memory,
     /// Ended Jobs that were counted and told.
     pub told: Told,
     /// Jobs whose pods are gone.
@@ -164,6 +167,7 @@ impl Backups {
             applied: Applied::default(),
             settings,
             jobs_gone: Latest::new(),
+            vzdump: vzdump::Memory::default(),
             told: Told::default(),
             lost: Lost::default(),
             tries: Tries::default(),
@@ -186,6 +190,10 @@ pub fn sweep(context: &Context) {
     backups.jobs_gone.sweep(|uid| jobs.contains(uid));
     backups.lost.sweep(|uid| jobs.contains(uid));
     backups.tries.sweep(|uid| jobs.contains(uid));
+    let policies: HashSet<String> = backups.policies.all().iter().filter_map(|object| object.uid()).collect();
+    let containers: HashSet<String> =
+        context.containers.store.state().iter().filter_map(|object| object.uid()).collect();
+    backups.vzdump.sweep(|uid| policies.contains(uid), |uid| containers.contains(uid));
     backups.told.sweep(context);
     context.metrics.retain_backups(
         |namespace, name| backups.policies.get(namespace, name).is_some(),

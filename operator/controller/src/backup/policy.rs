@@ -1,7 +1,7 @@
 //! One look at a BackupPolicy: its CronJobs as it wishes them, the run that a person asked for, and what became of its runs.
 
 use super::report::{self, Saying};
-use super::{gather, objects, runs};
+use super::{gather, objects, runs, vzdump};
 use crate::context::Context;
 use crate::runtime::events::{Event, EventType};
 use crate::runtime::metrics::{PolicyFigures, TierFigures};
@@ -28,10 +28,13 @@ use zentoria_core::conditions::is_true;
 pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Result<Action, WriteError> {
     context.backups.told.begin(&context);
     let object = context.backups.policies.latest.newest(object);
-    if object.metadata.deletion_timestamp.is_some() || !context.serves_labelled(object.as_ref()) {
+    if !context.serves_labelled(object.as_ref()) {
         return Ok(Action::await_change());
     }
     if matches!(object.spec.source, Source::Vzdump(_)) {
+        return vzdump::reconcile(object, context).await;
+    }
+    if object.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
@@ -74,6 +77,7 @@ const fn may_come(reason: PolicyReason) -> bool {
         | PolicyReason::PveError
         | PolicyReason::Late
         | PolicyReason::RestoreTestFailed
+        | PolicyReason::VerificationFailed
         | PolicyReason::AccessDenied
         | PolicyReason::SourceGone
         | PolicyReason::MatchesNothing
@@ -140,7 +144,7 @@ async fn backfill(context: &Context, known: &mut BackupPolicy, namespace: &str, 
     Ok(())
 }
 
-fn figures(status: &BackupPolicyStatus, want: Option<&WantPolicy>) -> PolicyFigures {
+pub(super) fn figures(status: &BackupPolicyStatus, want: Option<&WantPolicy>) -> PolicyFigures {
     let seconds = |time: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| time.0.as_second();
     let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let tiers = status.tiers.iter().map(|(name, tier)| {

@@ -45,6 +45,7 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
     }
     let mut report = zentoria_core::backup::report::repository(&object, &want, &found, &doing.verdict, now);
     report.status.locks = doing.locks;
+    report.status.recovery_kit = kit_taken(&object);
     let before = object.status.clone().unwrap_or_default();
     let saying = Saying {
         reason: report.reason.as_str(),
@@ -205,6 +206,12 @@ fn wake_copiers(context: &Context, namespace: &str, name: &str) {
             context.backups.repositories.wake(namespace, &other.name_any());
         }
     }
+}
+
+/// When it was last part of a recovery kit, as whoever took it has noted.
+fn kit_taken(object: &BackupRepository) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time> {
+    let noted = object.annotations().get(zentoria_api::wire::RECOVERY_KIT_ANNOTATION)?;
+    noted.parse().ok().map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time)
 }
 
 fn figures(status: &BackupRepositoryStatus) -> RepositoryFigures {
