@@ -42,13 +42,14 @@ pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Resu
     let around = gather::around(&context, &namespace, &named).await?;
     let want = validate::policy(&object, &around);
     let now = Timestamp::now();
-    let found = runs::of_owner(&context, OwnerKind::Policy, &object.metadata);
+    let found = runs::of_owner(&context, OwnerKind::Policy, &object.metadata).await?;
+    runs::tell(&context, &object.object_ref(&()), &found);
     let mut known = object.as_ref().clone();
     if let Ok(want) = &want {
         objects::apply_all(&context, &want.owner, &jobs::of_policy(want, &context.backups.settings)).await?;
         run_now(&context, &mut known, want).await?;
     }
-    backfill(&context, &mut known, &namespace, &name);
+    backfill(&context, &mut known, &namespace, &name).await?;
     let report = zentoria_core::backup::report::policy(&known, &want, &found, &around, now);
     let before = object.status.clone().unwrap_or_default();
     let saying = Saying {
@@ -58,7 +59,6 @@ pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Resu
         before: &before.conditions,
     };
     report::write(&context, &context.backups.policies, &object, &report.status, &saying).await?;
-    runs::tell(&context, &object.object_ref(&()), &found);
     context.metrics.set_backup_policy(&namespace, &name, &figures(&report.status, want.as_ref().ok()));
     let key = ("BackupPolicy", namespace, name);
     Ok(report::again(&context, &key, may_come(report.reason), report.look_again, now))
@@ -123,11 +123,13 @@ async fn run_now(context: &Context, known: &mut BackupPolicy, want: &WantPolicy)
 }
 
 /// What an inspection of the repository tells of backups whose own word was lost.
-fn backfill(context: &Context, known: &mut BackupPolicy, namespace: &str, name: &str) {
-    let Some(repository) = &known.spec.repository_ref else { return };
-    let Some(repository) = context.backups.repositories.get(namespace, &repository.name) else { return };
+async fn backfill(context: &Context, known: &mut BackupPolicy, namespace: &str, name: &str) -> Result<(), WriteError> {
+    let Some(repository) = &known.spec.repository_ref else { return Ok(()) };
+    let Some(repository) = context.backups.repositories.get(namespace, &repository.name) else {
+        return Ok(());
+    };
     let tiers: Vec<String> = known.spec.tiers.iter().map(|tier| tier.name.clone()).collect();
-    for run in runs::of_repository(context, &repository.metadata) {
+    for run in runs::of_repository(context, &repository.metadata).await? {
         let Run { operation: Operation::Inspect, state: RunState::Ended { ending: Ending::Told(told), .. }, .. } = run
         else {
             continue;
@@ -139,6 +141,7 @@ fn backfill(context: &Context, known: &mut BackupPolicy, namespace: &str, name: 
             }
         }
     }
+    Ok(())
 }
 
 pub(super) fn figures(status: &BackupPolicyStatus, want: Option<&WantPolicy>) -> PolicyFigures {
