@@ -6,6 +6,7 @@ mod files;
 mod http;
 pub mod postgres;
 pub mod redis;
+mod s3;
 mod ssh;
 mod tool;
 mod vault;
@@ -17,6 +18,7 @@ use command::Command;
 use files::Files;
 use postgres::Postgres;
 use redis::Redis;
+use s3::S3;
 use vault::Vault;
 use zentoria_types::backup_job::{JobError, SourceSpec};
 
@@ -32,7 +34,7 @@ pub fn of(spec: &SourceSpec, setup: &Setup) -> Result<Box<dyn Source>, Failure> 
         SourceSpec::Redis { server, user } => return Ok(Box::new(Redis::new(server, user.as_deref(), setup)?)),
         SourceSpec::Qdrant { .. } => "qdrant",
         SourceSpec::Vault { server, tls } => return Ok(Box::new(Vault::new(server, *tls, setup)?)),
-        SourceSpec::S3 { .. } => "s3",
+        SourceSpec::S3 { server, tls, buckets } => return Ok(Box::new(S3::new(server, *tls, buckets, setup)?)),
         SourceSpec::Files { ssh, paths, exclude } => return Ok(Box::new(Files::new(ssh, paths, exclude, setup)?)),
         SourceSpec::Command { ssh, command, file_name } => {
             return Ok(Box::new(Command::new(ssh, command, file_name, setup)?));

@@ -6,6 +6,7 @@
 
 mod postgres;
 mod redis;
+mod s3;
 mod ssh;
 mod sshd;
 mod support;
