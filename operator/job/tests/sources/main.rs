@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod postgres;
+mod qdrant;
 mod redis;
 mod s3;
 mod ssh;
