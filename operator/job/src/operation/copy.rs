@@ -21,8 +21,8 @@ pub(super) async fn copy(
 ) -> Result<(), Failure> {
     let mut other = Restic::open(setup, to, location::COPY)?;
     is_the_one(&other, to_id).await.map_err(|failure| failure.during("the repository that is copied to"))?;
-    prepare(setup, from, &mut other, to)?;
-    let copied = other.call(["copy"]).waiting_for_locks().output().await;
+    let source = prepare(setup, from, &mut other, to)?;
+    let copied = other.call(["copy"]).args(source).waiting_for_locks().output().await;
     if let Err(mut failure) = copied {
         if failure.error == JobError::Locked {
             failure.locks = other.locks().await?;
@@ -34,9 +34,9 @@ pub(super) async fn copy(
     Ok(())
 }
 
-/// Tells the call where it reads from. restic has one set of S3 credentials for both of its repositories: where both are
+/// Prepares the call for what it reads from, and gives the arguments that tell it. restic has one set of S3 credentials for both of its repositories: where both are
 /// S3, the first one is read through rclone, which has its own.
-fn prepare(setup: &Setup, from: &Restic, other: &mut Restic, to: &Location) -> Result<(), Failure> {
+fn prepare(setup: &Setup, from: &Restic, other: &mut Restic, to: &Location) -> Result<[OsString; 4], Failure> {
     let place = from.place();
     let (theirs, ours) = (other.place().ca.clone(), place.ca.clone());
     let name = match (&setup.spec.repository, to) {
@@ -65,14 +65,12 @@ fn prepare(setup: &Setup, from: &Restic, other: &mut Restic, to: &Location) -> R
         }
     };
     other.hide(place.secrets.clone());
-    let args: [OsString; 4] = [
+    Ok([
         "--from-repository-file".into(),
         name.into_os_string(),
         "--from-password-file".into(),
         place.password_file.clone().into_os_string(),
-    ];
-    other.add_args(args);
-    Ok(())
+    ])
 }
 
 fn rclone(endpoint: &str, region: Option<&str>, key: &location::S3Key) -> Secret {
