@@ -5,7 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod postgres;
+mod qdrant;
 mod redis;
+mod s3;
 mod ssh;
 mod sshd;
 mod support;
+mod vault;

@@ -2,28 +2,9 @@
 
 use super::server::{PASSWORD, Postgres, programs};
 use crate::support::job::{Pod, take_all};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use crate::support::pki::{Pki, pki};
 use zentoria_types::backup_job::JobError;
 use zentoria_types::backup_job::secrets::{SOURCE_CA, SOURCE_PASSWORD};
-
-/// A CA, and the certificate and key of a server of it.
-struct Pki {
-    ca: String,
-    certificate: String,
-    key: String,
-}
-
-fn pki(host: &str) -> Pki {
-    let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
-    // OpenSSL takes a certificate whose names are equal for one that signs itself
-    params.distinguished_name.push(DnType::CommonName, "Test CA");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA");
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec![host.to_owned()]).expect("parameters");
-    let certificate = params.signed_by(&key, &ca).expect("a certificate");
-    Pki { ca: ca.pem(), certificate: certificate.pem(), key: key.serialize_pem() }
-}
 
 /// A server with TLS, whose certificate is of that host.
 async fn server(pki: &Pki) -> Option<Postgres> {
