@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cycle;
 mod postgres;
 mod qdrant;
 mod redis;

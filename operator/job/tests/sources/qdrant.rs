@@ -32,14 +32,9 @@ struct Data {
 
 type Shared = Arc<Mutex<Data>>;
 
-fn allowed(headers: &HeaderMap) -> Result<(), Response> {
-    let good = headers.get("api-key").is_some_and(|key| key == KEY);
-    if good { Ok(()) } else { Err((StatusCode::FORBIDDEN, "Invalid api-key").into_response()) }
-}
-
 async fn list(State(data): State<Shared>, headers: HeaderMap) -> Response {
-    if let Err(refused) = allowed(&headers) {
-        return refused;
+    if headers.get("api-key").is_none_or(|key| key != KEY) {
+        return (StatusCode::FORBIDDEN, "Invalid api-key").into_response();
     }
     let names: Vec<_> = data.lock().unwrap().collections.keys().map(|name| json!({ "name": name })).collect();
     json!({ "result": { "collections": names }, "status": "ok", "time": 0.1 }).to_string().into_response()
