@@ -27,8 +27,9 @@ impl Jobs {
     fn new(source: SourceSpec, (name, secret): (&str, &str), programs: &[PathBuf]) -> Option<Self> {
         let restic = component("restic")?.parent()?.to_owned();
         let dir = tempfile::Builder::new().prefix("zc").tempdir_in("/tmp").expect("a directory");
-        for (name, text) in [(REPOSITORY_PASSWORD, REPOSITORY), (name, secret)] {
-            let path = dir.path().join("secrets").join(name);
+        let repository = (REPOSITORY_PASSWORD, REPOSITORY);
+        for (of, (name, text)) in [("all", repository), ("all", (name, secret)), ("repository", repository)] {
+            let path = dir.path().join(of).join(name);
             std::fs::create_dir_all(path.parent()?).expect("its directory");
             std::fs::write(path, text).expect("a secret");
         }
@@ -41,11 +42,14 @@ impl Jobs {
     }
 
     fn run(&self, operation: Operation) -> Outcome {
+        // the pod of a restore that does not reach the source gets no secret of it
+        let elsewhere = matches!(&operation, Operation::Restore { into, .. } if *into != RestoreInto::Source);
+        let secrets = if elsewhere { "repository" } else { "all" };
         let job = tempfile::Builder::new().prefix("j").tempdir_in(self.dir.path()).expect("a directory");
         let at = |name: &str| job.path().join(name);
         let spec = JobSpec {
             namespace: "test".into(),
-            repository: Location::Path(self.dir.path().join("repository").display().to_string()),
+            repository: Location::Path(self.dir.path().join("restic").display().to_string()),
             repository_id: self.id.clone(),
             retry_lock_seconds: 0,
             delay_seconds: 0,
@@ -58,7 +62,7 @@ impl Jobs {
             .arg("--spec")
             .arg(at("job.json"))
             .arg("--secrets")
-            .arg(self.dir.path().join("secrets"))
+            .arg(self.dir.path().join(secrets))
             .arg("--scratch")
             .arg(at("scratch"))
             .arg("--outcome")
