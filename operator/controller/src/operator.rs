@@ -40,7 +40,6 @@ use tracing::{error, info, warn};
 use zentoria_api::firewall::FirewallRule;
 use zentoria_api::wire::{CLUSTER_FINALIZER, CONTAINER_FINALIZER, CONTROLLER_NAME};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
-use zentoria_core::backup::jobs::Settings;
 use zentoria_ops::cluster::dialer;
 use zentoria_types::mark::ControlPlaneId;
 
@@ -172,8 +171,7 @@ async fn work(
     let (wake_firewalls, firewall_wakes) = Wakeups::new();
     let backoff = BackoffConfig { base: options.backoff_base, max: options.backoff_max, ..BackoffConfig::default() };
     let firewalls = Arc::new(Firewalls::new(wake_firewalls, backoff));
-    let settings = Settings { image: options.jobs_image.clone() };
-    let (backups, backup_controllers) = backup::open(&client, health, &tasks, &stop, settings, backoff);
+    let (backups, backup_controllers) = backup::open(&client, health, &tasks, &stop, &options.jobs_image, backoff);
     let mut touched = firewall::touching(&firewalls);
     let mut concerned = backup_controllers.concerned();
     let (containers, container_stream) = watched_with(api, any(), health.gate("containers"), move |event| {
@@ -234,12 +232,8 @@ async fn work(
     let woken = Arc::clone(&context);
     tasks.spawn("secrets", drain(secret_stream, stop.clone(), move |secret: &Secret| woken_by_secret(&woken, secret)));
     let woken = Arc::clone(&context);
-    tasks.spawn(
-        "namespaces",
-        drain(namespace_stream, stop.clone(), move |namespace: &Namespace| {
-            woken_by_namespace(&woken, &namespace.name_any());
-        }),
-    );
+    let told = move |namespace: &Namespace| woken_by_namespace(&woken, &namespace.name_any());
+    tasks.spawn("namespaces", drain(namespace_stream, stop.clone(), told));
     tasks.spawn(
         "clusters",
         controller(

@@ -42,7 +42,7 @@ pub fn open(
     health: &Health,
     tasks: &Tasks,
     stop: &Shutdown,
-    settings: Settings,
+    jobs_image: &str,
     pauses: BackoffConfig,
 ) -> (Backups, Controllers) {
     let (wake_repositories, repository_wakes) = Wakeups::new();
@@ -68,7 +68,7 @@ pub fn open(
         Unheld::new(policies.clone(), wake_policies),
         Unheld::new(restores.clone(), wake_restores),
         watches,
-        settings,
+        Settings { image: jobs_image.to_owned() },
         pauses,
     );
     let controllers = Controllers {
