@@ -392,7 +392,7 @@ fn read(node: &NodeName, volume: zentoria_pve::Volume) -> Option<Volume> {
         notes: volume.notes.unwrap_or_default(),
         protected: volume.protected,
         verification: volume.verification,
-        verified_at: volume.verified_by.and_then(|upid| Timestamp::from_second(upid.start_time()).ok()),
+        verified_at: volume.verified_at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
         volid: volume.volid,
     })
 }
