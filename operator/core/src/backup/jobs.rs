@@ -90,12 +90,7 @@ fn restore_test(want: &WantPolicy, jobs: &WantJobs, settings: &Settings) -> Opti
     };
     let meta = meta_of(want, jobs, &Operation::RestoreTest, names::restore_test(&want.owner.name));
     let spec = job_spec(&want.owner, &jobs.repository, RETRY_LOCK, delay, work);
-    // A source that is only read by its kind still reads its Secrets when it is made.
-    let needs = PodNeeds {
-        source: Some(&jobs.secrets),
-        postgres_image: test.postgres_image.as_deref(),
-        ..to_repository(&jobs.repository)
-    };
+    let needs = PodNeeds { postgres_image: test.postgres_image.as_deref(), ..to_repository(&jobs.repository) };
     let when = when(want, &test.cron, test.runs.longest_gap());
     Some(Task { meta, spec, pod: &want.pod, needs }.scheduled(&when, settings))
 }
