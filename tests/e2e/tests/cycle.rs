@@ -11,7 +11,6 @@ metadata:
   labels: {zentoria.ai/shard: SHARD}
 spec:
   policyRef: {name: db}
-  snapshot: {id: SNAPSHOT}
   into: {source: {}}
   confirm: db
 ";
@@ -54,7 +53,7 @@ async fn a_database_is_backed_up_proved_and_brought_back() {
         "select (select count(*) from documents), (select count(*) from embeddings), (select count(*) from customers)";
     let before = stage.sql(counted);
     let _ = stage.sql("delete from documents; insert into customers values (9999, 'later'); drop view busy;");
-    stage.apply(&OVER_THE_SOURCE.replace("SNAPSHOT", &snapshot.id));
+    stage.apply(OVER_THE_SOURCE);
     let back = stage.restored("back").await;
     let status = back.status.expect("a status");
     assert_eq!(status.phase, RestorePhase::Succeeded, "{status:?}");
