@@ -15,6 +15,7 @@ mod restore;
 mod runs;
 mod start;
 mod tries;
+mod vzdump;
 mod wake;
 
 pub use start::{Controllers, open};
@@ -32,19 +33,19 @@ use futures::Stream;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
+use runs::{Lost, Told};
 use std::collections::HashSet;
 use std::fmt::Debug;
-use runs::Told;
 use std::hash::Hash;
 use tries::Tries;
 use wake::Wakers;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
 use zentoria_api::wire::{BACKUP_OWNER_LABEL, BACKUP_REPOSITORY_LABEL};
 use zentoria_core::backup::jobs::Settings;
-use zentoria_core::backup::want::OwnerKind;
 
 /// What the reconciles of backups share.
 pub struct Backups {
@@ -70,8 +71,12 @@ pub struct Backups {
     pub settings: Settings,
     /// Jobs that we deleted and that the cache may still show.
     pub jobs_gone: Latest<Job>,
+    /// What is remembered of policies of vzdump.
+    pub vzdump: vzdump::Memory,
     /// Ended Jobs that were counted and told.
     pub told: Told,
+    /// Jobs whose pods are gone.
+    pub lost: Lost,
     /// When Jobs that failed are tried again.
     pub tries: Tries,
     /// Pauses between tries of one object, by its kind, namespace and name.
@@ -93,54 +98,33 @@ pub struct Watches {
 }
 
 impl Watches {
-    /// Opens them all; `owned` hears of the namespace and the owner's label of whatever is seen.
-    pub fn open(
-        client: &Client,
-        health: &Health,
-        tasks: &Tasks,
-        stop: &Shutdown,
-        owned: &(impl Fn(&str, &str) + Clone + Send + 'static),
-    ) -> Self {
-        let (cron_jobs, stream) = ours(client, health, "cronjobs", owned.clone());
+    /// Opens them all.
+    pub fn open(client: &Client, health: &Health, tasks: &Tasks, stop: &Shutdown, wakers: &Wakers) -> Self {
+        let (owner, both) = (BACKUP_OWNER_LABEL, [BACKUP_OWNER_LABEL, BACKUP_REPOSITORY_LABEL]);
+        let (cron_jobs, stream) = labelled(client, health, "cronjobs", owner, wakers.told(&[owner]));
         tasks.spawn("cronjobs", drain(stream, stop.clone(), |_| {}));
-        let (jobs, stream) = ours(client, health, "jobs", owned.clone());
+        // A repository reads the runs of its policies and restores, too.
+        let (jobs, stream) = labelled(client, health, "jobs", owner, wakers.told(&both));
         tasks.spawn("jobs", drain(stream, stop.clone(), |_| {}));
-        let (pods, stream) = ours(client, health, "pods", owned.clone());
+        let (pods, stream) = labelled(client, health, "pods", owner, wakers.told(&[owner]));
         tasks.spawn("pods", drain(stream, stop.clone(), |_| {}));
-        let (configs, stream) = ours(client, health, "configmaps", owned.clone());
+        let (configs, stream) = labelled(client, health, "configmaps", owner, wakers.told(&[owner]));
         tasks.spawn("configmaps", drain(stream, stop.clone(), |_| {}));
-        let owned = owned.clone();
-        let of_repository = move |namespace: &str, name: &str| {
-            owned(namespace, &format!("{}.{name}", OwnerKind::Repository.word()));
-        };
+        let repository = BACKUP_REPOSITORY_LABEL;
         let (network_policies, stream) =
-            labelled(client, health, "networkpolicies", BACKUP_REPOSITORY_LABEL, of_repository);
+            labelled(client, health, "networkpolicies", repository, wakers.told(&[repository]));
         tasks.spawn("networkpolicies", drain(stream, stop.clone(), |_| {}));
         Self { cron_jobs, jobs, pods, configs, network_policies }
     }
 }
 
-/// A cache of the objects that carry the label of their owner.
-fn ours<K>(
-    client: &Client,
-    health: &Health,
-    gate: &str,
-    owned: impl Fn(&str, &str) + Send + 'static,
-) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
-where
-    K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + Debug + Send + Sync + 'static,
-    K::DynamicType: Eq + Hash,
-{
-    labelled(client, health, gate, BACKUP_OWNER_LABEL, owned)
-}
-
-/// A cache of the objects that carry a label; `seen` hears of the namespace and the label's value.
+/// A cache of the objects that carry a label; `seen` hears of the metadata of each that is seen.
 fn labelled<K>(
     client: &Client,
     health: &Health,
     gate: &str,
     label: &'static str,
-    seen: impl Fn(&str, &str) + Send + 'static,
+    seen: impl Fn(&ObjectMeta) + Send + 'static,
 ) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
 where
     K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + Debug + Send + Sync + 'static,
@@ -150,12 +134,11 @@ where
     watched_with(Api::<K>::all(client.clone()), config, health.gate(gate), move |event| {
         // A list that is made anew tells each of its objects, and none of those that went meanwhile: their owners look
         // again by themselves before long.
-        let (watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object)) = event
-        else {
-            return;
-        };
-        if let Some(value) = object.labels().get(label) {
-            seen(&object.namespace().unwrap_or_default(), value);
+        match event {
+            watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object) => {
+                seen(object.meta());
+            }
+            watcher::Event::Init | watcher::Event::InitDone => {}
         }
     })
 }
@@ -184,7 +167,9 @@ impl Backups {
             applied: Applied::default(),
             settings,
             jobs_gone: Latest::new(),
+            vzdump: vzdump::Memory::default(),
             told: Told::default(),
+            lost: Lost::default(),
             tries: Tries::default(),
             pauses: Backoff::new(pauses),
         }
@@ -203,7 +188,12 @@ pub fn sweep(context: &Context) {
     backups.applied.sweep(|uid| live.contains(uid));
     let jobs: HashSet<String> = backups.jobs.state().iter().filter_map(|object| object.uid()).collect();
     backups.jobs_gone.sweep(|uid| jobs.contains(uid));
+    backups.lost.sweep(|uid| jobs.contains(uid));
     backups.tries.sweep(|uid| jobs.contains(uid));
+    let policies: HashSet<String> = backups.policies.all().iter().filter_map(|object| object.uid()).collect();
+    let containers: HashSet<String> =
+        context.containers.store.state().iter().filter_map(|object| object.uid()).collect();
+    backups.vzdump.sweep(|uid| policies.contains(uid), |uid| containers.contains(uid));
     backups.told.sweep(context);
     context.metrics.retain_backups(
         |namespace, name| backups.policies.get(namespace, name).is_some(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use zentoria_types::{NodeName, StorageName, Vmid};
+use zentoria_types::{NodeName, StorageName, Upid, Vmid};
 
 use crate::client::Client;
 use crate::decode::{Call, payload};
@@ -57,6 +57,10 @@ pub struct Volume {
     pub protected: bool,
     /// The volume that it is a linked clone of.
     pub parent: Option<String>,
+    /// What Proxmox Backup Server found when it read the backup again: `ok`, `failed`; none where it did not.
+    pub verification: Option<String>,
+    /// The task that did.
+    pub verified_by: Option<Upid>,
 }
 
 impl Client {
@@ -116,6 +120,8 @@ impl NodeStorage {
 impl Volume {
     /// A volume without an id is an error: an unread backup or disk is not to be taken for none.
     pub(crate) fn from_row(call: Call<'_>, row: &Row) -> Result<Self, PveError> {
+        let verification = row.0.get("verification").and_then(serde_json::Value::as_object).map(|map| Row(map.clone()));
+        let verification = verification.as_ref();
         Ok(Self {
             volid: row.word("volid").ok_or_else(|| payload(call, "a volume without an id", b""))?,
             content: row.word("content"),
@@ -127,6 +133,8 @@ impl Volume {
             subtype: row.word("subtype"),
             protected: row.flag("protected").unwrap_or(false),
             parent: row.word("parent"),
+            verification: verification.and_then(|row| row.word("state")),
+            verified_by: verification.and_then(|row| row.parse("upid")),
         })
     }
 }

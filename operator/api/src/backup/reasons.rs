@@ -68,6 +68,8 @@ reasons! {
         Late => Stalled,
         /// The last restore test failed, or Proxmox Backup Server found a backup damaged: it may not be restorable.
         RestoreTestFailed => Stalled,
+        /// Proxmox Backup Server cannot read the newest backup of a container again as it was written.
+        VerificationFailed => Stalled,
         /// A container, repository or service that it names does not exist.
         NotFound => Stalled,
         /// A Secret or one of its keys is missing.

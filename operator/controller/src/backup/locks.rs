@@ -29,8 +29,7 @@ pub(super) fn met(found: &[Run]) -> Option<(Timestamp, Vec<Lock>)> {
     let locked = |outcome: &Outcome| outcome.error == Some(JobError::Locked) && !outcome.locks.is_empty();
     let told: Vec<(&Run, Timestamp, Box<Outcome>)> =
         found.iter().filter_map(|run| ended(run).map(|(at, outcome)| (run, at, outcome))).collect();
-    let (kept_out, at, outcome) =
-        told.iter().filter(|(_, _, outcome)| locked(outcome)).max_by_key(|(_, at, _)| *at)?;
+    let (kept_out, at, outcome) = told.iter().filter(|(_, _, outcome)| locked(outcome)).max_by_key(|(_, at, _)| *at)?;
     let freed = |(run, later, outcome): &(&Run, Timestamp, Box<Outcome>)| {
         let same = run.operation == kept_out.operation || run.operation == Operation::Unlock;
         *later >= *at && outcome.error.is_none() && same
@@ -92,11 +91,7 @@ pub(super) async fn unlock(
 }
 
 /// Starts a Job under the Lease of its repository, where no other has it.
-pub(super) async fn start_alone(
-    context: &Context,
-    want: &WantRepository,
-    desired: &Desired,
-) -> Result<(), WriteError> {
+pub(super) async fn start_alone(context: &Context, want: &WantRepository, desired: &Desired) -> Result<(), WriteError> {
     let job = desired.config.name_any();
     if runs::job_of(context, &want.owner.namespace, &job).is_some() {
         return Ok(());

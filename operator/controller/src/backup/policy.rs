@@ -1,7 +1,7 @@
 //! One look at a BackupPolicy: its CronJobs as it wishes them, the run that a person asked for, and what became of its runs.
 
 use super::report::{self, Saying};
-use super::{gather, objects, runs};
+use super::{gather, objects, runs, vzdump};
 use crate::context::Context;
 use crate::runtime::events::{Event, EventType};
 use crate::runtime::metrics::{PolicyFigures, TierFigures};
@@ -28,10 +28,13 @@ use zentoria_core::conditions::is_true;
 pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Result<Action, WriteError> {
     context.backups.told.begin(&context);
     let object = context.backups.policies.latest.newest(object);
-    if object.metadata.deletion_timestamp.is_some() || !context.serves_labelled(object.as_ref()) {
+    if !context.serves_labelled(object.as_ref()) {
         return Ok(Action::await_change());
     }
     if matches!(object.spec.source, Source::Vzdump(_)) {
+        return vzdump::reconcile(object, context).await;
+    }
+    if object.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
@@ -39,13 +42,14 @@ pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Resu
     let around = gather::around(&context, &namespace, &named).await?;
     let want = validate::policy(&object, &around);
     let now = Timestamp::now();
-    let found = runs::of_owner(&context, OwnerKind::Policy, &object.metadata);
+    let found = runs::of_owner(&context, OwnerKind::Policy, &object.metadata).await?;
+    runs::tell(&context, &object.object_ref(&()), &found);
     let mut known = object.as_ref().clone();
     if let Ok(want) = &want {
         objects::apply_all(&context, &want.owner, &jobs::of_policy(want, &context.backups.settings)).await?;
         run_now(&context, &mut known, want).await?;
     }
-    backfill(&context, &mut known, &namespace, &name);
+    backfill(&context, &mut known, &namespace, &name).await?;
     let report = zentoria_core::backup::report::policy(&known, &want, &found, &around, now);
     let before = object.status.clone().unwrap_or_default();
     let saying = Saying {
@@ -55,7 +59,6 @@ pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Resu
         before: &before.conditions,
     };
     report::write(&context, &context.backups.policies, &object, &report.status, &saying).await?;
-    runs::tell(&context, &object.object_ref(&()), &found);
     context.metrics.set_backup_policy(&namespace, &name, &figures(&report.status, want.as_ref().ok()));
     let key = ("BackupPolicy", namespace, name);
     Ok(report::again(&context, &key, may_come(report.reason), report.look_again, now))
@@ -74,6 +77,7 @@ const fn may_come(reason: PolicyReason) -> bool {
         | PolicyReason::PveError
         | PolicyReason::Late
         | PolicyReason::RestoreTestFailed
+        | PolicyReason::VerificationFailed
         | PolicyReason::AccessDenied
         | PolicyReason::SourceGone
         | PolicyReason::MatchesNothing
@@ -105,8 +109,12 @@ async fn run_now(context: &Context, known: &mut BackupPolicy, want: &WantPolicy)
                 "annotation {RUN_ANNOTATION}={asked:?} asks for tier {tier:?}, and spec.tiers has {}: nothing was started",
                 tiers.join(", ")
             );
-            let event =
-                Event { type_: EventType::Warning, reason: "RunRefused".into(), action: "CheckAnnotation".into(), note };
+            let event = Event {
+                type_: EventType::Warning,
+                reason: "RunRefused".into(),
+                action: "CheckAnnotation".into(),
+                note,
+            };
             context.events.publish(known.object_ref(&()), event);
         }
     }
@@ -115,11 +123,13 @@ async fn run_now(context: &Context, known: &mut BackupPolicy, want: &WantPolicy)
 }
 
 /// What an inspection of the repository tells of backups whose own word was lost.
-fn backfill(context: &Context, known: &mut BackupPolicy, namespace: &str, name: &str) {
-    let Some(repository) = &known.spec.repository_ref else { return };
-    let Some(repository) = context.backups.repositories.get(namespace, &repository.name) else { return };
+async fn backfill(context: &Context, known: &mut BackupPolicy, namespace: &str, name: &str) -> Result<(), WriteError> {
+    let Some(repository) = &known.spec.repository_ref else { return Ok(()) };
+    let Some(repository) = context.backups.repositories.get(namespace, &repository.name) else {
+        return Ok(());
+    };
     let tiers: Vec<String> = known.spec.tiers.iter().map(|tier| tier.name.clone()).collect();
-    for run in runs::of_repository(context, &repository.metadata) {
+    for run in runs::of_repository(context, &repository.metadata).await? {
         let Run { operation: Operation::Inspect, state: RunState::Ended { ending: Ending::Told(told), .. }, .. } = run
         else {
             continue;
@@ -131,9 +141,10 @@ fn backfill(context: &Context, known: &mut BackupPolicy, namespace: &str, name: 
             }
         }
     }
+    Ok(())
 }
 
-fn figures(status: &BackupPolicyStatus, want: Option<&WantPolicy>) -> PolicyFigures {
+pub(super) fn figures(status: &BackupPolicyStatus, want: Option<&WantPolicy>) -> PolicyFigures {
     let seconds = |time: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| time.0.as_second();
     let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let tiers = status.tiers.iter().map(|(name, tier)| {

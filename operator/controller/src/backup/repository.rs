@@ -36,13 +36,16 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
     let around = gather::around(&context, &namespace, &named).await?;
     let want = validate::repository(&object, &around);
     let now = Timestamp::now();
-    let found = runs::of_repository(&context, &object.metadata);
+    let found = runs::of_repository(&context, &object.metadata).await?;
+    let own = runs::of_owner(&context, OwnerKind::Repository, &object.metadata).await?;
+    runs::tell(&context, &object.object_ref(&()), &own);
     let mut doing = Doing::default();
     if let Ok(want) = &want {
         doing = work(&context, want, &object, &found, now).await?;
     }
     let mut report = zentoria_core::backup::report::repository(&object, &want, &found, &doing.verdict, now);
     report.status.locks = doing.locks;
+    report.status.recovery_kit = kit_taken(&object);
     let before = object.status.clone().unwrap_or_default();
     let saying = Saying {
         reason: report.reason.as_str(),
@@ -51,10 +54,10 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
         before: &before.conditions,
     };
     report::write(&context, &context.backups.repositories, &object, &report.status, &saying).await?;
-    let own = runs::of_owner(&context, OwnerKind::Repository, &object.metadata);
-    runs::tell(&context, &object.object_ref(&()), &own);
     context.metrics.set_backup_repository(&namespace, &name, &figures(&report.status));
     if before.repository_id != report.status.repository_id {
+        // Now it has CronJobs; no watch tells us of our own status.
+        context.backups.repositories.wake(&namespace, &name);
         wake_copiers(&context, &namespace, &name);
     }
     let look_again = [report.look_again, doing.look_again].into_iter().flatten().min();
@@ -203,6 +206,12 @@ fn wake_copiers(context: &Context, namespace: &str, name: &str) {
             context.backups.repositories.wake(namespace, &other.name_any());
         }
     }
+}
+
+/// When it was last part of a recovery kit, as whoever took it has noted.
+fn kit_taken(object: &BackupRepository) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time> {
+    let noted = object.annotations().get(zentoria_api::wire::RECOVERY_KIT_ANNOTATION)?;
+    noted.parse().ok().map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time)
 }
 
 fn figures(status: &BackupRepositoryStatus) -> RepositoryFigures {

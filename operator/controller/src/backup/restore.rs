@@ -37,7 +37,8 @@ pub async fn reconcile(object: Arc<BackupRestore>, context: Arc<Context>) -> Res
     let around = around(&context, &object, &namespace).await?;
     let want = validate::restore(&object, &around);
     let now = Timestamp::now();
-    let mut found = runs::of_owner(&context, OwnerKind::Restore, &object.metadata);
+    let mut found = runs::of_owner(&context, OwnerKind::Restore, &object.metadata).await?;
+    runs::tell(&context, &object.object_ref(&()), &found);
     if let Ok(want) = &want {
         found.extend(vanished(&context, want, &before, &found, now).await?);
         if !crate::context::is_paused(object.as_ref()) {
@@ -52,7 +53,6 @@ pub async fn reconcile(object: Arc<BackupRestore>, context: Arc<Context>) -> Res
         before: &before.conditions,
     };
     report::write(&context, &context.backups.restores, &object, &report.status, &saying).await?;
-    runs::tell(&context, &object.object_ref(&()), &found);
     let key = ("BackupRestore", namespace, name);
     Ok(report::again(&context, &key, may_come(report.reason), report.look_again, now))
 }
@@ -117,9 +117,10 @@ async fn vanished(
             Some(RestorePhase::SecuringSource) => {
                 (names::secure(&want.owner.name, &want.owner.uid, &item.policy), Operation::Secure(item.policy.clone()))
             }
-            Some(RestorePhase::Restoring | RestorePhase::Succeeded | RestorePhase::Failed) => {
-                (names::restore(&want.owner.name, &want.owner.uid, &item.policy), Operation::Restore(item.policy.clone()))
-            }
+            Some(RestorePhase::Restoring | RestorePhase::Succeeded | RestorePhase::Failed) => (
+                names::restore(&want.owner.name, &want.owner.uid, &item.policy),
+                Operation::Restore(item.policy.clone()),
+            ),
         };
         if found.iter().any(|run| run.job == job) || context.writer.read(api.get_metadata_opt(&job)).await?.is_some() {
             continue;

@@ -2,10 +2,12 @@
 
 use crate::context::Context;
 use crate::runtime::events::{Event, EventType};
+use crate::runtime::write::WriteError;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::ResourceExt;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zentoria_api::wire::{BACKUP_OWNER_LABEL, BACKUP_REPOSITORY_LABEL};
@@ -14,19 +16,19 @@ use zentoria_core::backup::runs::{Ending, Run, RunState};
 use zentoria_core::backup::want::OwnerKind;
 
 /// The runs of an object that Jobs belong to.
-pub(super) fn of_owner(context: &Context, kind: OwnerKind, owner: &ObjectMeta) -> Vec<Run> {
+pub(super) async fn of_owner(context: &Context, kind: OwnerKind, owner: &ObjectMeta) -> Result<Vec<Run>, WriteError> {
     let label = format!("{}.{}", kind.word(), owner.name.as_deref().unwrap_or_default());
-    since(context, owner, BACKUP_OWNER_LABEL, &label)
+    since(context, owner, BACKUP_OWNER_LABEL, &label).await
 }
 
 /// All runs that touch a repository: its own, those of its policies and of restores.
-pub(super) fn of_repository(context: &Context, repository: &ObjectMeta) -> Vec<Run> {
-    since(context, repository, BACKUP_REPOSITORY_LABEL, repository.name.as_deref().unwrap_or_default())
+pub(super) async fn of_repository(context: &Context, repository: &ObjectMeta) -> Result<Vec<Run>, WriteError> {
+    since(context, repository, BACKUP_REPOSITORY_LABEL, repository.name.as_deref().unwrap_or_default()).await
 }
 
 /// The runs with a label in the namespace of an object, since that was made: older ones are of another object that had its
 /// name, and are about to be deleted with it.
-fn since(context: &Context, object: &ObjectMeta, key: &str, value: &str) -> Vec<Run> {
+async fn since(context: &Context, object: &ObjectMeta, key: &str, value: &str) -> Result<Vec<Run>, WriteError> {
     let born = object.creation_timestamp.as_ref();
     let mut jobs = context.backups.jobs.state();
     jobs.retain(|job| {
@@ -43,11 +45,57 @@ fn since(context: &Context, object: &ObjectMeta, key: &str, value: &str) -> Vec<
             pods.entry(owner.uid.clone()).or_default().push(pod.as_ref().clone());
         }
     }
-    let none = Vec::new();
-    let read = |job: &Arc<Job>| Run::read(job, job.uid().and_then(|uid| pods.get(&uid)).unwrap_or(&none));
-    let mut runs: Vec<Run> = jobs.iter().filter_map(read).collect();
+    let mut runs = Vec::new();
+    for job in &jobs {
+        let mut own = job.uid().and_then(|uid| pods.remove(&uid)).unwrap_or_default();
+        if has_ended(job) && !own.iter().any(has_terminated) {
+            own = pods_by_now(context, job, own).await?;
+        }
+        runs.extend(Run::read(job, &own));
+    }
     runs.sort_by(|one, other| (one.created, &one.job).cmp(&(other.created, &other.job)));
-    runs
+    Ok(runs)
+}
+
+/// The pods of a Job that has ended, where the cache shows none that has: its watch may be behind that of the Jobs. A pod
+/// that is gone stays gone, so that it is asked for once.
+async fn pods_by_now(context: &Context, job: &Job, cached: Vec<Pod>) -> Result<Vec<Pod>, WriteError> {
+    let uid = job.uid().unwrap_or_default();
+    if context.backups.lost.holds(&uid) {
+        return Ok(cached);
+    }
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), &job.namespace().unwrap_or_default());
+    let params = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={}", job.name_any()));
+    let mut pods = context.writer.read(api.list(&params)).await?.items;
+    pods.retain(|pod| pod.owner_references().iter().any(|reference| reference.uid == uid));
+    if pods.is_empty() {
+        context.backups.lost.note(uid);
+    }
+    Ok(pods)
+}
+
+fn has_terminated(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Jobs that ended and whose pods are gone, by uid.
+#[derive(Debug, Default)]
+pub struct Lost(Mutex<HashSet<String>>);
+
+impl Lost {
+    fn holds(&self, uid: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
+    }
+
+    fn note(&self, uid: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid);
+    }
+
+    /// Drops what is known of Jobs of which `is_live` (asked by uid) says no.
+    pub fn sweep(&self, is_live: impl Fn(&str) -> bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid| is_live(uid));
+    }
 }
 
 /// The Job of a run, as the cache has it.
@@ -130,7 +178,9 @@ fn message(ending: &Ending) -> (bool, String) {
             (Some(error), None) => (false, format!("failed ({error:?})")),
             (Some(_), Some(message)) => (false, message.clone()),
         },
-        Ending::Succeeded => (true, "succeeded; its pod is gone, so what it made is asked of the repository".to_owned()),
+        Ending::Succeeded => {
+            (true, "succeeded; its pod is gone, so what it made is asked of the repository".to_owned())
+        }
         Ending::Silent { message } => (false, message.clone()),
     }
 }

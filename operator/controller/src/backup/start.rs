@@ -62,7 +62,7 @@ pub fn open(
     let api = Api::<BackupRepository>::all(client.clone());
     let told = wake::repositories(&wakers, &policies, &restores);
     let (repositories, repository_changes) = watched_with(api, any(), health.gate("backuprepositories"), told);
-    let watches = Watches::open(client, health, tasks, stop, &wake::owners(&wakers));
+    let watches = Watches::open(client, health, tasks, stop, &wakers);
     let backups = Backups::new(
         Unheld::new(repositories.clone(), wake_repositories),
         Unheld::new(policies.clone(), wake_policies),

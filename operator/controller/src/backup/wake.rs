@@ -2,12 +2,14 @@
 
 use super::gather;
 use crate::runtime::wakeups::Wakeups;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use std::collections::HashMap;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore, RestorePhase, Source};
+use zentoria_api::wire::BACKUP_REPOSITORY_LABEL;
 use zentoria_core::backup::surroundings::ContainerSeen;
 use zentoria_core::backup::want::OwnerKind;
 
@@ -22,15 +24,29 @@ pub struct Wakers {
     pub restores: Wakeups<BackupRestore>,
 }
 
-/// Wakes the owner of a CronJob, Job, pod or ConfigMap, by namespace and label.
-pub fn owners(wakers: &Wakers) -> impl Fn(&str, &str) + Clone + Send + use<> {
-    let wakers = wakers.clone();
-    move |namespace, label| {
-        let Some((kind, name)) = owner(label) else { return };
-        match kind {
-            OwnerKind::Repository => wakers.repositories.wake(ObjectRef::new(name).within(namespace)),
-            OwnerKind::Policy => wakers.policies.wake(ObjectRef::new(name).within(namespace)),
-            OwnerKind::Restore => wakers.restores.wake(ObjectRef::new(name).within(namespace)),
+impl Wakers {
+    /// Wakes whom these labels of an object name: its owner, the repository that it touches.
+    pub fn told(&self, labels: &[&'static str]) -> impl Fn(&ObjectMeta) + Send + use<> {
+        let (wakers, labels) = (self.clone(), labels.to_vec());
+        move |object| {
+            let namespace = object.namespace.as_deref().unwrap_or_default();
+            let value = |label: &str| object.labels.as_ref()?.get(label);
+            for label in &labels {
+                let Some(value) = value(label) else { continue };
+                let named = if *label == BACKUP_REPOSITORY_LABEL {
+                    Some((OwnerKind::Repository, value.as_str()))
+                } else {
+                    owner(value)
+                };
+                match named {
+                    Some((OwnerKind::Repository, name)) => {
+                        wakers.repositories.wake(ObjectRef::new(name).within(namespace))
+                    }
+                    Some((OwnerKind::Policy, name)) => wakers.policies.wake(ObjectRef::new(name).within(namespace)),
+                    Some((OwnerKind::Restore, name)) => wakers.restores.wake(ObjectRef::new(name).within(namespace)),
+                    None => {}
+                }
+            }
         }
     }
 }
@@ -108,7 +124,8 @@ pub fn containers(
         }
         let namespace = container.namespace().unwrap_or_default();
         for policy in policies.state() {
-            if policy.namespace().as_deref() == Some(&namespace) && concerns(&policy.spec.source, &container.name_any()) {
+            if policy.namespace().as_deref() == Some(&namespace) && concerns(&policy.spec.source, &container.name_any())
+            {
                 wakers.policies.wake(ObjectRef::from_obj(policy.as_ref()));
             }
         }

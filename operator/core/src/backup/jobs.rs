@@ -12,8 +12,8 @@ mod postgres;
 use super::jitter;
 use super::names::{self, Operation};
 use super::want::{
-    ItemInto, Owner, PodWish, RepositoryUse, RestoreItem, WantCopy, WantJobs, WantPolicy, WantRepository, WantRestore,
-    WantTier, What,
+    ItemInto, Owner, PodWish, RepositoryUse, RestoreItem, SourceSecrets, WantCopy, WantJobs, WantPolicy,
+    WantRepository, WantRestore, WantTier, What,
 };
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -86,7 +86,10 @@ fn restore_test(want: &WantPolicy, jobs: &WantJobs, settings: &Settings) -> Opti
     };
     let meta = meta_of(want, jobs, &Operation::RestoreTest, names::restore_test(&want.owner.name));
     let spec = job_spec(&want.owner, &jobs.repository, RETRY_LOCK, delay, work);
-    let needs = PodNeeds { postgres_image: test.postgres_image.as_deref(), ..to_repository(&jobs.repository) };
+    // It connects to no source, and knows all the same how the source is got at: nothing fails for want of it.
+    let secrets = SourceSecrets { optional: true, ..jobs.secrets.clone() };
+    let postgres_image = test.postgres_image.as_deref();
+    let needs = PodNeeds { source: Some(&secrets), postgres_image, ..to_repository(&jobs.repository) };
     let when = when(want, &test.cron, test.runs.longest_gap());
     Some(Task { meta, spec, pod: &want.pod, needs }.scheduled(&when, settings))
 }
@@ -209,8 +212,8 @@ pub fn securing(want: &WantRestore, item: &RestoreItem, settings: &Settings) -> 
     .once(ONCE, settings)
 }
 
-/// Nobody connects to the pods of a repository's Jobs (its policies' and restores' among them), and they reach no
-/// link-local address.
+/// Nobody connects to the pods of a repository's Jobs (its policies' and restores' among them), and they do not reach the
+/// addresses at which clouds hand out credentials.
 #[must_use]
 pub fn network_policy(want: &WantRepository) -> NetworkPolicy {
     network::policy(&want.owner, &want.repository.name, names::lease(&want.repository.name))

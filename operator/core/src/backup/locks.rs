@@ -53,6 +53,16 @@ pub enum LockVerdict {
     },
 }
 
+/// Whether a Job makes pods of this name: its own name and five characters, the whole cut as Kubernetes cuts it.
+#[must_use]
+pub fn is_pod_of(host: &str, job: &str) -> bool {
+    const SUFFIX: usize = 5;
+    const LONGEST: usize = 63;
+    let stem: String = format!("{job}-").chars().take(LONGEST - SUFFIX).collect();
+    let suffix = host.strip_prefix(stem.as_str());
+    suffix.is_some_and(|suffix| suffix.len() == SUFFIX && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// Judges the locks that a run met. `holders` tells of each host; one that is not in it is unknown. As removing is all or
 /// nothing, one lock of somebody else's protects all.
 #[must_use]

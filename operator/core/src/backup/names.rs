@@ -24,9 +24,9 @@ pub enum Operation {
     Inspect,
     /// `unlock`
     Unlock,
-    /// `restore-POLICY`
+    /// `restore.POLICY` (with a dot: a policy may be called `test`)
     Restore(String),
-    /// `secure-POLICY`: the backup before a restore over the source
+    /// `secure.POLICY`: the backup before a restore over the source
     Secure(String),
 }
 
@@ -43,8 +43,8 @@ impl Operation {
             Self::Copy(name) => format!("copy-{name}"),
             Self::Inspect => "inspect".to_owned(),
             Self::Unlock => "unlock".to_owned(),
-            Self::Restore(policy) => format!("restore-{policy}"),
-            Self::Secure(policy) => format!("secure-{policy}"),
+            Self::Restore(policy) => format!("restore.{policy}"),
+            Self::Secure(policy) => format!("secure.{policy}"),
         }
     }
 
@@ -59,12 +59,15 @@ impl Operation {
             "inspect" => Self::Inspect,
             "unlock" => Self::Unlock,
             other => {
-                let (word, rest) = other.split_once('-').filter(|(_, rest)| !rest.is_empty())?;
+                let (word, rest) = other.split_at_checked(other.find(['-', '.'])? + 1)?;
+                if rest.is_empty() {
+                    return None;
+                }
                 match word {
-                    "backup" => Self::Backup(rest.to_owned()),
-                    "copy" => Self::Copy(rest.to_owned()),
-                    "restore" => Self::Restore(rest.to_owned()),
-                    "secure" => Self::Secure(rest.to_owned()),
+                    "backup-" => Self::Backup(rest.to_owned()),
+                    "copy-" => Self::Copy(rest.to_owned()),
+                    "restore." => Self::Restore(rest.to_owned()),
+                    "secure." => Self::Secure(rest.to_owned()),
                     _ => return None,
                 }
             }

@@ -63,7 +63,7 @@ pub fn fold_tier(before: &TierStatus, runs: &[&Run], next: Option<Timestamp>) ->
         TierStatus { operation: fold_operation(&before.operation, runs, next), snapshot: before.snapshot.clone() };
     let made = in_order(runs).into_iter().filter(|(_, _, ending)| ending.is_success());
     let made = made.filter_map(|(_, _, ending)| ending.outcome()?.snapshot.as_ref());
-    made.fold(status, |status, snapshot| with_snapshot(status, snapshot))
+    made.fold(status, with_snapshot)
 }
 
 /// What `inspect` tells of the newest backup of one tier, put into a status that does not know it.

@@ -1,9 +1,11 @@
 //! What a restore does next, and where it stands.
 
-use super::names;
+use super::names::{self, Operation};
 use super::outcome;
 use super::runs::{Ending, Run, RunState};
 use super::want::{ItemInto, RestoreItem, WantRestore};
+use super::words::{apart, moment};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use zentoria_api::backup::{BackupRestoreStatus, RestorePhase, RestoreResult};
 use zentoria_api::conditions::RestoreReason;
@@ -178,12 +180,27 @@ fn verdict(want: &WantRestore, runs: &[Run], results: &BTreeMap<String, RestoreR
         return say(RestoreReason::Restoring, format!("{done} of {total} restored{stuck}"));
     }
     let Some(first) = standings.iter().find(|(_, at)| at.has_failed()) else {
-        return say(RestoreReason::Succeeded, format!("{done} of {total} restored"));
+        return say(RestoreReason::Succeeded, format!("{done} of {total} restored{}", how_long_and_how_old(runs)));
     };
     let why = results.get(&first.0.policy).and_then(|result| result.message.clone()).unwrap_or_default();
     let left = standings.iter().filter(|(_, at)| matches!(at, Standing::Nothing | Standing::Secured)).count();
     let left = if left > 0 { format!("; {left} that come later were not begun") } else { String::new() };
     say(reason_of(&first.1), format!("{}: {why} ({done} of {total} restored{left})", failed.join(", ")))
+}
+
+/// What a recovery takes and what it would lose: from the first Job to the last end, and the oldest of the backups.
+fn how_long_and_how_old(runs: &[Run]) -> String {
+    let restores = runs.iter().filter(|run| matches!(run.operation, Operation::Restore(_)));
+    let ended: Vec<_> = restores.filter_map(|run| run.ended()).collect();
+    let (first, last) = (runs.iter().map(|run| run.created).min(), ended.iter().map(|(at, _)| *at).max());
+    let took = match (first, last) {
+        (Some(first), Some(last)) => format!(" in {}", apart(first, last)),
+        _ => String::new(),
+    };
+    let times = ended.iter().filter_map(|(_, ending)| Some(ending.outcome()?.snapshot.as_ref()?.time));
+    let oldest = times.min().and_then(|time| Timestamp::from_second(time).ok());
+    let of = oldest.map_or_else(String::new, |oldest| format!("; the oldest of the backups is of {}", moment(oldest)));
+    format!("{took}{of}")
 }
 
 fn reason_of(at: &Standing<'_>) -> RestoreReason {

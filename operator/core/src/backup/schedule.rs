@@ -60,6 +60,11 @@ impl Runs {
         Ok(Self { schedule: Schedule::parse(schedule)?, zone })
     }
 
+    /// Minute, hour, day, month and weekday: `*`, or the values with commas between them. Sunday is 0.
+    pub(crate) fn fields(&self) -> [String; 5] {
+        self.schedule.fields()
+    }
+
     /// The first run after `after`; `None` outside of the years that are known.
     #[must_use]
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {

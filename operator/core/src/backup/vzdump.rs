@@ -1,19 +1,27 @@
-//! Backups by vzdump: which volumes belong to which policy, which of them are to go, and how old the newest of each
-//! container is.
+//! Backups by vzdump: which volumes belong to which policy ([`notes`]), what is due ([`due`]), which volumes are to go
+//! ([`prune`]), the job that PVE keeps ([`job`]), and what status says of all that ([`report`]).
 
-use super::keep::Keeping;
+pub mod due;
+pub mod job;
+pub mod notes;
+pub mod prune;
+pub mod report;
+
+use super::schedule::CLOCK_TOLERANCE;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use zentoria_api::backup::GuestBackup;
+use zentoria_types::names::NodeName;
 
 /// A backup volume as a storage lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Volume {
     /// Its id: `backup:backup/vzdump-lxc-201-2026_01_02-03_04_05.tar.zst`.
     pub volid: String,
+    /// A node that sees it.
+    pub node: NodeName,
     /// Of which guest.
     pub vmid: u32,
-    /// When it was made.
+    /// When it was begun.
     pub time: Timestamp,
     /// Bytes.
     pub bytes: u64,
@@ -23,32 +31,69 @@ pub struct Volume {
     pub protected: bool,
     /// What Proxmox Backup Server says of it.
     pub verification: Option<String>,
+    /// When it said so.
+    pub verified_at: Option<Timestamp>,
 }
 
-/// The notes of a volume of a policy's tier: `zentoria.ai/backup namespace/policy tier=TIER`.
-#[must_use]
-pub fn notes(namespace: &str, policy: &str, tier: &str) -> String {
-    let _ = (namespace, policy, tier);
-    todo!()
+impl Volume {
+    /// Whether it may count: it holds something, and its time does not lie in the future (a clock that has jumped proves
+    /// nothing).
+    #[must_use]
+    pub fn counts(&self, now: Timestamp) -> bool {
+        let limit = now.checked_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX);
+        self.bytes > 0 && self.time <= limit
+    }
 }
 
-/// The newest backup of each container, by name; `guests` are names and VMIDs. Every volume counts, whoever made it.
+/// The volumes of each guest that may count, the newest first.
 #[must_use]
-pub fn newest(volumes: &[Volume], guests: &BTreeMap<String, u32>) -> BTreeMap<String, GuestBackup> {
-    let _ = (volumes, guests);
-    todo!()
+pub fn by_guest(volumes: &[Volume], now: Timestamp) -> BTreeMap<u32, Vec<&Volume>> {
+    let mut found: BTreeMap<u32, Vec<&Volume>> = BTreeMap::new();
+    for volume in volumes.iter().filter(|volume| volume.counts(now)) {
+        found.entry(volume.vmid).or_default().push(volume);
+    }
+    for of_guest in found.values_mut() {
+        of_guest.sort_by(|one, other| (other.time, &other.volid).cmp(&(one.time, &one.volid)));
+    }
+    found
 }
 
-/// The volumes that no tier keeps any longer: of this policy by their notes, of a guest that it matches or matched, not
-/// protected, not the newest of their guest and tier.
-#[must_use]
-pub fn to_prune<'a>(
-    volumes: &'a [Volume],
-    namespace: &str,
-    policy: &str,
-    tiers: &BTreeMap<String, Keeping>,
-    now: Timestamp,
-) -> Vec<&'a Volume> {
-    let _ = (volumes, namespace, policy, tiers, now);
-    todo!()
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    pub(crate) fn volume(vmid: u32, time: &str, notes: &str) -> Volume {
+        Volume {
+            volid: format!("local:backup/vzdump-lxc-{vmid}-{time}.tar.zst"),
+            node: "pve1".parse().unwrap(),
+            vmid,
+            time: at(time),
+            bytes: 1,
+            notes: notes.to_owned(),
+            protected: false,
+            verification: None,
+            verified_at: None,
+        }
+    }
+
+    #[test]
+    fn the_newest_comes_first_and_what_is_empty_or_from_the_future_does_not_count() {
+        let now = at("2026-05-10T00:00:00Z");
+        let empty = Volume { bytes: 0, ..volume(1, "2026-05-09T00:00:00Z", "") };
+        let all = [
+            volume(1, "2026-05-01T00:00:00Z", ""),
+            volume(1, "2026-05-02T00:00:00Z", ""),
+            volume(1, "2026-06-02T00:00:00Z", ""),
+            volume(2, "2026-05-10T00:05:00Z", ""),
+            empty,
+        ];
+        let found = by_guest(&all, now);
+        let times = |vmid| found[&vmid].iter().map(|volume| volume.time.to_string()).collect::<Vec<_>>();
+        assert_eq!(times(1), ["2026-05-02T00:00:00Z", "2026-05-01T00:00:00Z"]);
+        assert_eq!(times(2), ["2026-05-10T00:05:00Z"], "clocks differ a little");
+    }
 }

@@ -66,7 +66,7 @@ impl Owner {
     pub fn reference(&self) -> OwnerReference {
         OwnerReference {
             api_version: "zentoria.ai/v1alpha1".to_owned(),
-            block_owner_deletion: Some(true),
+            block_owner_deletion: None,
             controller: Some(true),
             kind: self.kind.kind().to_owned(),
             name: self.name.clone(),
@@ -143,6 +143,8 @@ pub struct SourceSecrets {
     pub ca: Option<SecretKey>,
     /// Private SSH key.
     pub ssh_key: Option<SecretKey>,
+    /// They may be missing: a restore elsewhere connects to no source, which may be gone with its Secrets.
+    pub optional: bool,
 }
 
 /// A policy, checked.
@@ -343,7 +345,7 @@ pub struct RestoreItem {
     pub repository: RepositoryUse,
     /// What it is a backup of. For a restore elsewhere its host may be a placeholder.
     pub source: SourceSpec,
-    /// What the source needs as files; empty for a restore elsewhere.
+    /// What the source needs as files.
     pub secrets: SourceSecrets,
     /// Which snapshot.
     pub snapshot: SnapshotWish,

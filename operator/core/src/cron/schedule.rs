@@ -93,6 +93,11 @@ impl Schedule {
         Ok(Self { cron, minute, hour, day, month, weekday })
     }
 
+    /// Minute, hour, day, month and weekday: `*`, or the values with commas between them. Sunday is 0.
+    pub(crate) fn fields(&self) -> [String; 5] {
+        [&self.minute, &self.hour, &self.day, &self.month, &self.weekday].map(ToString::to_string)
+    }
+
     /// The last time at or before `wall`.
     pub(crate) fn last_until(&self, wall: DateTime) -> Option<DateTime> {
         self.cron.find_previous_occurrence(&wall, true).ok()

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use zentoria_core::backup::locks::{Holder, LockVerdict, judge};
+use zentoria_core::backup::locks::{Holder, LockVerdict, is_pod_of, judge};
 use zentoria_types::backup_job::Lock;
 
 fn lock(host: &str) -> Lock {
@@ -31,6 +31,24 @@ fn every_lock_is_shown_with_its_holder() {
     let shown: Vec<(&str, &str)> = seen.iter().map(|lock| (lock.host.as_str(), lock.holder.as_str())).collect();
     assert_eq!(shown, [("a", "Gone"), ("laptop", "Unknown")]);
     assert_eq!(seen[0].since.0.to_string(), "2026-01-01T00:00:00Z");
+}
+
+#[test]
+fn a_pod_is_known_by_the_name_of_its_job_also_where_that_was_cut() {
+    assert!(is_pod_of("bp-db-hourly-29000000-x7k2p", "bp-db-hourly-29000000"));
+    let job = format!("bp-{}-29000000", "a".repeat(49));
+    assert_eq!(job.len(), 61, "the longest name of a Job of a CronJob");
+    let pod = format!("{}x7k2p", &format!("{job}-")[..58]);
+    assert!(is_pod_of(&pod, &job) && pod.len() == 63);
+    for host in [
+        "bp-db-hourly-29000000",
+        "bp-db-hourly-29000000-",
+        "bp-db-hourly-29000000-x7k2p1",
+        "laptop",
+        "bp-db-hourly-29000000-x.k2p",
+    ] {
+        assert!(!is_pod_of(host, "bp-db-hourly-29000000"), "{host}");
+    }
 }
 
 proptest! {

@@ -80,6 +80,15 @@ proptest! {
 }
 
 #[test]
+fn the_restore_of_a_policy_that_is_called_test_is_no_restore_test() {
+    let label = Operation::Restore("test".into()).label();
+    assert_eq!((label.as_str(), Operation::parse(&label)), ("restore.test", Some(Operation::Restore("test".into()))));
+    for word in ["", "backup", "backup-", "restore-db", "destroy-db", "-", "."] {
+        assert_eq!(Operation::parse(word), None, "{word}");
+    }
+}
+
+#[test]
 fn fifty_policies_of_one_schedule_are_spread() {
     let minute = Duration::from_secs(60);
     let delays: BTreeSet<Duration> =

@@ -219,13 +219,12 @@ fn vzdump_matches_something_and_goes_where_the_namespace_may_write() {
 fn a_repository_that_cannot_work_is_refused() {
     let mut around = around();
     assert!(want_repository("main", &around).is_ok());
-    let mut refused =
-        |name: &str, yaml: &str, change: &dyn Fn(&mut zentoria_core::backup::surroundings::Surroundings)| {
-            let mut world = around.clone();
-            world.repositories.insert(name.into(), repository(name, yaml));
-            change(&mut world);
-            want_repository(name, &world).expect_err("refused")
-        };
+    let refused = |name: &str, yaml: &str, change: &dyn Fn(&mut zentoria_core::backup::surroundings::Surroundings)| {
+        let mut world = around.clone();
+        world.repositories.insert(name.into(), repository(name, yaml));
+        change(&mut world);
+        want_repository(name, &world).expect_err("refused")
+    };
     let nothing = |_: &mut zentoria_core::backup::surroundings::Surroundings| {};
     let cases = [
         refused("third", &format!("{S3}timeZone: Mars/Olympus\n"), &nothing),
@@ -312,11 +311,6 @@ fn a_restore_that_cannot_work_is_refused() {
         ),
         ("policyRef: {name: whole}\ninto: {scratch: {}}", B::NotSupported, "`source.backup` of a ZentoriaContainer"),
         (
-            "policyRef: {name: cache}\ninto: {source: {}}\nconfirm: cache",
-            B::NotSupported,
-            "a Redis server takes no backup while it runs",
-        ),
-        (
             "policyRef: {name: cache}\ninto: {scratch: {image: 'postgres:17'}}",
             B::InvalidSpec,
             "spec.into.scratch.image goes with postgres alone",
@@ -337,7 +331,13 @@ fn a_restore_that_cannot_work_is_refused() {
         assert_eq!(given, reason, "{message}");
         assert!(message.contains(words), "{message}\n  lacks: {words}");
     }
+    let command = "source: {command: {server: {host: n8n.local}, ssh: {knownHosts: ['n8n ssh-ed25519 AAAAC3NzaC1lZDI1NTE5']}, \
+                   command: n8n export, fileName: a.json}}\nrepositoryRef: {name: main}\ntiers: [{name: daily, schedule: '@daily', keep: 7d}]";
     let mut world = around.clone();
+    world.policies.insert("n8n".into(), policy("n8n", command));
+    let (reason, message) =
+        want_restore("policyRef: {name: n8n}\ninto: {source: {}}\nconfirm: n8n", &world).expect_err("refused");
+    assert_eq!((reason, message.contains("has no way back that is known here")), (B::NotSupported, true), "{message}");
     world.claims.insert("gone".into(), false);
     let into = "policyRef: {name: db}\ninto: {directory: {claimName: gone, path: here}}";
     assert_eq!(want_restore(into, &world).expect_err("refused").0, B::NotFound);

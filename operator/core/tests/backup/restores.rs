@@ -125,7 +125,8 @@ fn a_scratch_restore_tells_what_it_proved() {
         seconds: 20,
         ..Outcome::default()
     };
-    let (reason, _, status) = standing(&want, &[restored(&want, "db", Ending::Told(Box::new(outcome)))]);
+    let (reason, message, status) = standing(&want, &[restored(&want, "db", Ending::Told(Box::new(outcome)))]);
+    assert_eq!(message, "1 of 1 restored in 30s; the oldest of the backups is of 2026-01-01 00:00 UTC");
     assert_eq!((reason, status.phase), (RestoreReason::Succeeded, RestorePhase::Succeeded));
     assert_eq!((status.snapshot.as_deref(), status.progress.as_deref()), (Some("abcd"), Some("1/1 policies")));
     let evidence = status.results["db"].evidence.clone().unwrap();

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicI64, Ordering};
 use zentoria_api_tests::World;
 use zentoria_api_tests::wait::eventually;
 use zentoria_types::backup_job::{JobSpec, Outcome};
@@ -14,12 +15,14 @@ use zentoria_types::backup_job::{JobSpec, Outcome};
 pub struct Kcm {
     client: Client,
     namespace: String,
+    /// When the last Job ended: times of Kubernetes have whole seconds, and no two Jobs of a test end in the same.
+    ended: AtomicI64,
 }
 
 impl Kcm {
     /// With the service account that pods get.
     pub async fn of(world: &World) -> Self {
-        let kcm = Self { client: world.client.clone(), namespace: world.namespace.clone() };
+        let kcm = Self { client: world.client.clone(), namespace: world.namespace.clone(), ended: AtomicI64::new(0) };
         let account: ServiceAccount =
             serde_json::from_value(json!({"metadata": {"name": "default"}})).expect("a service account");
         let api: Api<ServiceAccount> = kcm.api();
@@ -94,7 +97,10 @@ impl Kcm {
         let mut job = Job { metadata: template.metadata.unwrap_or_default(), spec: template.spec, status: None };
         job.metadata.name = Some(format!("{}-{suffix}", cron.name_any()));
         job.metadata.owner_references = cron.controller_owner_ref(&()).map(|reference| vec![reference]);
-        self.api().create(&PostParams::default(), &job).await.unwrap_or_else(|error| panic!("a Job of a CronJob: {error}"))
+        self.api()
+            .create(&PostParams::default(), &job)
+            .await
+            .unwrap_or_else(|error| panic!("a Job of a CronJob: {error}"))
     }
 
     /// The pod that a Job starts, at work.
@@ -131,7 +137,7 @@ impl Kcm {
 
     /// A Job ends.
     pub async fn job_ends(&self, job: &Job, succeeded: bool) -> Job {
-        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let now = self.next_second().to_string();
         let (first, last) = if succeeded { ("SuccessCriteriaMet", "Complete") } else { ("FailureTarget", "Failed") };
         let condition = |kind: &str| {
             json!({"type": kind, "status": "True", "reason": "Played", "message": "", "lastTransitionTime": now,
@@ -146,6 +152,12 @@ impl Kcm {
             status["failed"] = json!(1);
         }
         self.patch_status(&job.name_any(), status).await
+    }
+
+    fn next_second(&self) -> Timestamp {
+        let now = Timestamp::now().as_second();
+        let last = self.ended.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(now.max(last + 1)));
+        Timestamp::from_second(now.max(last.expect("always updated") + 1)).expect("a time")
     }
 
     /// A Job's pod runs, leaves this behind, and the Job ends.

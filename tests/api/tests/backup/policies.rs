@@ -1,8 +1,8 @@
 //! What a policy says when something is missing, fails, or does not happen.
 
 use super::{
-    apply, apply_with, backed_up, failure, holds, message, policy, ready_policy, ready_repository, says,
-    started, success, until,
+    apply, apply_with, backed_up, failure, holds, message, policy, ready_policy, ready_repository, says, started,
+    success, until,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -95,9 +95,12 @@ async fn a_run_whose_pod_is_gone_is_learnt_from_the_repository() {
     let newest = backed_up("feed1234").snapshot.unwrap();
     let outcome = Outcome { newest: [("db/hourly".to_owned(), newest)].into(), ..success() };
     kcm.ends(&kcm.job(&inspect).await, &outcome).await;
-    let told = says::<BackupPolicy>(&world, "db", "Fresh").await;
-    let snapshot = told.status.unwrap().tiers["hourly"].snapshot.clone().unwrap();
-    assert!(snapshot.id.starts_with("feed1234"), "{snapshot:#?}");
+    let told = until(&world, "knows the snapshot", "db", |policy: &BackupPolicy| {
+        let tier = policy.status.as_ref().and_then(|status| status.tiers.get("hourly")?.snapshot.clone());
+        tier.is_some_and(|snapshot| snapshot.id.starts_with("feed1234"))
+    })
+    .await;
+    assert!(holds(&told, FRESH));
 }
 
 #[tokio::test]

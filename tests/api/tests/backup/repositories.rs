@@ -1,8 +1,8 @@
 //! What a repository says: initialised once and never again, swapped, gone, and what its runs tell.
 
 use super::{
-    ID, apply, empty, failure, holds, message, policy, ready_policy, ready_repository, repository, says, started, success,
-    until,
+    ID, apply, empty, failure, holds, message, policy, ready_policy, ready_repository, repository, says, started,
+    success, until,
 };
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -46,7 +46,7 @@ async fn a_repository_that_was_initialised_is_never_initialised_again_whatever_i
         ("1", JobError::RepositoryGone, "RepositoryGone"),
         ("2", JobError::RepositorySwapped, "RepositorySwapped"),
         ("3", JobError::WrongPassword, "WrongPassword"),
-        ("4", JobError::Damaged, "Damaged"),
+        ("4", JobError::StorageFull, "StorageFull"),
     ] {
         kcm.ends(&kcm.fire(&check, run).await, &failure(error, "as the test says")).await;
         let told = says::<BackupRepository>(&world, "main", reason).await;
@@ -63,6 +63,27 @@ async fn a_repository_that_was_initialised_is_never_initialised_again_whatever_i
 }
 
 #[tokio::test]
+async fn damage_that_a_check_finds_stays_until_the_same_part_was_read_whole() {
+    let (world, kcm) = started("bk-damage").await;
+    ready_repository(&world, &kcm, "main").await;
+    let check = kcm.cron("br-main-check").await;
+    let damaged = Outcome { part: Some(3), ..failure(JobError::Damaged, "pack 0123 cannot be read") };
+    kcm.ends(&kcm.fire(&check, "1").await, &damaged).await;
+    let told = says::<BackupRepository>(&world, "main", "Damaged").await;
+    assert!(!holds(&told, VERIFIED) && message(&told).contains("part 3"), "{}", message(&told));
+    world.event("main", "CheckFailed").await;
+    kcm.ends(&kcm.fire(&check, "2").await, &Outcome { part: Some(4), ..success() }).await;
+    until(&world, "has read another part", "main", |repository: &BackupRepository| {
+        repository.status.as_ref().is_some_and(|status| status.check.part == Some(4))
+    })
+    .await;
+    says::<BackupRepository>(&world, "main", "Damaged").await;
+    kcm.ends(&kcm.fire(&check, "3").await, &Outcome { part: Some(3), ..success() }).await;
+    let told = says::<BackupRepository>(&world, "main", "Ready").await;
+    assert!(holds(&told, VERIFIED));
+}
+
+#[tokio::test]
 async fn a_policy_learns_what_ails_its_repository_and_waits() {
     let (world, kcm) = started("bk-ails").await;
     ready_policy(&world, &kcm, "db", &[("hourly", "0 * * * *")]).await;
@@ -71,7 +92,10 @@ async fn a_policy_learns_what_ails_its_repository_and_waits() {
     says::<BackupRepository>(&world, "main", "WrongPassword").await;
     says::<BackupPolicy>(&world, "db", "RepositoryNotReady").await;
     let labels = format!("namespace=\"{}\"", world.namespace);
-    assert!(world.metric("zentoria_backup_repository_ready", &labels).await.abs() < 0.5);
+    eventually("the figure says so", || async {
+        when(world.metric("zentoria_backup_repository_ready", &labels).await, |ready| ready.abs() < 0.5).map(|_| ())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! From a repository and a policy to a backup that status, events and figures show.
 
-use super::{ID, Kcm, apply, backed_up, empty, holds, policy, ready_policy, repository, says, started, success, until, versions};
+use super::{
+    ID, Kcm, apply, backed_up, empty, holds, policy, ready_policy, repository, says, started, success, until, versions,
+};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
@@ -106,7 +108,10 @@ async fn quiet(world: &World, kcm: &Kcm) {
         let (repositories, policies) = (looked("BackupRepository").await, looked("BackupPolicy").await);
         let patch = Patch::Merge(json!({"metadata": {"annotations": {"look": format!("{policies}")}}}));
         kcm.api::<BackupPolicy>().patch("db", &PatchParams::default(), &patch).await.unwrap();
-        eventually("another look at the policy", || async { when(looked("BackupPolicy").await, |now| *now > policies) }).await;
+        eventually("another look at the policy", || async {
+            when(looked("BackupPolicy").await, |now| *now > policies)
+        })
+        .await;
         eventually("another look at the repository", || async {
             when(looked("BackupRepository").await, |now| *now > repositories)
         })
@@ -185,9 +190,7 @@ async fn a_person_starts_a_run_by_annotation_once_for_each_word() {
     };
     annotate("now-1").await;
     let job = kcm.job_like("bp-db-run-").await;
-    let Operation::Backup { tier, .. } = kcm.told(&job.name_any()).await.operation else {
-        panic!("no backup")
-    };
+    let Operation::Backup { tier, .. } = kcm.told(&job.name_any()).await.operation else { panic!("no backup") };
     assert_eq!(tier, "hourly");
     carried_out("now-1").await;
     kcm.ends(&job, &backed_up("aaaa1111")).await;

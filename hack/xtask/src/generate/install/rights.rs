@@ -59,6 +59,13 @@ pub const RIGHTS: &[Right] = &[
     Right {
         scope: Scope::Cluster,
         group: zentoria_api::GROUP,
+        resources: &["backuppolicies"],
+        verbs: &["patch"],
+        why: "the finalizer of a policy for which Proxmox VE keeps a job, nothing else of the object",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: zentoria_api::GROUP,
         resources: &["backuprepositories/status", "backuppolicies/status", "backuprestores/status"],
         verbs: &["patch"],
         why: "what was seen and done",

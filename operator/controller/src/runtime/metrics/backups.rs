@@ -142,7 +142,8 @@ impl BackupMetrics {
             tier: name.to_owned(),
         };
         known.tiers.retain(|known| {
-            let stays = known.namespace != namespace || known.policy != policy || figures.tiers.contains_key(&known.tier);
+            let stays =
+                known.namespace != namespace || known.policy != policy || figures.tiers.contains_key(&known.tier);
             if !stays {
                 self.forget_tier(known);
             }
@@ -238,7 +239,11 @@ impl BackupMetrics {
         let checked = "End of the last check that succeeded, in seconds since 1970";
         registry.register("zentoria_backup_repository_checked_timestamp_seconds", checked, self.checked.clone());
         let maintained = "End of the last maintenance that succeeded, in seconds since 1970";
-        registry.register("zentoria_backup_repository_maintained_timestamp_seconds", maintained, self.maintained.clone());
+        registry.register(
+            "zentoria_backup_repository_maintained_timestamp_seconds",
+            maintained,
+            self.maintained.clone(),
+        );
         let kit = "When a repository was last part of a recovery kit, in seconds since 1970";
         registry.register("zentoria_backup_repository_recovery_kit_timestamp_seconds", kit, self.recovery_kit.clone());
     }
@@ -284,7 +289,10 @@ mod tests {
             assert!(text.lines().any(|other| other == line), "{line}\nis missing in\n{text}");
         }
         assert!(text.contains("zentoria_backup_runs_total{") && text.contains("result=\"failure\"} 1"), "{text}");
-        assert!(!text.contains("zentoria_backup_added_bytes{") && !text.contains("checked_timestamp_seconds{"), "{text}");
+        assert!(
+            !text.contains("zentoria_backup_added_bytes{") && !text.contains("checked_timestamp_seconds{"),
+            "{text}"
+        );
         metrics.set_backup_policy("ns", "db", &figures(&["daily"]));
         assert!(!metrics.encode().unwrap().contains("tier=\"hourly\""));
         metrics.retain_backups(|_, _| false, |_, name| name == "main");

@@ -8,9 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use std::collections::BTreeMap;
 use zentoria_api::wire::{BACKUP_REPOSITORY_LABEL, CONTROLLER_NAME};
 
-/// Everything but the link-local addresses, where clouds hand out credentials. Sources and repositories are named by
-/// names, so that their addresses are not known here.
-const EGRESS: [(&str, &str); 2] = [("0.0.0.0/0", "169.254.0.0/16"), ("::/0", "fe80::/10")];
+/// Everything but the addresses at which clouds hand out credentials. Sources and repositories are named by names, so that
+/// their own addresses are not known here.
+const EGRESS: [(&str, &str); 2] = [("0.0.0.0/0", "169.254.169.254/32"), ("::/0", "fd00:ec2::254/128")];
 
 pub(super) fn policy(owner: &Owner, repository: &str, name: String) -> NetworkPolicy {
     let label = BTreeMap::from([(BACKUP_REPOSITORY_LABEL.to_owned(), repository.to_owned())]);

@@ -91,7 +91,8 @@ pub(super) fn cron_job(
         metadata: meta.object(),
         spec: CronJobSpec {
             concurrency_policy: Some("Forbid".to_owned()),
-            failed_jobs_history_limit: Some(1),
+            // The Job of a pod that left a lock behind is the proof that it is gone.
+            failed_jobs_history_limit: Some(3),
             job_template: JobTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(meta.labels.clone()), ..ObjectMeta::default() }),
                 spec: Some(job_spec(pod, template, delay, manner)),

@@ -241,6 +241,7 @@ fn spec_volume(config: &str) -> Volume {
 /// All secrets of the Job in one volume, by the names that it knows them by.
 fn secrets_volume(needs: &PodNeeds<'_>) -> Volume {
     let mut files: Vec<(String, SecretKey)> = Vec::new();
+    let mut sources: Vec<VolumeProjection> = Vec::new();
     if let Some(repository) = needs.repository {
         repository_files(
             &mut files,
@@ -251,30 +252,31 @@ fn secrets_volume(needs: &PodNeeds<'_>) -> Volume {
     if let Some(copy) = needs.copy {
         repository_files(&mut files, copy, [secrets::COPY_PASSWORD, secrets::COPY_CREDENTIALS, secrets::COPY_CA]);
     }
-    if let Some(SourceSecrets { password, credentials, ca, ssh_key }) = needs.source {
+    sources.extend(files.into_iter().map(|file| projection(file, false)));
+    if let Some(SourceSecrets { password, credentials, ca, ssh_key, optional }) = needs.source {
         let one = |path: &str, key: &Option<SecretKey>| key.clone().map(|key| (path.to_owned(), key));
+        let mut files: Vec<(String, SecretKey)> = Vec::new();
         files.extend(one(secrets::SOURCE_PASSWORD, password));
         files.extend(credentials.iter().flat_map(|use_| credential_files(secrets::SOURCE_CREDENTIALS, use_)));
         files.extend(one(secrets::SOURCE_CA, ca));
         files.extend(one(secrets::SOURCE_SSH_KEY, ssh_key));
+        sources.extend(files.into_iter().map(|file| projection(file, *optional)));
     }
-    let sources = files.into_iter().map(|(path, SecretKey { name, key })| VolumeProjection {
-        secret: Some(SecretProjection {
-            name,
-            items: Some(vec![KeyToPath { key, path, ..KeyToPath::default() }]),
-            optional: None,
-        }),
-        ..VolumeProjection::default()
-    });
     Volume {
         name: "secrets".to_owned(),
         projected: Some(ProjectedVolumeSource {
             default_mode: Some(0o400),
-            sources: Some(sources.collect()),
+            sources: Some(sources),
             ..ProjectedVolumeSource::default()
         }),
         ..Volume::default()
     }
+}
+
+fn projection((path, SecretKey { name, key }): (String, SecretKey), optional: bool) -> VolumeProjection {
+    let item = KeyToPath { key, path, ..KeyToPath::default() };
+    let secret = SecretProjection { name, items: Some(vec![item]), optional: optional.then_some(true) };
+    VolumeProjection { secret: Some(secret), ..VolumeProjection::default() }
 }
 
 fn repository_files(files: &mut Vec<(String, SecretKey)>, repository: &RepositoryUse, paths: [&str; 3]) {

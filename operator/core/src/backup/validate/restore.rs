@@ -110,12 +110,6 @@ fn supported(name: &str, policy: &BackupPolicy, spec: &BackupRestoreSpec) -> Res
         ));
     }
     match (&spec.into, source) {
-        (Into::Source(_), Source::Redis(_)) => {
-            return refuse(format!(
-                "spec.into.source: a Redis server takes no backup while it runs ({name}): restore into a directory, stop \
-                 redis, put dump.rdb where its `dir` and `dbfilename` say, and start it"
-            ));
-        }
         (Into::Source(_), Source::Command(_)) => {
             return refuse(format!(
                 "spec.into.source: what a command printed has no way back that is known here ({name}): restore into a \

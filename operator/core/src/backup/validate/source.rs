@@ -29,7 +29,7 @@ pub(super) fn look_up(
     need: Need,
 ) -> Result<Option<(SourceSpec, SourceSecrets)>, Problem> {
     let look = Look { around, need, kind: kind(source) };
-    Ok(Some(match source {
+    let (spec, secrets) = match source {
         Source::Postgres(source) => look.postgres(source)?,
         Source::Redis(source) => look.redis(source)?,
         Source::Qdrant(source) => look.qdrant(source)?,
@@ -38,7 +38,9 @@ pub(super) fn look_up(
         Source::Files(source) => look.files(source)?,
         Source::Command(source) => look.command(source)?,
         Source::Vzdump(_) => return Ok(None),
-    }))
+    };
+    let optional = need == Need::KindAlone;
+    Ok(Some((spec, SourceSecrets { optional, ..secrets })))
 }
 
 /// The name of the field.
@@ -153,8 +155,7 @@ impl Look<'_> {
             }
         }
         let spec = SourceSpec::S3 { server: self.server(server, 9000)?, tls: *tls, buckets: buckets.clone() };
-        let credentials = (self.need == Need::Source)
-            .then(|| CredentialsUse { secret: credentials_secret_ref.name.clone(), keys: keys.clone() });
+        let credentials = Some(CredentialsUse { secret: credentials_secret_ref.name.clone(), keys });
         let ca = self.ca(ca_secret_ref.as_ref(), *tls, "tls: true")?;
         Ok((spec, SourceSecrets { credentials, ca, ..SourceSecrets::default() }))
     }
@@ -191,11 +192,11 @@ impl Look<'_> {
         Ok((SshServer { host, port, user: user.clone(), known_hosts: known_hosts.clone() }, key))
     }
 
-    /// A Secret, where the source is needed.
+    /// A Secret, which has to be there where the source is needed.
     fn secret(&self, name: &str, key: Option<&SecretKey>) -> Result<Option<SecretKey>, Problem> {
         match self.need {
             Need::Source => key.map(|key| secret_key(self.around, &self.field(name), key)).transpose(),
-            Need::KindAlone => Ok(None),
+            Need::KindAlone => Ok(key.cloned()),
         }
     }
 
