@@ -368,7 +368,7 @@ mod tests {
 }
 
 #[cfg(test)]
-mod tests {
+mod documented {
     use super::*;
 
     /// Every line of the documents that begins with our program is one that it takes.
@@ -388,7 +388,13 @@ mod tests {
 
     #[test]
     fn a_kit_is_always_locked_and_a_restore_always_says_where_to() {
-        for wrong in ["recovery-kit -o f", "restore db", "restore --into scratch", "restore -l a=b db --into scratch", "backup run"] {
+        for wrong in [
+            "recovery-kit -o f",
+            "restore db",
+            "restore --into scratch",
+            "restore -l a=b db --into scratch",
+            "backup run",
+        ] {
             assert!(Cli::try_parse_from(std::iter::once("x").chain(wrong.split(' '))).is_err(), "{wrong}");
         }
     }

@@ -144,7 +144,8 @@ fn what_needs_the_key_of_a_server_rests_until_it_has_one() {
 
 #[test]
 fn every_alert_is_about_a_figure_that_there_is_and_is_explained() {
-    let text = |path: &str| std::fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let text =
+        |path: &str| std::fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let alerts = text("manifests/alerts/backup.yaml");
     let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&alerts).expect("YAML");
     let figures = text("operator/controller/src/runtime/metrics/backups.rs");

@@ -7,6 +7,7 @@ mod estate;
 mod job;
 mod observe;
 mod operator;
+mod verbs;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
