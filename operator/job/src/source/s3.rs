@@ -37,7 +37,7 @@ impl S3 {
     /// [`JobError::Setup`].
     pub fn new(server: &Server, tls: bool, buckets: &[String], setup: &Setup) -> Result<Self, Failure> {
         let secret = |key: &str| {
-            let secret = setup.secrets.require(&format!("{SOURCE_CREDENTIALS}/{key}"))?;
+            let secret = setup.source_secret(&format!("{SOURCE_CREDENTIALS}/{key}"))?;
             // more would be read as another line of the configuration
             let plain = !secret.expose().chars().any(|letter| letter.is_control() || letter == '"');
             plain.then_some(secret).ok_or_else(|| {
