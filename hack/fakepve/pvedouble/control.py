@@ -40,7 +40,8 @@ class Control:
             web.get('/ctl/guests', self.guests), web.post('/ctl/guests', self.add_guest),
             web.get('/ctl/guests/{vmid}', self.guest), web.get('/ctl/tasks', self.tasks),
             web.get('/ctl/stats', self.stats), web.get('/ctl/grants', self.grants), web.put('/ctl/grants', self.grants),
-            web.get('/ctl/tls', self.tls)])
+            web.get('/ctl/tls', self.tls), web.get('/ctl/backups', self.backups),
+            web.get('/ctl/backup-jobs', self.backup_jobs), web.post('/ctl/backup-jobs', self.change_backup_jobs)])
         return app
 
     @web.middleware
@@ -150,6 +151,27 @@ class Control:
         acl = self.double.acl or {}
         return web.json_response([[user, path, *sorted(privileges)] for user, rows in sorted(acl.items())
                                   for path, privileges in rows])
+
+    async def backups(self, request):
+        """All archives: [{"volid", "vmid", "ctime", "notes", "protected"}]."""
+        rows = [dict({key: volume.get(key) for key in ('vmid', 'ctime', 'notes', 'protected')}, volid=storage + ':' + name)
+                for storage, store in self.double.storages.items()
+                for name, volume in store.get('volumes', {}).items() if volume.get('content') == 'backup']
+        return web.json_response(sorted(rows, key=lambda row: (row['ctime'], row['volid'])))
+
+    async def backup_jobs(self, request):
+        return web.json_response(list(self.double.backup_jobs.values()))
+
+    async def change_backup_jobs(self, request):
+        """A person's job, or a person's change of one: {"id": ..., ...}; null takes an option away."""
+        body = await request.json()
+        job = self.double.backup_jobs.setdefault(body['id'], {'enabled': 1, 'type': 'vzdump'})
+        for key, value in body.items():
+            if value is None:
+                job.pop(key, None)
+            else:
+                job[key] = value
+        return web.json_response(job)
 
     async def tls(self, request):
         """The certificate of now: {"url", "fingerprint", "ca"}."""

@@ -18,7 +18,7 @@ class Node:
         return [
             ('GET', '/cluster/options', self._options), ('GET', '/cluster/tasks', self._cluster_tasks),
             ('GET', node + '/network', self._network_list), ('GET', node + '/status', self._node_status),
-            ('GET', node + '/version', self._node_version), ('GET', node + '/certificates/info', self._certificates)]
+            ('GET', node + '/version', self._node_version), ('GET', node + '/time', self._node_time), ('GET', node + '/certificates/info', self._certificates)]
 
     async def _network_list(self, v, user):
         if v.get('type') not in (None, 'bridge', 'any_bridge', 'any_local_bridge', 'include_sdn'):
@@ -60,6 +60,10 @@ class Node:
 
     async def _node_version(self, v, user):
         return self.version_answer(v['node'])
+
+    async def _node_time(self, v, user):
+        now = int(self.now())
+        return {'localtime': now, 'time': now, 'timezone': self.timezone}
 
     async def _certificates(self, v, user):
         return self.identity.certificates()

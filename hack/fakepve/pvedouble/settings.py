@@ -28,6 +28,8 @@ DEFAULTS = {
     'bridges': ['vmbr0'],
     # Seconds since 1970 that archives are named after; None: the real time.
     'clock': None,
+    # The time zone that nodes say they are in; their clocks show UTC all the same.
+    'timezone': 'UTC',
     # Of PVE: calls and parameters that came later are unknown.
     'version': '9.2.11',
     # Paths of devices that no node has: a guest with one of them as devN does not start.

@@ -4,6 +4,10 @@ import pytest
 
 CONTENT = '/nodes/pve1/storage/local/content'
 NET = 'name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:07,ip=10.10.0.7/24'
+JOBS = '/cluster/backup'
+JOB = {'id': 'zentoria-1', 'schedule': 'sun 04:00', 'storage': 'local', 'vmid': '700,701', 'remove': 0,
+       'comment': 'zentoria.ai/backup estate=test policy=ns/all tier=weekly',
+       'notes-template': 'zentoria.ai/backup estate=test policy=ns/all tier=weekly'}
 
 
 @pytest.fixture
@@ -121,3 +125,24 @@ def test_a_person_backs_a_guest_up_and_moves_its_disk(node):
     move = {'act': 'move', 'vmid': 700, 'volume': 'rootfs', 'storage': 'local-zfs', 'delete': 1, 'wait': True}
     assert node.ctl('POST', '/ctl/person', move)['exitstatus'] == 'OK'
     assert 'subvol-700-disk-1' in node.get('/nodes/pve1/lxc/700/config')['rootfs']
+
+
+def test_a_job_is_shown_as_it_was_made_and_changed(node):
+    assert node.call('POST', JOBS, JOB).status == 200
+    row, = node.get(JOBS)
+    assert {key: row[key] for key in ('id', 'schedule', 'vmid', 'comment')} == {
+        key: JOB[key] for key in ('id', 'schedule', 'vmid', 'comment')}
+    assert (row['enabled'], int(row['remove']), row['type']) == (1, 0, 'vzdump')
+    assert node.call('PUT', JOBS + '/zentoria-1', {'vmid': '700', 'prune-backups': 'keep-last=1'}).status == 200
+    row, = node.get(JOBS)
+    assert (row['vmid'], row['prune-backups']) == ('700', {'keep-last': '1'})
+    assert node.call('PUT', JOBS + '/zentoria-1', {'delete': 'prune-backups'}).status == 200
+    assert 'prune-backups' not in node.get(JOBS)[0]
+    assert node.call('DELETE', JOBS + '/zentoria-1').status == 200
+    assert node.get(JOBS) == []
+
+
+def test_a_node_names_its_time_zone(node):
+    assert node.get('/nodes/pve1/time')['timezone'] == 'UTC'
+    node.ctl('POST', '/ctl/set', {'timezone': 'Europe/Amsterdam'})
+    assert node.get('/nodes/pve1/time')['timezone'] == 'Europe/Amsterdam'

@@ -23,5 +23,5 @@ pub use source::{
 };
 pub use status::{
     BackupPolicyStatus, BackupRepositoryStatus, BackupRestoreStatus, Evidence, GuestBackup, LockSeen, OperationStatus,
-    RestorePhase, RestoreResult, SnapshotSeen, TierStatus,
+    RestorePhase, RestoreResult, SnapshotSeen, TierStatus, Trouble,
 };

@@ -8,16 +8,25 @@ pub const TAKEOVER_ANNOTATION: &str = "zentoria.ai/takeover";
 pub const ACKNOWLEDGE_ANNOTATION: &str = "zentoria.ai/acknowledge";
 /// On a ZentoriaContainer: the digests of the pending changes that a person approves, separated by commas.
 pub const APPROVE_ANNOTATION: &str = "zentoria.ai/approve";
-/// On a BackupPolicy: a word of your own; a new one starts a backup now (`kubectl zentoria backup run`).
+/// On a BackupPolicy: a word of your own; a new one starts a backup of the first tier now, `WORD/TIER` of that tier
+/// (`kubectl zentoria backup run`).
 pub const RUN_ANNOTATION: &str = "zentoria.ai/run";
-/// On CronJobs and Jobs of backups: the object that they belong to, `policy/NAME`, `repository/NAME`, `restore/NAME`.
+/// On a BackupRepository: when it was last part of a recovery kit (`kubectl zentoria recovery-kit`), RFC 3339.
+pub const RECOVERY_KIT_ANNOTATION: &str = "zentoria.ai/recovery-kit";
+/// On CronJobs, Jobs and pods of backups: the object that they belong to, `policy.NAME`, `repository.NAME`, `restore.NAME`.
 pub const BACKUP_OWNER_LABEL: &str = "zentoria.ai/backup-owner";
-/// On CronJobs and Jobs of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
+/// On CronJobs, Jobs and pods of backups: the BackupRepository that they use.
+pub const BACKUP_REPOSITORY_LABEL: &str = "zentoria.ai/backup-repository";
+/// On CronJobs, Jobs and pods of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
 pub const OPERATION_LABEL: &str = "zentoria.ai/operation";
+/// On objects that the operator applies beside its own kinds: the digest of what it applied.
+pub const APPLIED_ANNOTATION: &str = "zentoria.ai/applied";
 /// Held on a ZentoriaContainer until its deletion policy is carried out.
 pub const CONTAINER_FINALIZER: &str = "zentoria.ai/container";
 /// Held on a ProxmoxCluster while containers refer to it.
 pub const CLUSTER_FINALIZER: &str = "zentoria.ai/proxmox-cluster";
+/// Finalizer of a BackupPolicy for which Proxmox VE keeps a job.
+pub const BACKUP_JOB_FINALIZER: &str = "zentoria.ai/backup-job";
 /// Name of the Secret that holds a namespace's SSH key pair.
 pub const SSH_SECRET_NAME: &str = "zentoria-ssh";
 /// Key of the private key in an SSH Secret (as in Secrets of type `kubernetes.io/ssh-auth`).

@@ -1,10 +1,12 @@
 //! `kubectl zentoria`: what a person says to the operator and wants to know from it. One module for each verb; what they
 //! say is decided in the core, what they ask of Proxmox VE is asked by ops, as the operator does it.
 //!
-//! No verb writes to Proxmox VE. What is written to Kubernetes are annotations alone: spec belongs to git.
+//! No verb writes to Proxmox VE. What is written to Kubernetes are annotations alone, and BackupRestores, which are no spec
+//! but an errand: spec belongs to git.
 
 pub mod annotate;
 pub mod approve;
+pub mod backup;
 pub mod can_connect;
 pub mod completion;
 pub mod connect;
@@ -19,6 +21,8 @@ pub mod options;
 pub mod paint;
 pub mod pause;
 pub mod plan;
+pub mod recovery_kit;
+pub mod restore;
 pub mod status;
 pub mod structured;
 pub mod table;
@@ -26,7 +30,7 @@ pub mod takeover;
 pub mod version;
 
 use error::Error;
-use options::{Cli, Verb};
+use options::{Backup, Cli, Verb};
 
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +94,9 @@ pub async fn run(cli: Cli) -> Answer {
         Verb::Plan(what) => plan::run(&to, &what).await,
         Verb::CanConnect(what) => can_connect::run(&to, &what).await,
         Verb::Matrix(what) => matrix::run(&to, &what).await,
+        Verb::Backup(Backup::Run(what)) => backup::run(&to, &what).await,
+        Verb::Restore(what) => restore::run(&to, &what).await,
+        Verb::RecoveryKit(what) => recovery_kit::run(&to, &what).await,
         Verb::Version => Ok(version::run()),
         Verb::Completion(what) => Ok(completion::run(&what)),
     };

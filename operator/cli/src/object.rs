@@ -7,6 +7,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::{self, Debug};
+use zentoria_api::backup::{BackupPolicy, BackupRestore};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 
 /// An object by kind and name.
@@ -82,6 +83,50 @@ where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
 {
     kube::Api::namespaced(client.clone(), namespace)
+}
+
+/// The BackupPolicies of a namespace.
+#[must_use]
+pub fn backup_policies(api: &Api) -> kube::Api<BackupPolicy> {
+    namespaced(&api.client, &api.namespace)
+}
+
+/// The BackupRestores of a namespace.
+#[must_use]
+pub fn backup_restores(api: &Api) -> kube::Api<BackupRestore> {
+    namespaced(&api.client, &api.namespace)
+}
+
+/// The name of a BackupPolicy: `NAME`, `bp/NAME`, or the kind's longer names.
+///
+/// # Errors
+/// Where it names something else.
+pub fn backup_policy_name(text: &str) -> Result<String, Error> {
+    let (kind, name) = text.split_once('/').map_or(("bp", text), |(kind, name)| (kind, name));
+    let kind = kind.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_policy = matches!(kind.as_str(), "bp" | "backuppolicy" | "backuppolicies");
+    if is_policy && !name.is_empty() && !name.contains('/') {
+        return Ok(name.to_owned());
+    }
+    Err(Error::Refused(format!("{text:?} names no BackupPolicy: write NAME or bp/NAME")))
+}
+
+/// One BackupPolicy.
+///
+/// # Errors
+/// Where it does not exist, or cannot be read.
+pub async fn backup_policy(api: &Api, name: &str) -> Result<BackupPolicy, Error> {
+    let what = format!("bp/{name} in namespace {}", api.namespace);
+    get(&backup_policies(api), name, &what, "kubectl get bp -A shows all").await
+}
+
+/// One BackupRestore.
+///
+/// # Errors
+/// Where it does not exist, or cannot be read.
+pub async fn backup_restore(api: &Api, name: &str) -> Result<BackupRestore, Error> {
+    let what = format!("brs/{name} in namespace {}", api.namespace);
+    get(&backup_restores(api), name, &what, "kubectl get brs -A shows all").await
 }
 
 /// The ProxmoxClusters.

@@ -57,10 +57,112 @@ pub enum Verb {
     CanConnect(CanConnect),
     /// The firewall matrix: who may connect to whom, as a table, for programs, or as a picture.
     Matrix(Matrix),
+    /// Backups: begin one now.
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Bring a backup back: into a scratch place as a proof, into a directory, or over what is there.
+    ///
+    /// Makes a BackupRestore. What would be written over has to be named twice.
+    Restore(Restore),
+    /// Write everything that a new cluster needs to read the backups again into one encrypted file.
+    ///
+    /// Manifests, and the Secrets that they name: passwords of repositories, credentials, private keys. Keep the file away
+    /// from this cluster, and take it anew whenever one of them changes.
+    RecoveryKit(RecoveryKit),
     /// The version of this program.
     Version,
     /// Completions for a shell.
     Completion(Completion),
+}
+
+/// `backup`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Backup {
+    /// Begin a backup of a BackupPolicy now.
+    Run(BackupRun),
+}
+
+/// `backup run`.
+#[derive(Clone, Debug, Args)]
+pub struct BackupRun {
+    /// The BackupPolicy: NAME or bp/NAME.
+    #[arg(value_name = "[bp/]NAME")]
+    pub policy: String,
+
+    /// By which of its tiers it is kept; default the first.
+    #[arg(long)]
+    pub tier: Option<String>,
+}
+
+/// `restore`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Restore {
+    /// The BackupPolicy whose backup is restored: NAME or bp/NAME.
+    #[arg(value_name = "[bp/]NAME", required_unless_present = "selector")]
+    pub policy: Option<String>,
+
+    /// All BackupPolicies of the namespace with these labels (KEY=VALUE,...), in the order in which their containers
+    /// depend on each other.
+    #[arg(short = 'l', long, conflicts_with = "policy")]
+    pub selector: Option<String>,
+
+    /// Where to: scratch (proves that it can be restored, and ends), source (over what is there), or CLAIM/DIRECTORY of a
+    /// PersistentVolumeClaim.
+    #[arg(long, value_name = "scratch|source|CLAIM/DIRECTORY")]
+    pub into: String,
+
+    /// The id of the snapshot, at least eight characters; default the newest.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["time", "selector"])]
+    pub snapshot: Option<String>,
+
+    /// The newest snapshot that was made then or before, such as 2026-05-01T04:00:00Z.
+    #[arg(long)]
+    pub time: Option<String>,
+
+    /// Only this part: a database, a collection, a bucket, a path (can be repeated).
+    #[arg(long, value_name = "PART")]
+    pub only: Vec<String>,
+
+    /// With --into source: the name of the policy once more (with a selector: of the namespace), instead of being asked.
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+
+    /// With --into source: take no backup of what is there now, because it is broken or gone.
+    #[arg(long)]
+    pub without_backup: bool,
+
+    /// The name of the BackupRestore; default one that tells the time.
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Wait for the end, and show what was restored.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `recovery-kit`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(group = clap::ArgGroup::new("lock").required(true).args(["recipients", "passphrase_file"]))]
+pub struct RecoveryKit {
+    /// The file. One that exists is not overwritten.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Encrypt to this key of age (age1...; can be repeated: each opens it).
+    #[arg(long = "recipient", value_name = "KEY")]
+    pub recipients: Vec<String>,
+
+    /// Encrypt by the passphrase in this file, at least 12 characters.
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+
+    /// Of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// The operator's own namespace, where the Secrets of ProxmoxClusters are.
+    #[arg(long, default_value = "zentoria-system")]
+    pub operator_namespace: String,
 }
 
 /// `approve`.
@@ -262,5 +364,32 @@ mod tests {
         let Verb::Approve(approve) = cli.verb else { panic!("another verb") };
         assert_eq!(approve.digests, ["aa", "bb", "cc"]);
         assert_eq!(cli.to.namespace.as_deref(), Some("shop"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every line of the documents that begins with our program is one that it takes.
+    #[test]
+    fn the_commands_of_the_documents_are_taken() {
+        let text = include_str!("../../../docs/backup.md");
+        let mut count = 0;
+        for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
+            let line = line.split(" #").next().unwrap_or_default().trim();
+            let Some(rest) = line.trim_start_matches("time ").strip_prefix("kubectl zentoria ") else { continue };
+            let taken = Cli::try_parse_from(std::iter::once("kubectl-zentoria").chain(rest.split_whitespace()));
+            assert!(taken.is_ok(), "{line}: {}", taken.err().map(|error| error.to_string()).unwrap_or_default());
+            count += 1;
+        }
+        assert!(count >= 8, "only {count} commands");
+    }
+
+    #[test]
+    fn a_kit_is_always_locked_and_a_restore_always_says_where_to() {
+        for wrong in ["recovery-kit -o f", "restore db", "restore --into scratch", "restore -l a=b db --into scratch", "backup run"] {
+            assert!(Cli::try_parse_from(std::iter::once("x").chain(wrong.split(' '))).is_err(), "{wrong}");
+        }
     }
 }

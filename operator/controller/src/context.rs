@@ -1,5 +1,6 @@
 //! What every reconcile shares.
 
+use crate::backup::Backups;
 use crate::cluster::MaintenanceWindows;
 use crate::cluster::registry::Registry;
 use crate::container::PublicKeys;
@@ -18,7 +19,7 @@ use crate::runtime::write::Writer;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
@@ -41,26 +42,55 @@ pub struct Kind<K: kube::Resource<DynamicType = ()> + 'static> {
     pub finalizer: Finalizer,
 }
 
-/// The FirewallRules. Nothing has to be done before one goes: it has no finalizer.
-pub struct Rules {
+/// A kind for which nothing has to be done before an object goes: it has no finalizer.
+pub struct Unheld<K: kube::Resource<DynamicType = ()> + 'static> {
     /// The watch cache.
-    pub store: Store<FirewallRule>,
+    pub store: Store<K>,
     /// The newest version seen, our own writes among them.
-    pub latest: Latest<FirewallRule>,
+    pub latest: Latest<K>,
     /// Wakes reconciles.
-    pub wake: Wakeups<FirewallRule>,
+    pub wake: Wakeups<K>,
 }
 
-impl Rules {
-    /// All rules.
+impl<K> Unheld<K>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + 'static,
+{
+    /// Nothing written yet.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<FirewallRule>> {
+    pub fn new(store: Store<K>, wake: Wakeups<K>) -> Self {
+        Self { store, latest: Latest::new(), wake }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<K>> {
         self.store.state()
     }
 
+    /// One, in the newest version that this process knows.
+    #[must_use]
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        self.store.get(&ObjectRef::new(name).within(namespace)).map(|object| self.latest.newest(object))
+    }
+
+    /// Those of a namespace, in the newest version that this process knows.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Vec<Arc<K>> {
+        let all = self.all().into_iter();
+        let there = all.filter(|object| object.meta().namespace.as_deref() == Some(namespace));
+        there.map(|object| self.latest.newest(object)).collect()
+    }
+
     /// Wakes one.
-    pub fn wake(&self, key: &Key) {
-        self.wake.wake(ObjectRef::new(&key.name).within(&key.namespace));
+    pub fn wake(&self, namespace: &str, name: &str) {
+        self.wake.wake(ObjectRef::new(name).within(namespace));
+    }
+
+    /// Drops what is remembered of objects that are gone.
+    pub fn sweep(&self) {
+        let live: HashSet<String> = self.all().iter().filter_map(|object| object.uid()).collect();
+        self.latest.sweep(|uid| live.contains(uid));
     }
 }
 
@@ -79,9 +109,11 @@ pub struct Context {
     /// Clusters.
     pub clusters: Kind<ProxmoxCluster>,
     /// Rows of the firewall matrix.
-    pub rules: Rules,
+    pub rules: Unheld<FirewallRule>,
     /// The compiled matrix, and what came of it.
     pub firewalls: Arc<Firewalls>,
+    /// Repositories, policies and restores of backups, and what carries them out.
+    pub backups: Backups,
     /// Who writes the status of an object just now.
     pub turns: Turns,
     /// Namespaces, for their labels.
@@ -120,7 +152,14 @@ impl Context {
     /// Whether this operator serves the cluster.
     #[must_use]
     pub fn serves(&self, cluster: &ProxmoxCluster) -> bool {
-        self.selector.as_ref().is_none_or(|(key, value)| cluster.labels().get(key) == Some(value))
+        self.serves_labelled(cluster)
+    }
+
+    /// Whether this operator serves an object that refers to no cluster: where it serves some clusters alone, the object
+    /// needs the same label.
+    #[must_use]
+    pub fn serves_labelled(&self, object: &impl ResourceExt) -> bool {
+        self.selector.as_ref().is_none_or(|(key, value)| object.labels().get(key) == Some(value))
     }
 
     /// Labels of a namespace.

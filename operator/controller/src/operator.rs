@@ -1,9 +1,10 @@
 //! Wiring: caches, controllers, leader election, health, in the order in which they start and stop.
 
+use crate::backup;
 use crate::cluster::MaintenanceWindows;
 use crate::cluster::{self, refers_to, registry::Registry};
 use crate::container::{self, PublicKeys};
-use crate::context::{Context, Kind, Rules};
+use crate::context::{Context, Kind, Unheld};
 use crate::estate::waves::Waves;
 use crate::firewall::{self, Firewalls};
 use crate::options::Options;
@@ -170,8 +171,13 @@ async fn work(
     let (wake_firewalls, firewall_wakes) = Wakeups::new();
     let backoff = BackoffConfig { base: options.backoff_base, max: options.backoff_max, ..BackoffConfig::default() };
     let firewalls = Arc::new(Firewalls::new(wake_firewalls, backoff));
-    let (containers, container_stream) =
-        watched_with(api, any(), health.gate("containers"), firewall::touching(&firewalls));
+    let (backups, backup_controllers) = backup::open(&client, health, &tasks, &stop, &options.jobs_image, backoff);
+    let mut touched = firewall::touching(&firewalls);
+    let mut concerned = backup_controllers.concerned();
+    let (containers, container_stream) = watched_with(api, any(), health.gate("containers"), move |event| {
+        touched(event);
+        concerned(event);
+    });
     let (clusters, cluster_stream) = watched_with(
         Api::<ProxmoxCluster>::all(client.clone()),
         any(),
@@ -203,8 +209,9 @@ async fn work(
         selector: options.cluster_selector.clone(),
         containers: kind(containers.clone(), wake_containers, backoff, CONTAINER_FINALIZER, &writer),
         clusters: kind(clusters.clone(), wake_clusters, backoff, CLUSTER_FINALIZER, &writer),
-        rules: Rules { store: rules.clone(), latest: Latest::new(), wake: wake_rules },
+        rules: Unheld::new(rules.clone(), wake_rules),
         firewalls: Arc::clone(&firewalls),
+        backups,
         turns: Turns::default(),
         namespaces,
         secrets,
@@ -225,12 +232,8 @@ async fn work(
     let woken = Arc::clone(&context);
     tasks.spawn("secrets", drain(secret_stream, stop.clone(), move |secret: &Secret| woken_by_secret(&woken, secret)));
     let woken = Arc::clone(&context);
-    tasks.spawn(
-        "namespaces",
-        drain(namespace_stream, stop.clone(), move |namespace: &Namespace| {
-            woken_by_namespace(&woken, &namespace.name_any());
-        }),
-    );
+    let told = move |namespace: &Namespace| woken_by_namespace(&woken, &namespace.name_any());
+    tasks.spawn("namespaces", drain(namespace_stream, stop.clone(), told));
     tasks.spawn(
         "clusters",
         controller(
@@ -261,6 +264,7 @@ async fn work(
             firewall::reconcile,
         ),
     );
+    backup_controllers.spawn(&context, &tasks, &stop);
     firewall::spawn(&context, &tasks, &stop, firewall_wakes);
     tasks.spawn("housekeeping", housekeeping(Arc::clone(&context), stop.clone()));
 
@@ -294,7 +298,7 @@ where
 }
 
 /// One kind's controller: kube's queue (an object is never reconciled twice at once), our pauses.
-async fn controller<K, R>(
+pub(crate) async fn controller<K, R>(
     controller: Controller<K>,
     stop: Shutdown,
     context: Arc<Context>,
@@ -359,9 +363,8 @@ async fn housekeeping(context: Arc<Context>, stop: Shutdown) {
         let live: std::collections::HashSet<String> =
             context.containers.store.state().iter().filter_map(|c| c.uid()).collect();
         context.containers.latest.sweep(|uid| live.contains(uid));
-        let rules: std::collections::HashSet<String> =
-            context.rules.all().iter().filter_map(|rule| rule.uid()).collect();
-        context.rules.latest.sweep(|uid| rules.contains(uid));
+        context.rules.sweep();
+        backup::sweep(&context);
         for cluster in context.clusters.store.state() {
             let mut by_state = std::collections::BTreeMap::new();
             for container in context.containers_on(&cluster.name_any()) {

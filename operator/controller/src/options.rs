@@ -13,9 +13,14 @@ pub struct Options {
     #[arg(long, env = "POD_NAMESPACE", default_value = "zentoria-system")]
     pub namespace: String,
 
-    /// Serve only ProxmoxClusters with this label (KEY=VALUE), and the containers that refer to them.
+    /// Serve only ProxmoxClusters with this label (KEY=VALUE), the containers that refer to them, and the
+    /// BackupRepositories, BackupPolicies and BackupRestores with the same label.
     #[arg(long, value_parser = parse_label)]
     pub cluster_selector: Option<(String, String)>,
+
+    /// Image of the Jobs of backups, where a BackupRepository or BackupPolicy names no other.
+    #[arg(long, default_value = concat!("ghcr.io/zentoria/zentoria-jobs:", env!("CARGO_PKG_VERSION")))]
+    pub jobs_image: String,
 
     /// Reach IP:PORT at 127.0.0.1:PORT instead (IP:PORT=127.0.0.1:PORT; can be repeated). With it no other address is
     /// contacted.

@@ -20,4 +20,5 @@ pub mod suspended;
 mod words;
 
 pub use compile::compile;
+pub(crate) use estate::selector_words;
 pub use estate::{Estate, estate};

@@ -10,16 +10,14 @@
 //!   every machine, and an image without `/usr/share/zoneinfo` knows them too.
 
 mod error;
-mod schedule;
-mod zone;
 
 pub use error::{WindowError, WindowField};
 
 use crate::cluster::span;
-use error::Fault;
+use crate::cron::{Fault, Schedule, zone};
+use error::at;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use schedule::Schedule;
 use std::sync::Arc;
 use zentoria_api::common::Span;
 
@@ -129,11 +127,11 @@ impl Window {
     fn parse(index: usize, spec: WindowSpec<'_>) -> Result<Self, WindowError> {
         let WindowSpec { schedule, duration, time_zone } = spec;
         Ok(Self {
-            schedule: Schedule::parse(schedule).map_err(|fault| fault.at(index, WindowField::Schedule, schedule))?,
-            duration: parse_duration(duration).map_err(|fault| fault.at(index, WindowField::Duration, &duration.0))?,
+            schedule: Schedule::parse(schedule).map_err(|fault| at(fault, index, WindowField::Schedule, schedule))?,
+            duration: parse_duration(duration).map_err(|fault| at(fault, index, WindowField::Duration, &duration.0))?,
             zone: match time_zone {
                 None => TimeZone::UTC,
-                Some(name) => zone::parse(name).map_err(|fault| fault.at(index, WindowField::TimeZone, name))?,
+                Some(name) => zone::parse(name).map_err(|fault| at(fault, index, WindowField::TimeZone, name))?,
             },
         })
     }

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod firewall;
 pub mod journal;
 pub mod slots;
+pub mod vzdump;
 
 use std::sync::Arc;
 use zentoria_core::container::want::Key;

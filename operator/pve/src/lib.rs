@@ -6,6 +6,7 @@
 mod access;
 mod auth;
 mod backup;
+mod backup_jobs;
 mod capabilities;
 mod client;
 mod cluster;
@@ -39,6 +40,7 @@ mod tests;
 pub use access::Permissions;
 pub use auth::ApiToken;
 pub use backup::{BackupConfig, BackupMode, Vzdump};
+pub use backup_jobs::{BackupJob, BackupJobWish};
 pub use capabilities::{Capabilities, InvalidVersion, PveVersion};
 pub use client::{Client, ClientConfig, Fence, Limits};
 pub use cluster::{ClusterNode, ClusterStatus, Version};

@@ -42,6 +42,7 @@ pub(crate) fn template(path: &str) -> String {
             ("ipset", _) => "{cidr}",
             (_, "storage") => "{storage}",
             (_, "content") => "{volume}",
+            ("cluster", "backup") => "{id}",
             _ => part,
         };
         out.push('/');
@@ -78,6 +79,7 @@ mod tests {
             ("/nodes/pve1/lxc/101/firewall/aliases/gate", "/nodes/{node}/lxc/{vmid}/firewall/aliases/{name}"),
             ("/cluster/firewall/groups/web", "/cluster/firewall/groups/{name}"),
             ("/nodes/pve1/qemu/105/firewall/options", "/nodes/{node}/qemu/{vmid}/firewall/options"),
+            ("/cluster/backup/zentoria-1", "/cluster/backup/{id}"),
             ("/access/ticket", "/access/ticket"),
         ];
         for (path, want) in table {

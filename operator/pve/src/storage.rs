@@ -57,6 +57,10 @@ pub struct Volume {
     pub protected: bool,
     /// The volume that it is a linked clone of.
     pub parent: Option<String>,
+    /// What Proxmox Backup Server found when it read the backup again: `ok`, `failed`; none where it did not.
+    pub verification: Option<String>,
+    /// When it did, in seconds since 1970.
+    pub verified_at: Option<i64>,
 }
 
 impl Client {
@@ -97,6 +101,13 @@ impl Client {
     }
 }
 
+/// When a task of Proxmox Backup Server began: its ids have one part more than those of Proxmox VE.
+fn begin_of(upid: &str) -> Option<i64> {
+    let parts: Vec<&str> = upid.split(':').collect();
+    let begin = if parts.len() == 10 { parts.get(5) } else { parts.get(4) };
+    i64::from_str_radix(begin?, 16).ok()
+}
+
 impl NodeStorage {
     pub(crate) fn from_row(row: &Row) -> Option<Self> {
         Some(Self {
@@ -116,6 +127,8 @@ impl NodeStorage {
 impl Volume {
     /// A volume without an id is an error: an unread backup or disk is not to be taken for none.
     pub(crate) fn from_row(call: Call<'_>, row: &Row) -> Result<Self, PveError> {
+        let verification = row.0.get("verification").and_then(serde_json::Value::as_object).map(|map| Row(map.clone()));
+        let verification = verification.as_ref();
         Ok(Self {
             volid: row.word("volid").ok_or_else(|| payload(call, "a volume without an id", b""))?,
             content: row.word("content"),
@@ -127,6 +140,8 @@ impl Volume {
             subtype: row.word("subtype"),
             protected: row.flag("protected").unwrap_or(false),
             parent: row.word("parent"),
+            verification: verification.and_then(|row| row.word("state")),
+            verified_at: verification.and_then(|row| begin_of(&row.word("upid")?)),
         })
     }
 }

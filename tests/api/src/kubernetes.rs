@@ -3,8 +3,9 @@
 use crate::operator::variable;
 use crate::wait::{eventually, when};
 use crate::workspace;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{
@@ -15,6 +16,7 @@ use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
 use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 
@@ -22,7 +24,14 @@ use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 pub const FIELD_MANAGER: &str = "api-tests";
 
 /// The CRDs' file names under `crds/`.
-const CRDS: [&str; 3] = ["firewallrules", "proxmoxclusters", "zentoriacontainers"];
+const CRDS: [&str; 6] = [
+    "backuppolicies",
+    "backuprepositories",
+    "backuprestores",
+    "firewallrules",
+    "proxmoxclusters",
+    "zentoriacontainers",
+];
 
 /// The kubeconfig of the API server that all tests share.
 ///
@@ -134,6 +143,10 @@ pub fn any(client: &Client, object: &Value) -> Api<DynamicObject> {
         (Some("zentoria.ai/v1alpha1"), Some("ProxmoxCluster")) => ("zentoria.ai", "proxmoxclusters"),
         (Some("zentoria.ai/v1alpha1"), Some("ZentoriaContainer")) => ("zentoria.ai", "zentoriacontainers"),
         (Some("zentoria.ai/v1alpha1"), Some("FirewallRule")) => ("zentoria.ai", "firewallrules"),
+        (Some("zentoria.ai/v1alpha1"), Some("BackupRepository")) => ("zentoria.ai", "backuprepositories"),
+        (Some("zentoria.ai/v1alpha1"), Some("BackupPolicy")) => ("zentoria.ai", "backuppolicies"),
+        (Some("zentoria.ai/v1alpha1"), Some("BackupRestore")) => ("zentoria.ai", "backuprestores"),
+        (Some("v1"), Some("PersistentVolumeClaim")) => ("", "persistentvolumeclaims"),
         (Some("v1"), Some("Namespace")) => ("", "namespaces"),
         other => panic!("unexpected {other:?}"),
     };
@@ -160,6 +173,13 @@ pub async fn clean_up(client: &Client, cluster: &str, namespaces: &[String]) {
         }
         let all = ListParams::default();
         let _ = Api::<FirewallRule>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
+        let _ = Api::<BackupRestore>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
+        let _ = Api::<BackupPolicy>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
+        let _ = Api::<BackupRepository>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
+        let _ = Api::<CronJob>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
+        let _ = Api::<Job>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
+        let _ = Api::<Pod>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
+        let _ = Api::<ConfigMap>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
         let _ = Api::<Secret>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
         let _ = Api::<Event>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;
         let _ = Api::<Lease>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;

@@ -7,6 +7,10 @@ use super::{Artifact, yaml};
 use crate::tree::TaskError;
 use kube::CustomResourceExt;
 use serde_json::Value;
+use zentoria_api::backup::{
+    BackupPolicy, BackupPolicySpec, BackupPolicyStatus, BackupRepository, BackupRepositorySpec, BackupRepositoryStatus,
+    BackupRestore, BackupRestoreSpec, BackupRestoreStatus,
+};
 use zentoria_api::{
     FirewallRule, FirewallRuleSpec, FirewallRuleStatus, ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus,
     ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus,
@@ -25,6 +29,9 @@ pub struct Definition {
 /// Every kind.
 pub fn definitions() -> Result<Vec<Definition>, TaskError> {
     Ok(vec![
+        definition::<BackupPolicy, BackupPolicySpec, BackupPolicyStatus>()?,
+        definition::<BackupRepository, BackupRepositorySpec, BackupRepositoryStatus>()?,
+        definition::<BackupRestore, BackupRestoreSpec, BackupRestoreStatus>()?,
         definition::<ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus>()?,
         definition::<FirewallRule, FirewallRuleSpec, FirewallRuleStatus>()?,
         definition::<ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus>()?,

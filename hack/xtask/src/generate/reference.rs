@@ -5,7 +5,10 @@ use super::crds::{Definition, definitions};
 use crate::tree::TaskError;
 use serde_json::Value;
 use std::fmt::Write as _;
-use zentoria_api::conditions::{ClusterReason, ContainerReason, FirewallReason, Phase, RuleReason, UpToDateReason};
+use zentoria_api::conditions::{
+    ClusterReason, ContainerReason, FirewallReason, Phase, PolicyReason, RepositoryReason, RestoreReason, RuleReason,
+    UpToDateReason,
+};
 use zentoria_api::wire;
 
 /// The reference.
@@ -157,7 +160,7 @@ fn cell(text: &str) -> String {
 fn annotations(text: &mut String) {
     text.push_str("\n## Annotations\n\n| Annotation | On | Meaning |\n|---|---|---|\n");
     let rows = [
-        (wire::PAUSED_ANNOTATION, "both", "`\"true\"`: as `spec.suspend`, without a change of spec."),
+        (wire::PAUSED_ANNOTATION, "every kind", "`\"true\"`: as `spec.suspend`, without a change of spec."),
         (
             wire::TAKEOVER_ANNOTATION,
             "ProxmoxCluster",
@@ -172,6 +175,11 @@ fn annotations(text: &mut String) {
             wire::APPROVE_ANNOTATION,
             "ZentoriaContainer",
             "Digests of `status.pendingChanges`, separated by commas, that a person approves. Each holds once.",
+        ),
+        (
+            wire::RUN_ANNOTATION,
+            "BackupPolicy",
+            "A word of your own; a new one starts a backup of the first tier now, `WORD/TIER` of that tier.",
         ),
     ];
     for (name, on, meaning) in rows {
@@ -202,6 +210,9 @@ fn reasons(text: &mut String) {
     table(text, "FirewallEnforced of a ZentoriaContainer", FirewallReason::ALL, |r| (r.as_str(), None, r.meaning()));
     table(text, "Ready of a FirewallRule", RuleReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
     table(text, "Ready of a ProxmoxCluster", ClusterReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
+    table(text, "Ready of a BackupRepository", RepositoryReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
+    table(text, "Ready of a BackupPolicy", PolicyReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
+    table(text, "Ready of a BackupRestore", RestoreReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
 }
 
 fn table<R: Copy>(

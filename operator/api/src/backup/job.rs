@@ -33,11 +33,12 @@ pub struct JobSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub image: Option<String>,
-    /// Limits of a pod, such as `cpu: "1"`, `memory: 1Gi`; requests are the same. Default: 1 CPU, 1 GiB.
+    /// Limits of a container, such as `cpu: "1"`, `memory: 1Gi`. It requests the same, but of CPU a tenth. Default: 1 CPU,
+    /// 1 GiB.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 8))]
     pub limits: BTreeMap<String, String>,
-    /// Room for the cache of restic and for what is restored for a test, as a Kubernetes quantity. Default 10Gi.
+    /// Room for the cache of restic, and as much again for what is restored for a test, as a Kubernetes quantity. Default 10Gi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scratch: Option<crate::common::Size>,
     /// Labels of nodes that the pods may run on.

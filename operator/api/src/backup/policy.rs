@@ -58,7 +58,7 @@ pub struct BackupPolicySpec {
     pub time_zone: Option<String>,
 
     /// A run begins up to so much later than its schedule says, always by the same time for the same policy, so that many
-    /// policies with one schedule do not start at once. Default 1m.
+    /// policies with one schedule do not start at once. Default 1m. What Proxmox VE runs keeps its own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Span>,
 
@@ -128,7 +128,7 @@ pub struct RestoreTest {
     #[schemars(length(min = 6, max = 120))]
     pub schedule: String,
     /// Image of the scratch PostgreSQL that a postgres backup is restored into: the same or a newer major version, with the
-    /// same extensions. Default `docker.io/pgvector/pgvector:pg17`.
+    /// same extensions; it runs as user 999, as the official images have it. Default `docker.io/pgvector/pgvector:pg17`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub image: Option<String>,

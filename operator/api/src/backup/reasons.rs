@@ -66,8 +66,10 @@ reasons! {
         PveError => Retrying,
         /// Its newest backup is older than the promise.
         Late => Stalled,
-        /// The last restore test failed: its backups may not be restorable.
+        /// The last restore test failed, or Proxmox Backup Server found a backup damaged: it may not be restorable.
         RestoreTestFailed => Stalled,
+        /// Proxmox Backup Server cannot read the newest backup of a container again as it was written.
+        VerificationFailed => Stalled,
         /// A container, repository or service that it names does not exist.
         NotFound => Stalled,
         /// A Secret or one of its keys is missing.
@@ -100,6 +102,8 @@ reasons! {
         Restoring => Progressing,
         /// A repository cannot be used at the moment.
         RepositoryNotReady => Waiting,
+        /// The container that it goes to has no address yet, or is not running.
+        WaitingFor => Waiting,
         /// `into.source` writes over what is there, and `confirm` does not say the name.
         ConfirmationRequired => Stalled,
         /// The policy, its repository or a claim does not exist, or the selector matches none.

@@ -205,7 +205,7 @@ pub struct Copy {
     /// Its name, for Jobs and status.
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     pub name: String,
-    /// A BackupRepository of this namespace. What its own policies and maintenance keep, is kept.
+    /// A BackupRepository of this namespace. Its maintenance keeps there what the policies keep here.
     pub to: LocalRef,
     /// When: five cron fields, or `@daily` and its like.
     #[schemars(length(min = 6, max = 120))]

@@ -36,6 +36,15 @@ pub struct BackupRepositoryStatus {
     /// The copies, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub copies: BTreeMap<String, OperationStatus>,
+    /// End of the last run that could use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_contact: Option<Time>,
+    /// Why the last run could not use it, while no later one could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// Parts of its data in which a check found damage, until a check reads them whole; 0 is what holds the parts together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<u32>,
     /// Locks that the last failed run met, and whether their holders are alive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<LockSeen>,
@@ -49,6 +58,18 @@ pub struct BackupRepositoryStatus {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// Why a repository could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// A reason of Ready: `Unreachable`, `WrongPassword`.
+    pub reason: String,
+    /// What was said.
+    pub message: String,
+    /// When.
+    pub time: Time,
 }
 
 /// A lock of a repository.
@@ -78,7 +99,7 @@ pub struct OperationStatus {
     /// Why it failed, while no later one succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The Job that runs now.
+    /// The Job that runs now; with vzdump, the task of Proxmox VE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<String>,
     /// When the next one is due.

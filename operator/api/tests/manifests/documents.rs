@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
 use zentoria_api::{FirewallRule, ProxmoxCluster, ZentoriaContainer};
 
 /// One document of a manifest.
@@ -9,6 +10,10 @@ pub enum Document {
     Cluster(Box<ProxmoxCluster>),
     Container(Box<ZentoriaContainer>),
     Rule(Box<FirewallRule>),
+    Repository(Box<BackupRepository>),
+    Policy(Box<BackupPolicy>),
+    Restore(Box<BackupRestore>),
+    /// A Namespace, Secret or claim: of Kubernetes itself.
     Namespace,
 }
 
@@ -26,7 +31,12 @@ pub fn read(path: &str) -> Vec<Document> {
 pub fn containers(path: &str) -> Vec<ZentoriaContainer> {
     let of_container = |document| match document {
         Document::Container(container) => Some(*container),
-        Document::Cluster(_) | Document::Rule(_) | Document::Namespace => None,
+        Document::Cluster(_)
+        | Document::Rule(_)
+        | Document::Repository(_)
+        | Document::Policy(_)
+        | Document::Restore(_)
+        | Document::Namespace => None,
     };
     read(path).into_iter().filter_map(of_container).collect()
 }
@@ -34,7 +44,12 @@ pub fn containers(path: &str) -> Vec<ZentoriaContainer> {
 pub fn rules(path: &str) -> Vec<FirewallRule> {
     let of_rule = |document| match document {
         Document::Rule(rule) => Some(*rule),
-        Document::Cluster(_) | Document::Container(_) | Document::Namespace => None,
+        Document::Cluster(_)
+        | Document::Container(_)
+        | Document::Repository(_)
+        | Document::Policy(_)
+        | Document::Restore(_)
+        | Document::Namespace => None,
     };
     read(path).into_iter().filter_map(of_rule).collect()
 }
@@ -44,7 +59,10 @@ pub fn document(value: Value) -> Result<Document, String> {
         (Some("zentoria.ai/v1alpha1"), Some("ProxmoxCluster")) => strict(&value).map(Document::Cluster),
         (Some("zentoria.ai/v1alpha1"), Some("ZentoriaContainer")) => strict(&value).map(Document::Container),
         (Some("zentoria.ai/v1alpha1"), Some("FirewallRule")) => strict(&value).map(Document::Rule),
-        (Some("v1"), Some("Namespace")) => Ok(Document::Namespace),
+        (Some("zentoria.ai/v1alpha1"), Some("BackupRepository")) => strict(&value).map(Document::Repository),
+        (Some("zentoria.ai/v1alpha1"), Some("BackupPolicy")) => strict(&value).map(Document::Policy),
+        (Some("zentoria.ai/v1alpha1"), Some("BackupRestore")) => strict(&value).map(Document::Restore),
+        (Some("v1"), Some("Namespace" | "PersistentVolumeClaim")) => Ok(Document::Namespace),
         other => Err(format!("unexpected {other:?}")),
     }
 }

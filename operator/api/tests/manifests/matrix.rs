@@ -174,7 +174,12 @@ fn the_cluster_names_the_control_plane_its_networks_and_the_name_server_that_rul
         .into_iter()
         .filter_map(|document| match document {
             Document::Cluster(cluster) => Some(*cluster),
-            Document::Container(_) | Document::Rule(_) | Document::Namespace => None,
+            Document::Container(_)
+            | Document::Rule(_)
+            | Document::Repository(_)
+            | Document::Policy(_)
+            | Document::Restore(_)
+            | Document::Namespace => None,
         })
         .collect();
     let spec = &cluster[0].spec;

@@ -31,7 +31,16 @@ fn samples_only_look_and_destroy_nothing() {
         match document {
             Document::Cluster(cluster) => assert_eq!(cluster.spec.mode, Mode::Observe),
             Document::Container(container) => assert_eq!(container.spec.deletion_policy, DeletionPolicy::Retain),
-            Document::Rule(_) | Document::Namespace => {}
+            Document::Policy(policy) => {
+                // Proxmox VE is only looked at.
+                if let zentoria_api::backup::Source::Vzdump(vzdump) = policy.spec.source {
+                    assert_eq!(vzdump.mode, zentoria_api::backup::VzdumpMode::Observe);
+                }
+            }
+            Document::Restore(restore) => {
+                assert!(!matches!(restore.spec.into, zentoria_api::backup::Into::Source(_)), "nothing is written over");
+            }
+            Document::Rule(_) | Document::Repository(_) | Document::Namespace => {}
         }
     }
 }

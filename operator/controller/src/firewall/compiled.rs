@@ -131,11 +131,11 @@ impl Firewalls {
         }
         let old_rule = |key: &Key| before.and_then(|before| before.rules.get(key));
         for (key, _) in now.rules.iter().filter(|(key, report)| old_rule(key) != Some(*report)) {
-            context.rules.wake(key);
+            context.rules.wake(&key.namespace, &key.name);
         }
         let gone = before.into_iter().flat_map(|before| before.rules.keys());
         for key in gone.filter(|key| !now.rules.contains_key(*key)) {
-            context.rules.wake(key);
+            context.rules.wake(&key.namespace, &key.name);
         }
     }
 
@@ -152,7 +152,7 @@ impl Firewalls {
         }
         let Some(compiled) = self.known(cluster) else { return };
         for (rule, _) in compiled.rules.iter().filter(|(_, report)| report.guests.contains(key)) {
-            context.rules.wake(rule);
+            context.rules.wake(&rule.namespace, &rule.name);
         }
     }
 

@@ -24,4 +24,4 @@ pub mod wakeups;
 pub mod write;
 
 #[cfg(test)]
-mod fake_api;
+pub(crate) mod fake_api;

@@ -5,6 +5,8 @@ mod container;
 mod rule;
 mod words;
 
+pub(crate) use words::labels as selector_words;
+
 pub use container::{Container, Served, Side, is_adopted};
 pub use rule::{End, PortWish, Row, Wish};
 

@@ -1,5 +1,6 @@
 //! What is wrong with a window, in words for who wrote it.
 
+use crate::cron::Fault;
 use std::fmt;
 
 /// A window that cannot work.
@@ -39,20 +40,8 @@ impl fmt::Display for WindowField {
     }
 }
 
-/// What is wrong with a value, before it is known where it stands.
-#[derive(Debug)]
-pub(super) struct Fault {
-    why: String,
-    remedy: String,
-}
-
-impl Fault {
-    pub(super) fn new(why: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { why: why.into(), remedy: remedy.into() }
-    }
-
-    pub(super) fn at(self, index: usize, field: WindowField, value: &str) -> WindowError {
-        let Self { why, remedy } = self;
-        WindowError { index, field, value: value.to_owned(), why, remedy }
-    }
+/// Where a fault stands.
+pub(super) fn at(fault: Fault, index: usize, field: WindowField, value: &str) -> WindowError {
+    let Fault { why, remedy } = fault;
+    WindowError { index, field, value: value.to_owned(), why, remedy }
 }

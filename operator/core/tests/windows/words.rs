@@ -49,8 +49,8 @@ fn a_schedule_that_cannot_work_is_refused_with_the_reason() {
         ("/5 2 * * *", "the minute \"/5\" cannot be read"),
         ("1,,2 2 * * *", "the minute \"\" cannot be read"),
         ("1-2-3 2 * * *", "the minute \"1-2-3\" cannot be read"),
-        ("0 0 30 2 *", "the window never opens"),
-        ("0 0 31 feb,4,6,9,11 *", "the window never opens"),
+        ("0 0 30 2 *", "no day ever meets it"),
+        ("0 0 31 feb,4,6,9,11 *", "no day ever meets it"),
     ];
     for (schedule, words) in cases {
         let error = parse(&[(schedule, "1h", None)]).expect_err(schedule).to_string();
@@ -108,7 +108,7 @@ fn the_refusal_names_the_window_that_is_at_fault() {
         parse(&[("@daily", "1h", None), ("0 0 30 2 *", "1h", None), ("never", "1h", None)]).expect_err("refused");
     assert_eq!(
         error.to_string(),
-        "maintenanceWindows[1].schedule \"0 0 30 2 *\": the window never opens; none of these months has such a day: \
+        "maintenanceWindows[1].schedule \"0 0 30 2 *\": no day ever meets it; none of these months has such a day: \
          write a day that they have"
     );
 }

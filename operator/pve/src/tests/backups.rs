@@ -5,6 +5,7 @@ use super::life::problem;
 use super::server::{Server, ok};
 use super::support::{recorded, upid};
 use crate::backup::{BackupMode, Vzdump};
+use crate::backup_jobs::{BackupJob, BackupJobWish};
 use crate::download::{DownloadTemplate, PullImage};
 use crate::error::PveError;
 use crate::problem::TaskProblem;
@@ -145,4 +146,98 @@ async fn a_pve_that_knows_no_images_says_that_it_has_no_such_call() {
     let image = PullImage { reference: "docker.io/library/nginx:1.29".to_owned(), filename: None };
     let error = server.client().pull_image(&node(), &local(), &image).await.unwrap_err();
     assert!(error.is_not_implemented(), "{error:?}");
+}
+
+fn wish() -> BackupJobWish {
+    BackupJobWish {
+        id: "zentoria-1a2b".to_owned(),
+        comment: "zentoria.ai/backup estate=test policy=ns/all tier=weekly".to_owned(),
+        schedule: "sun 04:00".to_owned(),
+        storage: local(),
+        vmids: [vmid(101), vmid(102)].into(),
+        notes_template: "zentoria.ai/backup estate=test policy=ns/all tier=weekly".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_backup_job_names_its_guests_and_never_prunes() {
+    let server = Server::start(|_| ok("null")).await;
+    let client = server.client();
+    client.create_backup_job(&wish()).await.unwrap();
+    let seen = BackupJob { id: wish().id, prunes: true, others: true, ..BackupJob::default() };
+    client.set_backup_job(&seen, &wish()).await.unwrap();
+    client.delete_backup_job("zentoria-1a2b").await.unwrap();
+    let lines: Vec<String> = server.seen().iter().map(line).collect();
+    let notes = "zentoria.ai%2Fbackup+estate%3Dtest+policy%3Dns%2Fall+tier%3Dweekly";
+    let head = format!("comment={notes}&compress=zstd");
+    let tail =
+        format!("mode=snapshot&notes-template={notes}&remove=0&schedule=sun+04%3A00&storage=local&vmid=101%2C102");
+    assert_eq!(
+        lines,
+        [
+            format!("POST /cluster/backup {head}&enabled=1&id=zentoria-1a2b&{tail}"),
+            format!(
+                "PUT /cluster/backup/zentoria-1a2b {head}&delete=prune-backups%2Call%2Cexclude%2Cpool&enabled=1&{tail}"
+            ),
+            "DELETE /cluster/backup/zentoria-1a2b".to_owned(),
+        ]
+    );
+    let none = BackupJobWish { vmids: std::collections::BTreeSet::new(), ..wish() };
+    assert_eq!(client.create_backup_job(&none).await.unwrap_err().kind(), "rejected");
+}
+
+#[test]
+fn a_job_that_takes_more_prunes_or_rests_is_not_as_it_was_wished() {
+    let BackupJobWish { id, comment, schedule, storage, vmids, notes_template } = wish();
+    let kept = BackupJob {
+        id,
+        comment: Some(comment),
+        schedule: Some(schedule),
+        storage: Some(storage.to_string()),
+        vmids,
+        enabled: true,
+        mode: Some("snapshot".to_owned()),
+        notes_template: Some(notes_template),
+        remove: false,
+        prunes: false,
+        others: false,
+    };
+    assert!(wish().is_met_by(&kept));
+    for other in [
+        BackupJob { enabled: false, ..kept.clone() },
+        BackupJob { remove: true, ..kept.clone() },
+        BackupJob { prunes: true, ..kept.clone() },
+        BackupJob { others: true, ..kept.clone() },
+        BackupJob { vmids: [vmid(101)].into(), ..kept.clone() },
+        BackupJob { mode: Some("stop".to_owned()), ..kept.clone() },
+        BackupJob { notes_template: None, ..kept.clone() },
+    ] {
+        assert!(!wish().is_met_by(&other), "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_jobs_of_pve_are_read_with_what_they_do_by_default() {
+    let server = replay("vzdump:backup-jobs-list-one").await;
+    let jobs = server.client().backup_jobs().await.unwrap();
+    let [job] = &jobs[..] else { panic!("{jobs:?}") };
+    assert_eq!((job.schedule.as_deref(), job.storage.as_deref()), (Some("02:00"), Some("local")));
+    assert_eq!(job.vmids, [vmid(101)].into());
+    assert!(job.enabled && job.remove && job.prunes && !job.others, "{job:?}");
+}
+
+#[tokio::test]
+async fn what_a_backup_server_verified_is_told_with_its_task() {
+    let row = r#"[{"volid": "pbs:backup/ct/101/2026-01-01T00:00:00Z", "vmid": 101, "content": "backup", "ctime": 1767225600,
+        "verification": {"state": "ok", "upid": "UPID:pbs:00000A1B:00000C2D:0000000E:69560F80:verify:store:root@pam:"}}]"#;
+    let server = Server::start(move |_| ok(row)).await;
+    let found = server.client().backups(&node(), &local(), vmid(101)).await.unwrap();
+    assert_eq!((found[0].verification.as_deref(), found[0].verified_at), (Some("ok"), Some(0x6956_0F80)));
+}
+
+#[tokio::test]
+async fn a_node_tells_its_time_zone() {
+    let row = r#"{"localtime": 1795256268, "time": 1795252668, "timezone": "Europe/Amsterdam"}"#;
+    let server = Server::start(move |_| ok(row)).await;
+    assert_eq!(server.client().time_zone(&node()).await.unwrap(), "Europe/Amsterdam");
 }

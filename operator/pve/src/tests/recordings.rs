@@ -5,6 +5,7 @@ use zentoria_types::Upid;
 use super::support::{Recording, recordings};
 use crate::access::Permissions;
 use crate::backup::BackupConfig;
+use crate::backup_jobs::BackupJob;
 use crate::cluster::{ClusterStatus, Version};
 use crate::config::GuestConfig;
 use crate::duties::{HaResource, ReplicationJob, Vnet};
@@ -27,6 +28,8 @@ fn read(one: &Recording) -> Result<(), PveError> {
         ("GET", "/version") => Version::from_row(call, &one.decode()?).map(drop),
         ("GET", "/cluster/status") => ClusterStatus::from_rows(call, &one.decode::<Vec<Row>>()?).map(drop),
         ("GET", "/cluster/ha/resources") => all(one, |row| HaResource::from_row(call, row).ok()),
+        ("GET", "/cluster/backup") => all(one, |row| BackupJob::from_row(call, row).ok()),
+        ("POST", "/cluster/backup") | ("PUT", "/cluster/backup/{id}") => one.decode::<()>(),
         ("GET", "/cluster/replication") => all(one, |row| ReplicationJob::from_row(call, row).ok()),
         ("GET", "/cluster/sdn/vnets") => all(one, Vnet::from_row),
         ("GET", "/cluster/firewall/options" | "/firewall/options") => {

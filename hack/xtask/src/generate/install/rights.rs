@@ -51,6 +51,70 @@ pub const RIGHTS: &[Right] = &[
     },
     Right {
         scope: Scope::Cluster,
+        group: zentoria_api::GROUP,
+        resources: &["backuprepositories", "backuppolicies", "backuprestores"],
+        verbs: &["get", "list", "watch"],
+        why: "backups: where to, what, and what is brought back",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: zentoria_api::GROUP,
+        resources: &["backuppolicies"],
+        verbs: &["patch"],
+        why: "the finalizer of a policy for which Proxmox VE keeps a job, nothing else of the object",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: zentoria_api::GROUP,
+        resources: &["backuprepositories/status", "backuppolicies/status", "backuprestores/status"],
+        verbs: &["patch"],
+        why: "what was seen and done",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: "batch",
+        resources: &["cronjobs", "jobs"],
+        verbs: &["get", "list", "watch", "create", "patch", "delete"],
+        why: "the runs of backups, in the namespaces of their objects; watched by our label. delete: the CronJob of a \
+              schedule that is no more, and a Job that failed and is tried again",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: "",
+        resources: &["configmaps"],
+        verbs: &["get", "list", "watch", "create", "patch", "delete"],
+        why: "what each of those Jobs is told, without secrets; watched by our label. delete: with its CronJob",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: "",
+        resources: &["pods"],
+        verbs: &["get", "list", "watch"],
+        why: "how a run ended, from the termination message; whether the holder of a repository's lock is gone",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: "networking.k8s.io",
+        resources: &["networkpolicies"],
+        verbs: &["get", "list", "watch", "create", "patch"],
+        why: "nobody connects to the pods of backups; watched by our label",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: "",
+        resources: &["persistentvolumeclaims"],
+        verbs: &["get"],
+        why: "whether the claim that a repository or a restore names is there",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+        verbs: &["get", "create", "patch"],
+        why: "one at a time initialises or unlocks a repository: a Lease beside it",
+    },
+    Right {
+        scope: Scope::Cluster,
         group: "",
         resources: &["namespaces"],
         verbs: &["get", "list", "watch"],
@@ -61,8 +125,8 @@ pub const RIGHTS: &[Right] = &[
         group: "",
         resources: &["secrets"],
         verbs: &["get", "create"],
-        why: "the SSH key of a namespace: read under the name that a container gives, generated where it is missing. \
-              Never listed, changed or deleted; namespaces are not known at install, so it cannot be a Role",
+        why: "the SSH key of a namespace: read under the name that a container gives, generated where it is missing; \
+              and whether the Secrets that a backup names have their keys, under the names that it gives. Never listed, changed or deleted; namespaces are not known at install, so it cannot be a Role",
     },
     Right {
         scope: Scope::Cluster,
@@ -144,10 +208,12 @@ mod tests {
             let Right { scope, group, resources, verbs, why } = right;
             assert!(!why.is_empty());
             for verb in *verbs {
-                assert!(
-                    !["*", "delete", "deletecollection", "update", "escalate", "bind", "impersonate"].contains(verb),
-                    "{right:?}"
-                );
+                let never = ["*", "deletecollection", "update", "escalate", "bind", "impersonate"];
+                assert!(!never.contains(verb), "{right:?}");
+                if *verb == "delete" {
+                    let ours = ["cronjobs", "jobs", "configmaps"];
+                    assert!(resources.iter().all(|resource| ours.contains(resource)), "{right:?}");
+                }
             }
             for resource in *resources {
                 assert!(!resource.contains('*') && !group.contains('*'), "{right:?}");

@@ -22,7 +22,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
+mod backups;
 mod process;
+
+pub use backups::{PolicyFigures, RepositoryFigures, TierFigures};
 
 /// Seconds; from a cache hit to a slow PVE call.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
@@ -142,6 +145,7 @@ struct Inner {
     leader: Gauge,
     queue_depth: Level<KindLabels>,
     tasks: Level<NodeLabels>,
+    backups: backups::BackupMetrics,
     /// Which gauges of which cluster exist, so that they can be removed.
     known: Mutex<Known>,
 }
@@ -168,6 +172,7 @@ impl Metrics {
             leader: Gauge::default(),
             queue_depth: Family::default(),
             tasks: Family::default(),
+            backups: backups::BackupMetrics::default(),
             known: Mutex::default(),
         };
         inner.register(build);
@@ -239,6 +244,30 @@ impl Metrics {
         known.nodes.retain(|labels| labels.cluster != cluster || !self.0.tasks.remove(labels));
     }
 
+    /// Shows what is known of a BackupPolicy.
+    pub fn set_backup_policy(&self, namespace: &str, policy: &str, figures: &PolicyFigures) {
+        self.0.backups.set_policy(namespace, policy, figures);
+    }
+
+    /// Shows what is known of a BackupRepository.
+    pub fn set_backup_repository(&self, namespace: &str, repository: &str, figures: &RepositoryFigures) {
+        self.0.backups.set_repository(namespace, repository, figures);
+    }
+
+    /// Counts a run of a Job of backups that has ended; `owner` is `policy/NAME` and its like.
+    pub fn count_backup_run(&self, namespace: &str, owner: &str, operation: &str, succeeded: bool) {
+        self.0.backups.count_run(namespace, owner, operation, succeeded);
+    }
+
+    /// Removes the figures of policies and repositories (asked by namespace and name) that are gone.
+    pub fn retain_backups(
+        &self,
+        policy_is_there: impl Fn(&str, &str) -> bool,
+        repository_is_there: impl Fn(&str, &str) -> bool,
+    ) {
+        self.0.backups.retain(policy_is_there, repository_is_there);
+    }
+
     /// The text for `/metrics`.
     ///
     /// # Errors
@@ -284,6 +313,7 @@ impl Inner {
         registry.register("zentoria_leader", "1 while this replica leads", self.leader.clone());
         registry.register("zentoria_queue_depth", "Objects that wait for a reconcile", self.queue_depth.clone());
         registry.register("zentoria_tasks_in_flight", "PVE tasks that run at our request", self.tasks.clone());
+        self.backups.register(registry);
         registry.register_collector(Box::new(process::ProcessCollector));
     }
 }

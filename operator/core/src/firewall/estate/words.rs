@@ -57,7 +57,7 @@ fn peer(peer: &Peer) -> String {
 }
 
 /// A selector as `kubectl -l` takes it; `*` selects everything.
-fn labels(selector: &LabelSelector) -> String {
+pub(crate) fn labels(selector: &LabelSelector) -> String {
     let equal = selector.match_labels.iter().flatten().map(|(key, value)| format!("{key}={value}"));
     let expressions = selector.match_expressions.iter().flatten().map(expression);
     let words: Vec<String> = equal.chain(expressions).collect();

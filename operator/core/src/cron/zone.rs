@@ -4,15 +4,15 @@
 //! instant, [`first_showing`], which never falls as wall-clock time rises; [`shown_by`] is its inverse. So a search on
 //! the wall clock finds what a search in instants would.
 
-use super::error::Fault;
+use super::Fault;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
-const SECOND: SignedDuration = SignedDuration::from_secs(1);
+pub(crate) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// A time zone by its IANA name, from the database that is compiled in.
-pub(super) fn parse(name: &str) -> Result<TimeZone, Fault> {
+pub(crate) fn parse(name: &str) -> Result<TimeZone, Fault> {
     let database = TimeZoneDatabase::bundled();
     match database.get(name) {
         // Not an IANA name but jiff's stand-in for a zone that it does not know.
@@ -34,7 +34,7 @@ fn remedy(database: &TimeZoneDatabase, name: &str) -> String {
 
 /// The first instant at which the clock shows `wall` or, where it is left out, has passed it. `None` outside of the
 /// years that jiff knows.
-pub(super) fn first_showing(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
+pub(crate) fn first_showing(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(wall).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall).ok(),
         AmbiguousOffset::Fold { before, after: _ } => before.to_timestamp(wall).ok(),
@@ -48,7 +48,7 @@ pub(super) fn first_showing(zone: &TimeZone, wall: DateTime) -> Option<Timestamp
 
 /// The latest wall-clock second that the clock has shown, or passed, by `at`. That is what it shows at `at`, but for the
 /// second showing of a repeated hour: by then all of that hour has been shown.
-pub(super) fn shown_by(zone: &TimeZone, at: Timestamp) -> DateTime {
+pub(crate) fn shown_by(zone: &TimeZone, at: Timestamp) -> DateTime {
     let at = floor_to_second(at);
     let offset = zone.to_offset(at);
     let wall = offset.to_datetime(at);
@@ -62,7 +62,7 @@ pub(super) fn shown_by(zone: &TimeZone, at: Timestamp) -> DateTime {
     }
 }
 
-fn floor_to_second(at: Timestamp) -> Timestamp {
+pub(crate) fn floor_to_second(at: Timestamp) -> Timestamp {
     let second = at.as_second() - i64::from(at.subsec_nanosecond() < 0);
     Timestamp::from_second(second).unwrap_or(Timestamp::MIN)
 }

@@ -4,10 +4,11 @@
 //! another way (`*/1` in one of the day fields), so the text is read here by Kubernetes' rules (those of its cron
 //! library, `robfig/cron` v3) and handed on as plain lists.
 
-use super::error::Fault;
+use super::Fault;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::civil::DateTime;
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, date};
 
 const FIVE_FIELDS: &str =
     "write five fields: minute, hour, day of month, month, day of week, as in `0 3 * * 0` for Sundays at 03:00";
@@ -45,12 +46,23 @@ const MONTH: Field = Field {
 const WEEKDAY: Field =
     Field { name: "day of week", low: 0, high: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"] };
 
-/// When windows open, on a wall clock.
+/// Minutes of a day.
+const DAY_MINUTES: u32 = 24 * 60;
+
+/// Times on a wall clock.
 #[derive(Clone, Debug)]
-pub(super) struct Schedule(Cron);
+pub(crate) struct Schedule {
+    /// For the search.
+    cron: Cron,
+    minute: Values,
+    hour: Values,
+    day: Values,
+    month: Values,
+    weekday: Values,
+}
 
 impl Schedule {
-    pub(super) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
         let text = text.trim();
         let fields: Vec<&str> = expand(text)?.split_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields[..] else {
@@ -67,28 +79,86 @@ impl Schedule {
         let weekday = WEEKDAY.read(weekday)?;
         if never_meets(&day, &month, &weekday) {
             return Err(Fault::new(
-                "the window never opens",
+                "no day ever meets it",
                 "none of these months has such a day: write a day that they have",
             ));
         }
-        let plain = [minute, hour, day, month, weekday].map(|values| values.to_string()).join(" ");
-        CronParser::builder()
+        let plain = [&minute, &hour, &day, &month, &weekday].map(|values| values.to_string()).join(" ");
+        let cron = CronParser::builder()
             .seconds(Seconds::Disallowed)
             .year(Year::Disallowed)
             .build()
             .parse(&plain)
-            .map(Self)
-            .map_err(|error| Fault::new(format!("cannot be read: {error}"), FIVE_FIELDS))
+            .map_err(|error| Fault::new(format!("cannot be read: {error}"), FIVE_FIELDS))?;
+        Ok(Self { cron, minute, hour, day, month, weekday })
+    }
+
+    /// Minute, hour, day, month and weekday: `*`, or the values with commas between them. Sunday is 0.
+    pub(crate) fn fields(&self) -> [String; 5] {
+        [&self.minute, &self.hour, &self.day, &self.month, &self.weekday].map(ToString::to_string)
     }
 
     /// The last time at or before `wall`.
-    pub(super) fn last_until(&self, wall: DateTime) -> Option<DateTime> {
-        self.0.find_previous_occurrence(&wall, true).ok()
+    pub(crate) fn last_until(&self, wall: DateTime) -> Option<DateTime> {
+        self.cron.find_previous_occurrence(&wall, true).ok()
     }
 
     /// The first time after `wall`.
-    pub(super) fn first_after(&self, wall: DateTime) -> Option<DateTime> {
-        self.0.find_next_occurrence(&wall, false).ok()
+    pub(crate) fn first_after(&self, wall: DateTime) -> Option<DateTime> {
+        self.cron.find_next_occurrence(&wall, false).ok()
+    }
+
+    /// Whether `wall` is one of the times.
+    pub(crate) fn matches(&self, wall: DateTime) -> bool {
+        let in_field = |values: &Values, value: i8| u8::try_from(value).is_ok_and(|value| values.has(value));
+        wall.second() == 0
+            && wall.subsec_nanosecond() == 0
+            && in_field(&self.minute, wall.minute())
+            && in_field(&self.hour, wall.hour())
+            && self.meets(wall.date())
+    }
+
+    /// The longest time from one of the times to the next, in minutes, by the calendar. Looks at up to 28 years: after
+    /// these, days of the week and of the month meet again as before.
+    pub(crate) fn longest_gap_minutes(&self) -> u64 {
+        let times: Vec<u32> = (0..DAY_MINUTES).filter(|minute| self.has_time(*minute)).collect();
+        let (Some(first), Some(last)) = (times.first(), times.last()) else { return 0 };
+        let within = times.iter().zip(times.iter().skip(1)).map(|(one, next)| u64::from(next - one)).max().unwrap_or(0);
+        let begin = date(2000, 1, 1);
+        let mut longest = 0;
+        let mut since: u64 = 0;
+        let mut met = false;
+        for day in begin.series(1.day()).take(self.days_until_it_repeats()) {
+            since += 1;
+            if self.meets(day) {
+                longest = if met { longest.max(since) } else { longest };
+                (met, since) = (true, 0);
+            }
+        }
+        let over_days = longest * u64::from(DAY_MINUTES) + u64::from(*first) - u64::from(*last);
+        within.max(over_days)
+    }
+
+    /// After how many days the same days come again, at the latest.
+    fn days_until_it_repeats(&self) -> usize {
+        match (self.month.is_all(1, 12), self.day.any) {
+            (true, true) => 2 * 7 + 1,
+            (true, false) | (false, _) => 28 * 366,
+        }
+    }
+
+    fn has_time(&self, minute: u32) -> bool {
+        let has = |values: &Values, value: u32| u8::try_from(value).is_ok_and(|value| values.has(value));
+        has(&self.hour, minute / 60) && has(&self.minute, minute % 60)
+    }
+
+    /// Whether a day is one of the days. Where both fields of days say something, either will do.
+    fn meets(&self, date: Date) -> bool {
+        let has = |values: &Values, value: i8| u8::try_from(value).is_ok_and(|value| values.has(value));
+        let day = has(&self.day, date.day());
+        let weekday = has(&self.weekday, date.weekday().to_sunday_zero_offset());
+        let either = if self.day.any || self.weekday.any { day && weekday } else { day || weekday };
+        has(&self.month, date.month()) && either
     }
 }
 
@@ -97,7 +167,7 @@ fn expand(text: &str) -> Result<&str, Fault> {
         return Err(Fault::new("is empty", FIVE_FIELDS));
     }
     if text.starts_with("TZ=") || text.starts_with("CRON_TZ=") {
-        return Err(Fault::new("has a time zone in it", "write the time zone in the field timeZone of this window"));
+        return Err(Fault::new("has a time zone in it", "write the time zone in the field timeZone"));
     }
     if text.starts_with('@') {
         return nickname(text).ok_or_else(|| {
@@ -120,6 +190,7 @@ fn never_meets(day: &Values, month: &Values, weekday: &Values) -> bool {
 }
 
 /// The values that a field allows.
+#[derive(Clone, Debug)]
 struct Values {
     bits: u64,
     /// The field says that it does not matter. In the fields of days this is not the same as naming all values.
@@ -127,6 +198,14 @@ struct Values {
 }
 
 impl Values {
+    fn has(&self, value: u8) -> bool {
+        value < 64 && self.bits & (1 << value) != 0
+    }
+
+    fn is_all(&self, low: u8, high: u8) -> bool {
+        self.any || (low..=high).all(|value| self.has(value))
+    }
+
     fn iter(&self) -> impl Iterator<Item = u8> + use<> {
         let bits = self.bits;
         (0..=59).filter(move |value| bits & (1 << value) != 0)
