@@ -5,7 +5,7 @@ set -euo pipefail
 CLUSTER_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 STATE=${ZENTORIA_CLUSTER_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/zentoria/cluster}
 STATE=$(realpath -m "$STATE")
-for part in common processes certs build controlplane providers; do
+for part in common processes certs build controlplane node providers; do
   # shellcheck source-path=SCRIPTDIR/lib source=/dev/null
   . "$CLUSTER_HOME/lib/$part.sh"
 done
@@ -15,15 +15,20 @@ usage() {
 usage: cluster.sh COMMAND
   up [TIER]             start what does not run yet, print the kubeconfig's path
   down                  stop what up started and remove its state; fine when there is nothing
-  run TIER COMMAND...   run COMMAND with a control plane of its own (KUBECONFIG, PATH), which ends with it
+  run TIER COMMAND...   run COMMAND with a control plane of its own (KUBECONFIG, PATH, ZENTORIA_CLUSTER_STATE), which
+                        ends with it
   build [TIER]          build what up would have to build
+  image NAME:TAG DIR [OPTION...]
+                        pack a directory as an image and give it to the node (tier pods); options: -entrypoint "WORDS",
+                        -user UID:GID, -env NAME=VALUE
+  expose PORT           let pods reach 127.0.0.1:PORT of this machine, and print the address that they reach it at
   kubeconfig            print the kubeconfig's path
   bin                   print the directory of a kubectl that fits
   provider [TIER]       print where the control plane comes from: existing, kind, k3d, assets or modules
 tiers (default: controllers)
   api           etcd and kube-apiserver: CRDs, RBAC, watches, admission; no controller runs
   controllers   and kube-controller-manager: service accounts, garbage collection, namespace deletion
-  pods          and nodes: with kind, k3d or an existing cluster only
+  pods          and a node (scheduler, kubelet, containerd, kube-proxy, CoreDNS): pods run; root only
 environment
   ZENTORIA_CLUSTER_STATE=DIR          names an instance; several run at once, one directory each
   ZENTORIA_USE_EXISTING_CLUSTER=true  use the cluster of KUBECONFIG
@@ -59,7 +64,7 @@ cmd_up() {
   PROVIDER=$(provider_of_instance "$tier")
   provider_build "$tier"
   lock_instance
-  mkdir -p "$STATE" && chmod 700 "$STATE"
+  mkdir -p "$STATE/run" && chmod 700 "$STATE"
   echo "$PROVIDER" >"$STATE/provider"
   provider_up "$STATE" "$tier"
   echo "$STATE/kubeconfig"
@@ -75,6 +80,18 @@ cmd_down() {
   rm -f "$STATE.lock"
 }
 
+# The archive lies in the instance's directory while it is handed over.
+cmd_image() {
+  local name=${1:?image NAME:TAG DIR} directory=${2:?image NAME:TAG DIR} archive
+  shift 2
+  [ -s "$STATE/kubeconfig" ] || die "nothing is up in $STATE"
+  PROVIDER=$(provider_of_instance pods)
+  archive=$(mktemp "$STATE/image.XXXXXX")
+  build_binaries helper
+  "$(build_path helper)" image -name "$name" -o "$archive" "$@" "$directory" && provider_image "$STATE" "$archive"
+  rm -f "$archive"
+}
+
 # The command gets a process group of its own, so that an interrupt ends all of it before the control plane goes.
 cmd_run() {
   local tier=${1:?run TIER COMMAND...} status=0
@@ -86,12 +103,14 @@ cmd_run() {
   trap 'exit 143' TERM HUP
   cmd_up "$tier" >/dev/null
   exec 8>&-
-  export KUBECONFIG=$STATE/kubeconfig
+  export KUBECONFIG=$STATE/kubeconfig ZENTORIA_CLUSTER_STATE=$STATE
   PATH=$(dirname "$(kubectl_path)"):$PATH
   set -m
   "$@" </dev/null &
   CHILD=$!
   set +m
+  echo "$CHILD $(process_start_time "$CHILD")" >"$STATE/run/command"
+  process_start "$STATE" watch env ZENTORIA_CLUSTER_STATE="$STATE" "$CLUSTER_HOME/cluster.sh" _watch $$ "$(process_start_time $$)"
   wait "$CHILD" || status=$?
   CHILD=
   exit "$status"
@@ -103,6 +122,16 @@ run_cleanup() {
     kill -s TERM -- "-$CHILD" 2>/dev/null || true
     wait "$CHILD" 2>/dev/null || true
   fi
+  process_stop "$STATE" watch KILL
+  cmd_down
+  rmdir "$(dirname "$STATE")"
+}
+
+# cmd_watch PID START-TIME: when `run` was killed without a chance to clean up, this does it.
+cmd_watch() {
+  while [ "$(process_start_time "$1")" = "$2" ]; do sleep 1; done
+  process_stop "$STATE" command KILL
+  rm -f "$STATE/run/watch" # that is us
   cmd_down
   rmdir "$(dirname "$STATE")"
 }
@@ -119,6 +148,13 @@ main() {
       log "the control plane comes from: $PROVIDER"
       provider_build "${1:-controllers}"
       ;;
+    image) cmd_image "$@" ;;
+    expose)
+      PROVIDER=$(provider_of_instance pods)
+      provider_expose "$STATE" "${1:?expose PORT}"
+      ;;
+    _node) node_main "$STATE" ;;
+    _watch) cmd_watch "$@" ;;
     kubeconfig)
       [ -s "$STATE/kubeconfig" ] || die "nothing is up in $STATE"
       echo "$STATE/kubeconfig"

@@ -9,7 +9,7 @@ case ${1:-} in
   shell)
     # Every file that is shell by its name or its first line.
     mapfile -t files < <(grep -rlIE --exclude-dir=target --exclude-dir=.git --exclude-dir=.demo \
-      -e '^#!.*\bbash$' -e '^# shellcheck shell=bash' .ci hack | sort)
+      -e '^#!.*\bbash$' -e '^# shellcheck shell=bash' .ci hack images | sort)
     shellcheck --severity=warning "${files[@]}"
     echo "${#files[@]} scripts are fine"
     ;;

@@ -10,10 +10,10 @@ cert_issue() {
   cert_key "$1"
   openssl req -x509 -new -key "$1.key" -CA ca.crt -CAkey ca.key -subj "$2" -days $CERT_DAYS -out "$1.crt" \
     -addext basicConstraints=critical,CA:FALSE -addext "extendedKeyUsage=$3" \
-    -addext "subjectAltName=DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:$SERVICE_IP"
+    -addext "subjectAltName=DNS:localhost,DNS:kubernetes.default,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:$SERVICE_IP,IP:$NODE_IP"
 }
 
-# certs_make DIR: the CA, the API server, the two clients and the key of service account tokens.
+# certs_make DIR: the CA, the API server, the clients, the node and the key of service account tokens.
 certs_make() {
   [ ! -e "$1/complete" ] || return 0
   mkdir -p "$1"
@@ -25,6 +25,11 @@ certs_make() {
     cert_issue apiserver /CN=kube-apiserver serverAuth
     cert_issue admin /O=system:masters/CN=admin clientAuth
     cert_issue controller-manager /CN=system:kube-controller-manager clientAuth
+    cert_issue scheduler /CN=system:kube-scheduler clientAuth
+    cert_issue kube-proxy /CN=system:kube-proxy clientAuth
+    cert_issue kubelet "/O=system:nodes/CN=system:node:$NODE_NAME" clientAuth
+    cert_issue kubelet-client /O=system:masters/CN=kube-apiserver-kubelet-client clientAuth
+    cert_issue kubelet-server "/CN=system:node:$NODE_NAME" serverAuth
     cert_key service-account
     openssl pkey -in service-account.key -pubout -out service-account.pub
     touch complete

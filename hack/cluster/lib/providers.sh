@@ -7,12 +7,15 @@
 #   modules   built from Go modules (build.sh)
 # ZENTORIA_CLUSTER_PROVIDER picks one by name.
 
-# The binaries of a tier that runs as plain processes.
+# The binaries of a tier that runs as plain processes. The tier `pods` is the others and a node.
 tier_binaries() {
   case $1 in
     api) echo etcd kube-apiserver kubectl ;;
     controllers) echo etcd kube-apiserver kubectl kube-controller-manager ;;
-    pods) echo "" ;; # needs a node: only a real cluster, kind or k3d has one
+    pods)
+      echo etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy coredns \
+        containerd containerd-shim-runc-v2 ctr ptp host-local loopback helper
+      ;;
     *) die "unknown tier $1: api, controllers or pods" ;;
   esac
 }
@@ -27,7 +30,7 @@ provider_choose() {
     echo kind
   elif command -v k3d >/dev/null && [ "$(container_engine)" = docker ]; then
     echo k3d
-  elif [ -z "$(assets_missing "$tier")" ]; then
+  elif [ "$tier" != pods ] && [ -z "$(assets_missing "$tier")" ]; then
     echo assets
   else
     echo modules
@@ -60,20 +63,19 @@ asset() {
 assets_missing() {
   local name names
   names=$(tier_binaries "$1")
-  [ -n "$names" ] || echo node
   for name in $names; do [ -n "$(asset "$name")" ] || echo "$name"; done
 }
 
 # binary NAME: its path, for the provider of this instance.
 binary() {
-  if [ "$PROVIDER" = assets ]; then asset "$1"; else echo "$BUILD_BIN/$1"; fi
+  if [ "$PROVIDER" = assets ]; then asset "$1"; else build_path "$1"; fi
 }
 
 # The kubectl to use: of the control plane's own version where we have it, else the one on PATH.
 kubectl_path() {
   case $PROVIDER in
     assets | modules) binary kubectl ;;
-    *) command -v kubectl || asset kubectl | grep . || echo "$BUILD_BIN/kubectl" ;;
+    *) command -v kubectl || asset kubectl | grep . || build_path kubectl ;;
   esac
 }
 
@@ -83,11 +85,12 @@ provider_build() {
   names=$(tier_binaries "$1")
   case $PROVIDER in
     modules)
-      [ -n "$names" ] || unavailable "tier $1 needs nodes; use kind, k3d or an existing cluster"
+      [ "$1" != pods ] || node_check
       # shellcheck disable=SC2086 # a list of names
       build_binaries $names
       ;;
     assets)
+      [ "$1" != pods ] || unavailable "tier pods: a node is more than the binaries given; take the provider modules"
       missing=$(assets_missing "$1" | tr '\n' ' ')
       [ -z "$missing" ] || unavailable "tier $1: the binaries given lack $missing"
       ;;
@@ -143,3 +146,26 @@ kind_run() {
 
 # One cluster per state directory.
 container_cluster_name() { echo "zentoria-$(realpath -m "$1" | sha256sum | cut -c1-8)"; }
+
+# provider_image DIR ARCHIVE: an OCI archive becomes an image of the nodes.
+provider_image() {
+  local name
+  name=$(container_cluster_name "$1")
+  case $PROVIDER in
+    modules) node_image "$1" "$2" ;;
+    kind) kind_run load image-archive "$2" --name "$name" >&2 ;;
+    k3d) k3d image import "$2" --cluster "$name" >&2 ;;
+    *) die "images are given to a cluster of our own only, not to: $PROVIDER" ;;
+  esac
+}
+
+# provider_expose DIR PORT: prints the address.
+provider_expose() {
+  case $PROVIDER in
+    modules)
+      node_expose "$1" "$2"
+      echo "$NODE_IP:$2"
+      ;;
+    *) die "ports of this machine are exposed to a node made from modules only, not to: $PROVIDER" ;;
+  esac
+}

@@ -14,7 +14,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_core::backup::jobs::{self, Desired};
-use zentoria_core::backup::locks::{Holder, LockVerdict};
+use zentoria_core::backup::locks::{Holder, LockVerdict, is_pod_of};
 use zentoria_core::backup::names::{self, Operation};
 use zentoria_core::backup::runs::{Ending, Run, RunState};
 use zentoria_core::backup::want::WantRepository;
@@ -56,7 +56,7 @@ pub(super) async fn holders(
 async fn holder(context: &Context, namespace: &str, host: &str) -> Result<Holder, WriteError> {
     let made_by = |job: &Job, pod: Option<&Pod>| match pod {
         Some(pod) => pod.owner_references().iter().any(|reference| Some(&reference.uid) == job.uid().as_ref()),
-        None => host.rsplit_once('-').is_some_and(|(before, _)| before == job.name_any()),
+        None => is_pod_of(host, &job.name_any()),
     };
     let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
     // Not from the cache: it may not show a pod yet that has begun.

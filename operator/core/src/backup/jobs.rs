@@ -90,7 +90,7 @@ fn restore_test(want: &WantPolicy, jobs: &WantJobs, settings: &Settings) -> Opti
     };
     let meta = meta_of(want, jobs, &Operation::RestoreTest, names::restore_test(&want.owner.name));
     let spec = job_spec(&want.owner, &jobs.repository, RETRY_LOCK, delay, work);
-    // It connects to no source, and knows all the same how the source is got at: nothing fails for want of it.
+    // It connects to no source, but a source reads its Secrets when it is made.
     let secrets = SourceSecrets { optional: true, ..jobs.secrets.clone() };
     let postgres_image = test.postgres_image.as_deref();
     let needs = PodNeeds { source: Some(&secrets), postgres_image, ..to_repository(&jobs.repository) };

@@ -1,0 +1,26 @@
+//! Forgets what nothing keeps any longer, and frees its room.
+
+use super::inspect;
+use crate::failure::Failure;
+use crate::restic::Restic;
+use crate::retention;
+use crate::runs;
+use crate::setup::Setup;
+use zentoria_types::backup_job::{KeepRule, Outcome};
+
+/// Forgets by the rules, prunes once, and tells what is left.
+pub(super) async fn maintain(
+    setup: &Setup,
+    restic: &Restic,
+    keep: &[KeepRule],
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let listed = restic.snapshots().await?;
+    let gone = retention::forgotten(&runs::runs(&listed, &setup.spec.namespace), keep)?;
+    restic.forget(&gone).await?;
+    restic.prune().await?;
+    let left: Vec<_> = listed.into_iter().filter(|one| gone.binary_search(&one.id).is_err()).collect();
+    inspect::tell(setup, &left, outcome);
+    outcome.repository_bytes = Some(restic.bytes().await?);
+    Ok(())
+}

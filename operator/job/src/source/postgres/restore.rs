@@ -1,0 +1,229 @@
+//! Restores: into the scratch server, and over the source.
+
+use super::facts::{DatabaseFacts, RoleFacts};
+use super::login::{Login, failed, identifier, literal};
+use super::{connection, count, databases, maintenance, major, programs, roles as role_dump};
+use crate::contract::Input;
+use crate::failure::Failure;
+use crate::source::tool;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+use zentoria_types::backup_job::JobError;
+
+/// How long the scratch server may take to come up: it starts with the Job, and makes its files first.
+const SCRATCH_START: Duration = Duration::from_secs(180);
+/// How long the sessions of a database may take to end.
+const SESSIONS_END: Duration = Duration::from_secs(60);
+/// How often is looked again.
+const AGAIN: Duration = Duration::from_millis(250);
+/// The database of the scratch server that is restored into, one after the other.
+const TEST: &str = "zentoria_restore_test";
+/// How long a name may be, in bytes.
+const NAME: usize = 63;
+
+/// Waits for the scratch server.
+///
+/// # Errors
+/// [`JobError::TargetFailed`].
+pub async fn scratch_is_up(login: &Login) -> Result<(), Failure> {
+    let deadline = Instant::now() + SCRATCH_START;
+    loop {
+        match login.connect("postgres").await {
+            Ok(_) => return Ok(()),
+            Err(failure) if failure.error == JobError::SourceUnreachable && Instant::now() < deadline => {
+                sleep(AGAIN).await;
+            }
+            Err(failure) => return Err(on_target(failure).during("the scratch server")),
+        }
+    }
+}
+
+/// Restores roles that the server does not have, and compares those.
+///
+/// # Errors
+/// [`JobError::TargetFailed`].
+pub async fn roles(login: &Login, recorded: &RoleFacts, bytes: Input<'_>) -> Result<Vec<String>, Failure> {
+    let mut dump = String::new();
+    bytes.read_to_string(&mut dump).await.map_err(|error| {
+        Failure::new(JobError::TargetFailed, format!("the roles could not be read from the backup: {error}"))
+    })?;
+    let (client, _) = maintenance(login, None).await.map_err(on_target)?;
+    let kept = role_dump::restore(&client, &dump).await?;
+    let mut recorded = recorded.clone();
+    recorded.roles.retain(|name, _| !kept.contains(name));
+    let found = count::roles(&client).await.map_err(|error| target("the restored roles cannot be read", &error))?;
+    Ok(recorded.differences(&found))
+}
+
+/// Restores a database into the scratch server, compares it, and drops it.
+///
+/// # Errors
+/// [`JobError::TargetFailed`].
+pub async fn into_scratch(
+    login: &Login,
+    recorded: &DatabaseFacts,
+    bytes: Input<'_>,
+    owners: bool,
+) -> Result<Vec<String>, Failure> {
+    let (client, _) = maintenance(login, None).await.map_err(on_target)?;
+    drop_database(&client, TEST).await?;
+    create_test(&client, recorded).await?;
+    let mut command = programs::command("pg_restore", major(&client).await?, login).await?;
+    command.args(["--exit-on-error", "--no-password", "--no-tablespaces", "--no-subscriptions"]);
+    if !owners {
+        command.args(["--no-owner", "--no-privileges"]);
+    }
+    command.arg(format!("--dbname={}", connection(TEST)));
+    tool::feed(command, bytes).await.map_err(|error| {
+        let extension = error.said.contains("extension");
+        let remedy = if extension { ": use an image for the restore test that has the extension" } else { "" };
+        Failure::new(JobError::TargetFailed, format!("the scratch server took not all of it: {error}{remedy}"))
+    })?;
+    let found = counted(login, TEST).await?;
+    drop_database(&client, TEST).await?;
+    Ok(recorded.differences(&found, owners))
+}
+
+/// As like the source's as the scratch server can: it may not have the locale.
+async fn create_test(client: &Client, recorded: &DatabaseFacts) -> Result<(), Failure> {
+    let like_source = (recorded.collate.as_str(), recorded.ctype.as_str());
+    let mut refused = None;
+    for (collate, ctype) in [like_source, ("C", "C.UTF-8"), ("C", "C")] {
+        let made = client
+            .batch_execute(&format!(
+                "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}",
+                identifier(TEST),
+                literal(&recorded.encoding),
+                literal(collate),
+                literal(ctype)
+            ))
+            .await;
+        match made {
+            Ok(()) => return Ok(()),
+            Err(error) => refused = Some(target("no database could be made on the scratch server", &error)),
+        }
+    }
+    Err(refused.unwrap_or_else(|| Failure::new(JobError::TargetFailed, "no database could be made")))
+}
+
+/// Restores a database over the source. What is there steps aside under another name until the restored one is compared:
+/// then it is dropped; or, when anything failed or differs, it comes back.
+///
+/// # Errors
+/// [`JobError::TargetFailed`], and those of a connection.
+pub async fn over_source(
+    login: &Login,
+    name: &str,
+    recorded: &DatabaseFacts,
+    bytes: Input<'_>,
+) -> Result<Vec<String>, Failure> {
+    let (client, from) = maintenance(login, Some(name)).await?;
+    let aside = if databases(&client).await?.iter().any(|there| there == name) {
+        Some(step_aside(&client, name).await?)
+    } else {
+        None
+    };
+    let restored = created(login, &client, &from, name, recorded, bytes).await;
+    let good = restored.as_ref().is_ok_and(Vec::is_empty);
+    match aside {
+        Some(aside) if good => drop_database(&client, &aside).await?,
+        Some(aside) => come_back(&client, name, &aside).await?,
+        None if good => {}
+        None => drop_database(&client, name).await?,
+    }
+    restored.map_err(|failure| failure.during(format!("`{name}` was left as it was")))
+}
+
+async fn created(
+    login: &Login,
+    client: &Client,
+    from: &str,
+    name: &str,
+    recorded: &DatabaseFacts,
+    bytes: Input<'_>,
+) -> Result<Vec<String>, Failure> {
+    let mut command = programs::command("pg_restore", major(client).await?, login).await?;
+    // `--create` makes it by the name, owner, rights and settings that it had
+    command.args(["--create", "--exit-on-error", "--no-password", &format!("--dbname={}", connection(from))]);
+    tool::feed(command, bytes).await.map_err(|error| {
+        Failure::new(JobError::TargetFailed, format!("{}: {error}; a superuser can restore everything", login.place()))
+    })?;
+    Ok(recorded.differences(&counted(login, name).await?, true))
+}
+
+/// Ends the sessions of a database and gives it another name, under which nobody can connect.
+async fn step_aside(client: &Client, name: &str) -> Result<String, Failure> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let ending = format!("_before_{now}");
+    let mut aside = name.to_owned();
+    while aside.len() + ending.len() > NAME {
+        aside.pop();
+    }
+    aside.push_str(&ending);
+    execute(client, &format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", identifier(name))).await?;
+    let deadline = Instant::now() + SESSIONS_END;
+    loop {
+        execute(
+            client,
+            &format!(
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = {}",
+                literal(name)
+            ),
+        )
+        .await?;
+        let rename = format!("ALTER DATABASE {} RENAME TO {}", identifier(name), identifier(&aside));
+        match execute(client, &rename).await {
+            Ok(()) => return Ok(aside),
+            Err(_) if Instant::now() < deadline => sleep(AGAIN).await,
+            Err(failure) => {
+                let opened = allow(client, name).await;
+                return Err(opened.err().unwrap_or(failure));
+            }
+        }
+    }
+}
+
+/// Takes the place of what was restored again.
+async fn come_back(client: &Client, name: &str, aside: &str) -> Result<(), Failure> {
+    let back = async {
+        drop_database(client, name).await?;
+        execute(client, &format!("ALTER DATABASE {} RENAME TO {}", identifier(aside), identifier(name))).await?;
+        allow(client, name).await
+    };
+    back.await.map_err(|failure| {
+        failure.during(format!("the restore failed, and `{name}` could not come back: it is there as `{aside}`"))
+    })
+}
+
+async fn allow(client: &Client, name: &str) -> Result<(), Failure> {
+    execute(client, &format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", identifier(name))).await
+}
+
+async fn drop_database(client: &Client, name: &str) -> Result<(), Failure> {
+    execute(client, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name))).await
+}
+
+async fn execute(client: &Client, statement: &str) -> Result<(), Failure> {
+    client.batch_execute(statement).await.map_err(|error| target(statement, &error))
+}
+
+async fn counted(login: &Login, name: &str) -> Result<DatabaseFacts, Failure> {
+    let client = login.connect(name).await.map_err(on_target)?;
+    let counting = async {
+        client.batch_execute(count::SESSION).await?;
+        client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        count::database(&client).await
+    };
+    counting.await.map_err(|error| target("what was restored could not be counted", &error))
+}
+
+fn target(what: &str, error: &tokio_postgres::Error) -> Failure {
+    failed(JobError::TargetFailed, what, error)
+}
+
+/// The failure of a connection, as one of the target.
+fn on_target(failure: Failure) -> Failure {
+    Failure { error: JobError::TargetFailed, ..failure }
+}
