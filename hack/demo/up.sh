@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make demo`: a control plane, a Proxmox VE, the operator and manifests/zentoria.yaml, until every container is Ready.
-# NODES=3 gives the double three nodes, and the estate spreads over them.
+# NODES=3 gives the double three nodes, and the estate spreads over them. TIER=pods runs pods, too (root only): a real
+# PostgreSQL is backed up to a real S3 server, proved and restored.
 # Repeatable: on a running demo it builds and applies again and starts what died. State: .demo/ of the checkout.
 #
 # With PVE_ENDPOINT, PVE_TOKEN_ID, PVE_TOKEN_SECRET and PVE_FINGERPRINT set, that Proxmox VE takes the place of the
@@ -9,16 +10,16 @@ set -euo pipefail
 
 DEMO_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$DEMO_HOME/../.." && pwd)
-for part in cluster/lib/processes demo/lib/common demo/lib/pve demo/lib/operator demo/lib/estate; do
+for part in cluster/lib/processes demo/lib/common demo/lib/pve demo/lib/operator demo/lib/estate demo/lib/backup; do
   # shellcheck source=/dev/null
   . "$ROOT/hack/$part.sh"
 done
 
 control_plane() {
-  local tier=controllers config status=0
+  local tier=$DEMO_TIER config status=0
   say "control plane: $("$CLUSTER" provider $tier)"
   config=$("$CLUSTER" up $tier) || status=$?
-  if [ $status = 77 ]; then
+  if [ $status = 77 ] && [ "$tier" = controllers ]; then
     tier=api status=0
     config=$("$CLUSTER" up $tier) || status=$?
   fi
@@ -67,10 +68,12 @@ main() {
   chmod 700 "$DEMO"
   exec 7>"$DEMO/lock"
   flock -n 7 || fail "another make demo is at work in $DEMO"
+  [[ $DEMO_TIER =~ ^(controllers|pods)$ ]] || fail "TIER is $DEMO_TIER, and it takes controllers or pods"
   [[ $DEMO_NODES =~ ^[1-9]$ ]] || fail "NODES is $DEMO_NODES, and it takes 1 to 9"
   pve_choose
   double_lost_starts_over
   double_resized_starts_over
+  other_tier_starts_over
   control_plane
   pve_start
   write_env
@@ -80,6 +83,7 @@ main() {
   estate_apply
   estate_wait
   estate_filtered
+  if [ "$DEMO_TIER" = pods ]; then backup_demo; fi
   estate_show
 }
 

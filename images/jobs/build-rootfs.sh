@@ -24,6 +24,12 @@ postgres_client() {
   rm -rf "$unpacked"
 }
 
+# redis_program NAME: the machine's own, as in the Dockerfile (Redis reads files of its own version and older ones), else
+# that of a wheel, which is older.
+redis_program() {
+  rootfs_program "$(type -P "$1" || echo "$(rootfs_component redis)/$1")" "/usr/bin/$1"
+}
+
 job_program() {
   if [ -z "${ZENTORIA_JOB_BIN:-}" ]; then
     (cd "$IMAGES_HOME" && cargo build --locked --release -p zentoria-job) >&2
@@ -38,7 +44,9 @@ rootfs_authorities
 rootfs_shell # for whoever has to look inside a pod
 rootfs_program "$(rootfs_component restic)"
 rootfs_program "$(rootfs_component rclone)"
-rootfs_program "$(rootfs_component redis)/redis-cli"
+for program in tar gzip; do rootfs_program "$(type -P $program)"; done
+redis_program redis-server # a proof loads what was backed up
+redis_program redis-cli
 rootfs_program "$(type -P ssh || rootfs_die "ssh is missing (Debian: apt-get install openssh-client)")"
 postgres_client 16
 postgres_client 17

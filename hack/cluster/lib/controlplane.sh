@@ -72,6 +72,7 @@ apiserver_exec() {
   read -ra extra <<<"${ZENTORIA_CLUSTER_APISERVER_ARGS:-}"
   # An endpoint may not be a loopback address, so without a node there is none to publish: reconciler none.
   network=(--bind-address=127.0.0.1 --advertise-address=127.0.0.1 --endpoint-reconciler-type=none --authorization-mode=RBAC)
+  # shellcheck disable=SC2054 # the commas are in the values
   # With a node it listens in the node's network namespace, and speaks to the kubelet by its address.
   [ "$tier" != pods ] || network=(--bind-address=0.0.0.0 --advertise-address="$NODE_IP" --authorization-mode=Node,RBAC
     --enable-admission-plugins=NodeRestriction --kubelet-preferred-address-types=InternalIP

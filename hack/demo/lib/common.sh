@@ -13,6 +13,9 @@ ESTATE_MANIFEST=$ROOT/manifests/zentoria.yaml
 # How many nodes the double has.
 DEMO_NODES=${NODES:-1}
 
+# Whether pods run (pods) or not (controllers).
+DEMO_TIER=${TIER:-controllers}
+
 DEMO_STARTED=$(date +%s%3N)
 
 # Seconds since the start, with one decimal.

@@ -4,8 +4,10 @@
 OPERATOR_BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/zentoria-operator
 
 operator_build() {
+  local packages=(-p zentoria-operator -p zentoria-cli)
+  [ "$DEMO_TIER" != pods ] || packages+=(-p zentoria-job)
   say "building the operator and kubectl-zentoria"
-  (cd "$ROOT" && cargo build --locked -p zentoria-operator -p zentoria-cli) 2>&1 | indent
+  (cd "$ROOT" && cargo build --locked "${packages[@]}") 2>&1 | indent
 }
 
 # A new binary or new arguments restart it; otherwise the one that runs stays.
@@ -13,6 +15,7 @@ operator_start() {
   local arguments=(--namespace "$SYSTEM_NAMESPACE" --http-address 127.0.0.1:0) stamp
   # All traffic for the manifest's address goes to the double; with a map, the operator refuses every other address.
   [ "$PVE_KIND" = real ] || arguments+=(--dial-map "$DOUBLE_ADDRESS:8006=127.0.0.1:${PVE_ENDPOINT##*:}")
+  [ "$DEMO_TIER" != pods ] || arguments+=(--jobs-image "$BACKUP_IMAGE")
   stamp=$(sha256sum "$OPERATOR_BIN" "$KUBECONFIG" && echo "${arguments[*]}")
   if process_alive "$DEMO" operator; then
     if [ "$stamp" = "$(cat "$DEMO/operator.stamp" 2>/dev/null)" ]; then

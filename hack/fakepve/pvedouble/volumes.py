@@ -22,6 +22,8 @@ class Volumes:
         item = super()._item(name, volname, vol)
         if vol['content'] == 'backup':
             item['subtype'] = 'lxc'
+            if 'verification' in vol:
+                item['verification'] = vol['verification']
         elif vol['content'] == 'vztmpl':
             packed = COMPRESSED.search(volname)
             item['format'] = 't' + packed.group(1) if packed else 'tar'

@@ -366,3 +366,30 @@ mod tests {
         assert_eq!(cli.to.namespace.as_deref(), Some("shop"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every line of the documents that begins with our program is one that it takes.
+    #[test]
+    fn the_commands_of_the_documents_are_taken() {
+        let text = include_str!("../../../docs/backup.md");
+        let mut count = 0;
+        for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
+            let line = line.split(" #").next().unwrap_or_default().trim();
+            let Some(rest) = line.trim_start_matches("time ").strip_prefix("kubectl zentoria ") else { continue };
+            let taken = Cli::try_parse_from(std::iter::once("kubectl-zentoria").chain(rest.split_whitespace()));
+            assert!(taken.is_ok(), "{line}: {}", taken.err().map(|error| error.to_string()).unwrap_or_default());
+            count += 1;
+        }
+        assert!(count >= 8, "only {count} commands");
+    }
+
+    #[test]
+    fn a_kit_is_always_locked_and_a_restore_always_says_where_to() {
+        for wrong in ["recovery-kit -o f", "restore db", "restore --into scratch", "restore -l a=b db --into scratch", "backup run"] {
+            assert!(Cli::try_parse_from(std::iter::once("x").chain(wrong.split(' '))).is_err(), "{wrong}");
+        }
+    }
+}

@@ -55,15 +55,18 @@ struct Given {
     /// Directory to work in.
     #[arg(long)]
     scratch: PathBuf,
-    /// When the run counts as begun, in seconds since 1970.
+    /// When the run counts as begun, in seconds since 1970. Default: now, after the delay of the spec.
     #[arg(long)]
     at: Option<i64>,
 }
 
 impl Given {
     fn read(&self, sources: Sources) -> Result<Setup, Failure> {
-        let started = self.at.unwrap_or_else(|| jiff::Timestamp::now().as_second());
-        Ok(Setup { sources, ..Setup::read(&self.spec, &self.secrets, &self.scratch, started)? })
+        let mut setup = Setup::read(&self.spec, &self.secrets, &self.scratch, 0)?;
+        let after_delay = || now().saturating_add_unsigned(setup.spec.delay_seconds);
+        setup.started = self.at.unwrap_or_else(after_delay);
+        setup.sources = sources;
+        Ok(setup)
     }
 }
 
@@ -88,6 +91,11 @@ async fn source(given: &Given, part: &str, token: &str, report: &Path, sources: 
     stream::stream(&given.read(sources)?, &part, token, report).await
 }
 
+/// Seconds since 1970.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
 /// An outcome is left behind in any case, and the exit code is that of it.
 async fn run(given: &Given, path: &Path, sources: Sources) -> ExitCode {
     let done = match given.read(sources) {
@@ -96,7 +104,7 @@ async fn run(given: &Given, path: &Path, sources: Sources) -> ExitCode {
             operation::run(&setup).await
         }
         Err(failure) => {
-            let mut done = Outcome { started: jiff::Timestamp::now().as_second(), ..Outcome::default() };
+            let mut done = Outcome { started: now(), ..Outcome::default() };
             outcome::put_failure(&mut done, failure);
             done
         }

@@ -83,6 +83,8 @@ mod tests {
     use zentoria_types::backup_job::{JobError, Lock, Snapshot};
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         /// Whatever it holds, it fits, it can be read, and the error is in it.
         #[test]
         fn every_outcome_fits(

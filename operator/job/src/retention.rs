@@ -6,28 +6,43 @@
 
 use crate::failure::Failure;
 use crate::runs::{Run, newest};
-use jiff::{Span, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Span, Timestamp, tz::TimeZone};
 use zentoria_types::backup_job::{JobError, KeepRule};
 
-/// Ids of the snapshots that these rules no longer keep. Runs of no rule, and tiers without a whole run, are kept.
+/// How far a clock may be ahead of ours before what it dated is not believed.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// What the rules say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Ids of the snapshots that are no longer kept, sorted.
+    pub forgotten: Vec<String>,
+    /// How many runs are of a time that has not come yet.
+    pub of_the_future: usize,
+}
+
+/// What these rules no longer keep. Runs of no rule, and tiers without a whole run, are kept. What is dated later than
+/// `now` was made by a clock that was wrong: it is kept, and no time is counted from it, for it would make everything old.
 ///
 /// # Errors
 /// [`JobError::Setup`], when a rule's time cannot be read.
-pub fn forgotten(runs: &[Run], rules: &[KeepRule]) -> Result<Vec<String>, Failure> {
-    let newest = newest(runs);
+pub fn judge(runs: &[Run], rules: &[KeepRule], now: Timestamp) -> Result<Verdict, Failure> {
+    let latest = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    let believed: Vec<Run> = runs.iter().filter(|run| run.time <= latest).cloned().collect();
+    let newest = newest(&believed);
     let mut ids = Vec::new();
     for rule in rules {
         let (Some(within), Some(last)) = (&rule.within, newest.get(&(rule.policy.as_str(), rule.tier.as_str()))) else {
             continue;
         };
         let limit = before(last.time, within)?;
-        let of_rule = runs.iter().filter(|run| run.policy == rule.policy && run.tier == rule.tier);
+        let of_rule = believed.iter().filter(|run| run.policy == rule.policy && run.tier == rule.tier);
         let old = of_rule.filter(|run| run.time < last.time && run.time < limit);
         ids.extend(old.flat_map(Run::snapshots).map(|one| one.id.clone()));
     }
     ids.sort();
     ids.dedup();
-    Ok(ids)
+    Ok(Verdict { forgotten: ids, of_the_future: runs.len() - believed.len() })
 }
 
 /// `within` before `time`; the beginning of time, when that is even earlier.
@@ -73,13 +88,17 @@ mod tests {
 
     const HOUR: i64 = 3600;
 
+    fn now() -> Timestamp {
+        Timestamp::from_second(5000 * HOUR).unwrap()
+    }
+
     fn rule(within: Option<&str>) -> KeepRule {
         KeepRule { policy: "db".to_owned(), tier: "hourly".to_owned(), within: within.map(str::to_owned) }
     }
 
     fn gone(made: &[(i64, bool)], rule: KeepRule) -> Vec<String> {
         let listed: Vec<Listed> = made.iter().flat_map(|&(hour, whole)| run(hour * HOUR, whole)).collect();
-        forgotten(&runs(&listed, "ns"), &[rule]).unwrap()
+        judge(&runs(&listed, "ns"), &[rule], now()).unwrap().forgotten
     }
 
     #[test]
@@ -106,6 +125,13 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_the_future_makes_nothing_old_and_stays() {
+        let listed: Vec<Listed> = [1, 2, 9000].into_iter().flat_map(|hour| run(hour * HOUR, true)).collect();
+        let verdict = judge(&runs(&listed, "ns"), &[rule(Some("5h"))], now()).unwrap();
+        assert_eq!(verdict, Verdict { forgotten: vec![], of_the_future: 1 });
+    }
+
+    #[test]
     fn times_are_read_as_restic_writes_them() {
         for (text, hours) in [("7d", 168), ("12h", 12), ("1w", 168), ("1d12h", 36)] {
             let time = Timestamp::from_second(10_000 * HOUR).unwrap();
@@ -127,7 +153,7 @@ mod tests {
         ) {
             let listed: Vec<Listed> = made.iter().flat_map(|(&hour, &whole)| run(hour * HOUR, whole)).collect();
             let rules = [rule(Some(&format!("{hours}h")))];
-            let gone = forgotten(&runs(&listed, "ns"), &rules).unwrap();
+            let gone = judge(&runs(&listed, "ns"), &rules, now()).unwrap().forgotten;
             let newest = made.iter().filter(|(_, whole)| **whole).map(|(hour, _)| *hour).next_back();
             for (&hour, &whole) in &made {
                 let kept = newest.is_none_or(|newest| hour >= newest - hours);
@@ -135,7 +161,7 @@ mod tests {
                 prop_assert_eq!(gone.contains(&format!("e{}", hour * HOUR)), whole && !kept);
             }
             let left: Vec<Listed> = listed.into_iter().filter(|one| !gone.contains(&one.id)).collect();
-            prop_assert!(forgotten(&runs(&left, "ns"), &rules).unwrap().is_empty());
+            prop_assert!(judge(&runs(&left, "ns"), &rules, now()).unwrap().forgotten.is_empty());
         }
     }
 }

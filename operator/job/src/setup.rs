@@ -7,7 +7,7 @@ use crate::programs::Programs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zentoria_types::Secret;
-use zentoria_types::backup_job::{JobError, JobSpec, SourceSpec};
+use zentoria_types::backup_job::{JobError, JobSpec, Operation, RestoreInto, SourceSpec};
 
 /// The Secrets, one file each; see [`zentoria_types::backup_job::secrets`] for their names.
 #[derive(Clone, Debug)]
@@ -115,6 +115,33 @@ impl Setup {
             cancel: Cancel::default(),
             sources: crate::source::of,
         })
+    }
+
+    /// Whether the source itself is reached. A restore into another place reaches only what was backed up, and its pod gets
+    /// no secret of the source.
+    #[must_use]
+    pub fn reaches_source(&self) -> bool {
+        match &self.spec.operation {
+            Operation::Restore { into, .. } => match into {
+                RestoreInto::Scratch { .. } | RestoreInto::Directory(_) => false,
+                RestoreInto::Source => true,
+            },
+            Operation::Init
+            | Operation::Backup { .. }
+            | Operation::Inspect
+            | Operation::Check { .. }
+            | Operation::Maintain { .. }
+            | Operation::Unlock { .. }
+            | Operation::Copy { .. } => true,
+        }
+    }
+
+    /// A secret of the source, which has to be there where the source is reached. Elsewhere it is empty.
+    ///
+    /// # Errors
+    /// [`JobError::Setup`].
+    pub fn source_secret(&self, name: &str) -> Result<Secret, Failure> {
+        if self.reaches_source() { self.secrets.require(name) } else { Ok(Secret::new("")) }
     }
 
     /// A directory of this name in the scratch place that nobody else can read. Made where it is not there.

@@ -17,6 +17,9 @@ use zentoria_types::names::{NodeName, StorageName};
 use zentoria_types::upid::Upid;
 use zentoria_types::vmid::Vmid;
 
+/// As many lines as the log of one container's backup may have.
+const LOG_LINES: usize = 500;
+
 /// Why something could not be done, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -194,7 +197,13 @@ impl Cluster {
             return Err(Problem::Wait(format!("all task slots of node {node} or storage {storage} are taken")));
         };
         if let Some(upid) = self.running_vzdump(&node, vmid).await? {
-            return Ok(Begun { upid, slot });
+            // Its log begins with the parameters, the notes among them.
+            let log = self.client().task_log_tail(&upid, LOG_LINES).await;
+            let log = log.map_err(|error| Problem::of(&format!("log of task {upid}"), &error))?;
+            if log.iter().any(|line| line.contains(&notes.to_string())) {
+                return Ok(Begun { upid, slot });
+            }
+            return Err(Problem::Wait(format!("another backup of guest {vmid} is being made")));
         }
         let config = self.read_config(vmid, &node).await;
         let config = config.map_err(|error| Problem::of(&format!("guest {vmid} on node {node}"), &error))?;
@@ -383,7 +392,7 @@ fn read(node: &NodeName, volume: zentoria_pve::Volume) -> Option<Volume> {
         notes: volume.notes.unwrap_or_default(),
         protected: volume.protected,
         verification: volume.verification,
-        verified_at: volume.verified_by.and_then(|upid| Timestamp::from_second(upid.start_time()).ok()),
+        verified_at: volume.verified_at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
         volid: volume.volid,
     })
 }

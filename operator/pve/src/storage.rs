@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use zentoria_types::{NodeName, StorageName, Upid, Vmid};
+use zentoria_types::{NodeName, StorageName, Vmid};
 
 use crate::client::Client;
 use crate::decode::{Call, payload};
@@ -59,8 +59,8 @@ pub struct Volume {
     pub parent: Option<String>,
     /// What Proxmox Backup Server found when it read the backup again: `ok`, `failed`; none where it did not.
     pub verification: Option<String>,
-    /// The task that did.
-    pub verified_by: Option<Upid>,
+    /// When it did, in seconds since 1970.
+    pub verified_at: Option<i64>,
 }
 
 impl Client {
@@ -101,6 +101,13 @@ impl Client {
     }
 }
 
+/// When a task of Proxmox Backup Server began: its ids have one part more than those of Proxmox VE.
+fn begin_of(upid: &str) -> Option<i64> {
+    let parts: Vec<&str> = upid.split(':').collect();
+    let begin = if parts.len() == 10 { parts.get(5) } else { parts.get(4) };
+    i64::from_str_radix(begin?, 16).ok()
+}
+
 impl NodeStorage {
     pub(crate) fn from_row(row: &Row) -> Option<Self> {
         Some(Self {
@@ -134,7 +141,7 @@ impl Volume {
             protected: row.flag("protected").unwrap_or(false),
             parent: row.word("parent"),
             verification: verification.and_then(|row| row.word("state")),
-            verified_by: verification.and_then(|row| row.parse("upid")),
+            verified_at: verification.and_then(|row| begin_of(&row.word("upid")?)),
         })
     }
 }

@@ -31,6 +31,10 @@ pub mod secrets {
     pub const SOURCE_SSH_KEY: &str = "source/ssh-key";
 }
 
+/// The tier of the backup that is taken before a restore over the source. No rule names it: such backups are kept until a
+/// person forgets them. It holds what was to be restored over, so only its id asks for it, never "the newest".
+pub const SECURING_TIER: &str = "before-restore";
+
 /// What one Job does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -146,11 +150,11 @@ pub struct KeepRule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum SnapshotWish {
-    /// The newest.
+    /// The newest; none of [`SECURING_TIER`].
     Latest,
     /// One by its id, or the beginning of it.
     Id(String),
-    /// The newest that was made then or before.
+    /// The newest that was made then or before; none of [`SECURING_TIER`].
     Before(i64),
 }
 

@@ -146,6 +146,7 @@ pub fn any(client: &Client, object: &Value) -> Api<DynamicObject> {
         (Some("zentoria.ai/v1alpha1"), Some("BackupRepository")) => ("zentoria.ai", "backuprepositories"),
         (Some("zentoria.ai/v1alpha1"), Some("BackupPolicy")) => ("zentoria.ai", "backuppolicies"),
         (Some("zentoria.ai/v1alpha1"), Some("BackupRestore")) => ("zentoria.ai", "backuprestores"),
+        (Some("v1"), Some("PersistentVolumeClaim")) => ("", "persistentvolumeclaims"),
         (Some("v1"), Some("Namespace")) => ("", "namespaces"),
         other => panic!("unexpected {other:?}"),
     };

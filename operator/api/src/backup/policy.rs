@@ -58,7 +58,7 @@ pub struct BackupPolicySpec {
     pub time_zone: Option<String>,
 
     /// A run begins up to so much later than its schedule says, always by the same time for the same policy, so that many
-    /// policies with one schedule do not start at once. Default 1m.
+    /// policies with one schedule do not start at once. Default 1m. What Proxmox VE runs keeps its own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Span>,
 

@@ -239,7 +239,8 @@ pub enum VzdumpMode {
     /// Others do: jobs of Proxmox VE, or people. Age and verification of what lies there are shown.
     #[default]
     Observe,
-    /// Proxmox VE does, by a job that the operator keeps there. It runs when the operator does not.
+    /// Proxmox VE does, by a job that the operator keeps there. It runs when the operator does not. Needs `Sys.Modify` on
+    /// `/`, and `timeZone` has to be that of the nodes.
     #[serde(rename = "PVEJob")]
     PveJob,
     /// The operator does, one guest after the other.

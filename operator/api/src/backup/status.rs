@@ -99,7 +99,7 @@ pub struct OperationStatus {
     /// Why it failed, while no later one succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The Job that runs now.
+    /// The Job that runs now; with vzdump, the task of Proxmox VE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<String>,
     /// When the next one is due.

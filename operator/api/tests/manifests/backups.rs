@@ -141,3 +141,25 @@ fn what_needs_the_key_of_a_server_rests_until_it_has_one() {
         assert!(ssh.is_none_or(|ssh| ssh.known_hosts[0].contains("PUT-THE-KEY-OF-THE-SERVER-HERE")), "{name}");
     }
 }
+
+#[test]
+fn every_alert_is_about_a_figure_that_there_is_and_is_explained() {
+    let text = |path: &str| std::fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let alerts = text("manifests/alerts/backup.yaml");
+    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&alerts).expect("YAML");
+    let figures = text("operator/controller/src/runtime/metrics/backups.rs");
+    let docs = text("docs/backup.md");
+    let rules = documents[0]["spec"]["groups"][0]["rules"].as_array().expect("rules").clone();
+    assert!(rules.len() >= 6);
+    for rule in rules {
+        let (name, expr) = (rule["alert"].as_str().expect("a name"), rule["expr"].as_str().expect("an expression"));
+        assert!(docs.contains(&format!("| `{name}` |")), "{name} is not explained");
+        let words = expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let named: Vec<&str> = words.filter(|word| word.starts_with("zentoria_")).collect();
+        assert!(!named.is_empty(), "{name}");
+        for metric in named {
+            let metric = metric.strip_suffix("_total").unwrap_or(metric);
+            assert!(figures.contains(&format!("\"{metric}\"")), "{name}: there is no figure {metric}");
+        }
+    }
+}

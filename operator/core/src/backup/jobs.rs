@@ -21,7 +21,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use objects::{Manner, Meta, When};
 use pod::PodNeeds;
 use std::time::Duration;
-use zentoria_types::backup_job::{JobSpec, Operation as Work, RestoreInto, SnapshotWish};
+use zentoria_types::backup_job::{JobSpec, Operation as Work, RestoreInto, SECURING_TIER, SnapshotWish};
 
 pub(super) use pod::CONTAINER;
 
@@ -38,10 +38,6 @@ const ASKED_FOR: Manner = Manner { retries: 1, kept: Some(Duration::from_secs(7 
 const ONCE: Manner = Manner { retries: 0, kept: None };
 /// What the operator itself asked for.
 const PASSING: Manner = Manner { retries: 0, kept: Some(DAY) };
-
-/// The tier of the backup that is taken before a restore over the source. No rule names it: such backups are kept until a
-/// person forgets them.
-pub const SECURING_TIER: &str = "before-restore";
 
 /// What the operator was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +86,7 @@ fn restore_test(want: &WantPolicy, jobs: &WantJobs, settings: &Settings) -> Opti
     };
     let meta = meta_of(want, jobs, &Operation::RestoreTest, names::restore_test(&want.owner.name));
     let spec = job_spec(&want.owner, &jobs.repository, RETRY_LOCK, delay, work);
-    // It connects to no source, but a source reads its Secrets when it is made.
+    // It connects to no source, and knows all the same how the source is got at: nothing fails for want of it.
     let secrets = SourceSecrets { optional: true, ..jobs.secrets.clone() };
     let postgres_image = test.postgres_image.as_deref();
     let needs = PodNeeds { source: Some(&secrets), postgres_image, ..to_repository(&jobs.repository) };

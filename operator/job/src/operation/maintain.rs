@@ -16,7 +16,16 @@ pub(super) async fn maintain(
     outcome: &mut Outcome,
 ) -> Result<(), Failure> {
     let listed = restic.snapshots().await?;
-    let gone = retention::forgotten(&runs::runs(&listed, &setup.spec.namespace), keep)?;
+    let now = jiff::Timestamp::from_second(setup.started).unwrap_or_default();
+    let verdict = retention::judge(&runs::runs(&listed, &setup.spec.namespace), keep, now)?;
+    if verdict.of_the_future > 0 {
+        outcome.warnings.push(format!(
+            "{} backups are dated later than now: a clock was wrong. They are kept, and nothing is counted from them; look \
+             at them and remove them with restic",
+            verdict.of_the_future
+        ));
+    }
+    let gone = verdict.forgotten;
     restic.forget(&gone).await?;
     restic.prune().await?;
     let left: Vec<_> = listed.into_iter().filter(|one| gone.binary_search(&one.id).is_err()).collect();

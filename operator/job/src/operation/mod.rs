@@ -17,26 +17,28 @@ use zentoria_types::backup_job::{JobError, Operation, Outcome};
 
 /// Does what the spec says. Always comes back with an outcome.
 pub async fn run(setup: &Setup) -> Outcome {
-    let begun = Instant::now();
     let mut outcome = Outcome { started: setup.started, ..Outcome::default() };
-    if let Err(failure) = delayed(setup, &mut outcome).await {
+    let delay = Duration::from_secs(setup.spec.delay_seconds);
+    let begun = Instant::now();
+    let delayed = async {
+        tokio::time::sleep(delay).await;
+        Ok(())
+    };
+    let done = match setup.cancel.or(delayed).await {
+        Ok(()) => with_repository(setup, &mut outcome).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = done {
         crate::outcome::put_failure(&mut outcome, failure);
     }
-    outcome.seconds = begun.elapsed().as_secs();
+    outcome.seconds = begun.elapsed().saturating_sub(delay).as_secs();
     outcome
 }
 
-async fn delayed(setup: &Setup, outcome: &mut Outcome) -> Result<(), Failure> {
-    let delay = tokio::time::sleep(Duration::from_secs(setup.spec.delay_seconds));
-    setup
-        .cancel
-        .or(async {
-            delay.await;
-            Ok(())
-        })
-        .await?;
+async fn with_repository(setup: &Setup, outcome: &mut Outcome) -> Result<(), Failure> {
     let restic = Restic::open(setup, &setup.spec.repository, location::REPOSITORY)?;
     let done = operate(setup, &restic, outcome).await;
+    restic.settled().await;
     match done {
         Err(failure) if failure.error == JobError::Locked && failure.locks.is_empty() => {
             Err(with_locks(&restic, failure).await)

@@ -9,7 +9,7 @@ use crate::setup::Setup;
 use crate::stream::{Digested, Digesting};
 use std::path::Path;
 use std::time::Instant;
-use zentoria_types::backup_job::{JobError, Outcome, Proof, RestoreInto, SnapshotWish};
+use zentoria_types::backup_job::{JobError, Outcome, Proof, RestoreInto, SECURING_TIER, SnapshotWish};
 
 /// What is wished for.
 pub struct Wish<'a> {
@@ -62,14 +62,16 @@ pub async fn restore(
 fn chosen<'a>(runs: &'a [Run], policy: &str, wish: &SnapshotWish) -> Result<&'a Run, Failure> {
     let missing = |what: String| Err(Failure::new(JobError::SnapshotNotFound, what));
     let of_policy = || runs.iter().rev().filter(|run| run.policy == policy);
+    // What was there before a restore is no backup that "the newest" means: a restore would bring back what it replaces.
+    let made = || of_policy().filter(|run| run.tier != SECURING_TIER);
     match wish {
-        SnapshotWish::Latest => match of_policy().find(|run| run.is_whole()) {
+        SnapshotWish::Latest => match made().find(|run| run.is_whole()) {
             Some(run) => Ok(run),
             None => missing(format!("there is no backup of {policy} in the repository yet")),
         },
-        SnapshotWish::Before(then) => match of_policy().find(|run| run.is_whole() && run.time.as_second() <= *then) {
+        SnapshotWish::Before(then) => match made().find(|run| run.is_whole() && run.time.as_second() <= *then) {
             Some(run) => Ok(run),
-            None => missing(match of_policy().rev().find(|run| run.is_whole()) {
+            None => missing(match made().rev().find(|run| run.is_whole()) {
                 Some(first) => format!("the oldest backup of {policy} is of {}, which is later than that", first.time),
                 None => format!("there is no backup of {policy} in the repository yet"),
             }),
@@ -211,5 +213,16 @@ mod tests {
         assert!(error(&runs, SnapshotWish::Id("f00".to_owned())).contains("begins with f00"));
         assert!(error(&[], SnapshotWish::Latest).contains("no backup of db"));
         assert!(chosen(&runs, "other", &SnapshotWish::Latest).is_err());
+    }
+
+    #[test]
+    fn what_was_there_before_a_restore_is_found_by_its_id_alone() {
+        let listed: Vec<Listed> = [run(100, true), run(200, true)].concat();
+        let mut runs = runs::runs(&listed, "ns");
+        runs.iter_mut().filter(|run| run.time.as_second() == 200).for_each(|run| run.tier = SECURING_TIER.to_owned());
+        let time = |wish: &SnapshotWish| chosen(&runs, "db", wish).unwrap().time.as_second();
+        assert_eq!(time(&SnapshotWish::Latest), 100);
+        assert_eq!(time(&SnapshotWish::Before(300)), 100);
+        assert_eq!(time(&SnapshotWish::Id("d200".to_owned())), 200);
     }
 }

@@ -12,8 +12,10 @@ use crate::setup::Setup;
 use location::{Names, Place};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::process::Command;
+use tokio::task::JoinHandle;
 use zentoria_types::backup_job::{JobError, Location};
 
 pub use process::{Call, Finished, Reading};
@@ -30,6 +32,7 @@ pub struct Restic {
     retry_lock_seconds: u64,
     cancel: Cancel,
     program: PathBuf,
+    kept: Mutex<Vec<JoinHandle<()>>>,
     extra_env: Vec<(&'static str, OsString)>,
     extra_args: Vec<OsString>,
 }
@@ -48,6 +51,7 @@ impl Restic {
             retry_lock_seconds: setup.spec.retry_lock_seconds,
             cancel: setup.cancel.clone(),
             program: setup.programs.find("restic")?,
+            kept: Mutex::default(),
             extra_env: Vec::new(),
             extra_args: Vec::new(),
         })

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zentoria_types::backup_job::JobError;
@@ -47,6 +48,21 @@ pub struct Finished {
 }
 
 impl Restic {
+    /// Waits for what was asked to end.
+    pub async fn settled(&self) {
+        let kept = self.kept.lock().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default();
+        for one in kept {
+            let _ = one.await;
+        }
+    }
+
+    fn keep(&self, one: JoinHandle<()>) {
+        if let Ok(mut kept) = self.kept.lock() {
+            kept.retain(|other| !other.is_finished());
+            kept.push(one);
+        }
+    }
+
     /// A call with these arguments.
     pub fn call<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Call<'_> {
         let mut command = self.command();
@@ -142,7 +158,8 @@ impl Call<'_> {
     /// # Errors
     /// [`JobError::Setup`], when there is no restic.
     pub fn reading(self) -> Result<Reading, Failure> {
-        let Running { child, mut stdout, stderr, said: _ } = Running::start(self.command, self.stdin)?;
+        let restic = self.restic;
+        let Running { child, stdout, stderr, said: _ } = Running::start(self.command, self.stdin)?;
         let mut said = stderr;
         let words = tokio::spawn(async move {
             let mut text = Vec::new();
@@ -150,7 +167,10 @@ impl Call<'_> {
             let _ = said.read_to_end(&mut text).await;
             text
         });
-        Ok(Reading { child, out: stdout.take(), words })
+        let (let_go, dropped) = oneshot::channel();
+        let (ended, end) = oneshot::channel();
+        restic.keep(tokio::spawn(keep(child, dropped, ended)));
+        Ok(Reading { out: stdout, let_go: Some(let_go), ended: end, words })
     }
 }
 
@@ -250,10 +270,35 @@ fn message(line: &str) -> String {
     text.map_or_else(|| line.to_owned(), |text| text.trim().to_owned())
 }
 
-/// The output of a call, as it comes. To be read to its end, and then [finished](Reading::finish).
+/// Lives with a call until it ends, also after its reader was dropped: then it is asked to end and its output is thrown
+/// away, for restic removes its lock only when it is neither killed nor stuck.
+async fn keep(mut child: Child, dropped: oneshot::Receiver<Option<ChildStdout>>, ended: oneshot::Sender<Option<i32>>) {
+    let code = tokio::select! {
+        status = child.wait() => status.ok().and_then(|status| status.code()),
+        out = dropped => {
+            let draining = async {
+                if let Ok(Some(mut out)) = out {
+                    let _ = tokio::io::copy(&mut out, &mut tokio::io::sink()).await;
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = draining => {}
+                () = end(&mut child) => {}
+            }
+            None
+        }
+    };
+    // nobody may be waiting any more
+    let _ = ended.send(code);
+}
+
+/// The output of a call, as it comes. To be read to its end, and then [finished](Reading::finish). Dropped before, the
+/// call is asked to end; [`Restic::settled`] waits for that.
 pub struct Reading {
-    child: Child,
     out: Option<ChildStdout>,
+    let_go: Option<oneshot::Sender<Option<ChildStdout>>>,
+    ended: oneshot::Receiver<Option<i32>>,
     words: JoinHandle<Vec<u8>>,
 }
 
@@ -263,22 +308,35 @@ impl Reading {
     /// # Errors
     /// What another exit code than 0 means.
     pub async fn finish(mut self, restic: &Restic) -> Result<(), Failure> {
-        // a reader that broke off early: restic would wait for ever
-        drop(self.out.take());
-        let status = self.child.wait().await.map_err(|error| unstartable(&error))?;
-        let words = self.words.await.unwrap_or_default();
-        let said: Vec<String> =
-            String::from_utf8_lossy(&words).lines().map(|line| restic.redacted(&message(line))).collect();
-        if status.success() { Ok(()) } else { Err(restic.failure(status.code(), &said)) }
+        let code = (&mut self.ended).await.ok().flatten();
+        self.judged(restic, code).await
     }
 
     /// After its reader broke off: the failure of restic, if that broke off first, or else nothing, and it is ended.
     pub async fn broken_off(mut self, restic: &Restic) -> Option<Failure> {
-        if timeout(BROKEN_OFF, self.child.wait()).await.is_ok() {
-            return self.finish(restic).await.err();
+        match timeout(BROKEN_OFF, &mut self.ended).await {
+            Ok(code) => self.judged(restic, code.ok().flatten()).await.err(),
+            Err(_) => None,
         }
-        end(&mut self.child).await;
-        None
+    }
+
+    async fn judged(mut self, restic: &Restic, code: Option<i32>) -> Result<(), Failure> {
+        if code == Some(0) {
+            return Ok(());
+        }
+        let words = (&mut self.words).await.unwrap_or_default();
+        let said: Vec<String> =
+            String::from_utf8_lossy(&words).lines().map(|line| restic.redacted(&message(line))).collect();
+        Err(restic.failure(code, &said))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(let_go) = self.let_go.take() {
+            // it may have ended by itself
+            let _ = let_go.send(self.out.take());
+        }
     }
 }
 

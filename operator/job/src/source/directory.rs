@@ -43,6 +43,7 @@ pub fn file_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::file_name;
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
     #[test]
     fn a_name_can_never_leave_its_directory() {
@@ -50,6 +51,14 @@ mod tests {
             [("app", "app"), ("a.b-c_1", "a.b-c_1"), ("..", "%2E."), ("a/b", "a%2Fb"), ("ü", "%C3%BC"), ("", "")]
         {
             assert_eq!(file_name(name), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn two_names_are_never_one_file(one in any::<String>(), other in any::<String>()) {
+            prop_assert_eq!(file_name(&one) == file_name(&other), one == other);
+            prop_assert!(!file_name(&one).contains('/') && !file_name(&one).starts_with('.'));
         }
     }
 }

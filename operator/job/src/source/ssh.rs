@@ -31,7 +31,7 @@ impl Ssh {
     /// # Errors
     /// [`JobError::Setup`].
     pub fn new(server: &SshServer, setup: &Setup) -> Result<Self, Failure> {
-        let key = setup.secrets.require(SOURCE_SSH_KEY)?;
+        let key = setup.source_secret(SOURCE_SSH_KEY)?;
         let lines: Option<Vec<String>> = server.known_hosts.iter().map(|line| aliased(line)).collect();
         let lines = lines.filter(|lines| !lines.is_empty()).ok_or_else(|| {
             Failure::new(

@@ -42,7 +42,7 @@ impl Vault {
     /// # Errors
     /// [`JobError::Setup`].
     pub fn new(server: &Server, tls: bool, setup: &Setup) -> Result<Self, Failure> {
-        let token = setup.secrets.require(SOURCE_PASSWORD)?;
+        let token = setup.source_secret(SOURCE_PASSWORD)?;
         let http = Http::new("Vault", server, tls, Some(("X-Vault-Token", token)), setup)?;
         Ok(Self { http, programs: setup.programs.clone(), room: setup.private_dir("vault")? })
     }

@@ -84,3 +84,21 @@ async fn a_run_that_waits_for_its_turn_can_be_ended() {
     running.signal(Signal::INT);
     assert_eq!(running.outcome().error, Some(JobError::Cancelled));
 }
+
+#[tokio::test]
+async fn a_restore_that_is_told_to_end_lets_go_of_its_lock() {
+    let Some(pod) = Pod::new() else { return };
+    let pod = pod.initialised();
+    // more than a pipe holds: restic is in the middle of it
+    pod.write("waits", noise(5, 2_000_000));
+    pod.done(pod.backup("daily"));
+    let running = pod.start(pod.restore_test(), now());
+    let begun = running.job.join("scratch/restored/waits");
+    until("the restore to begin", async || begun.exists().then_some(())).await;
+    let locks = pod.repository_dir().join("locks");
+    let held = || std::fs::read_dir(&locks).expect("locks").count();
+    until("restic to lock the repository", async || (held() > 0).then_some(())).await;
+    running.signal(Signal::TERM);
+    assert_eq!(running.outcome().error, Some(JobError::Cancelled));
+    assert_eq!(held(), 0, "its lock is gone");
+}

@@ -4,8 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cycle;
 mod postgres;
+mod qdrant;
 mod redis;
+mod s3;
 mod ssh;
 mod sshd;
 mod support;

@@ -12,11 +12,11 @@ use zentoria_job::contract::Place;
 use zentoria_types::backup_job::secrets::SOURCE_PASSWORD;
 use zentoria_types::backup_job::{JobError, Server, SourceSpec};
 
-const PASSWORD: &str = "redis-secret";
+pub const PASSWORD: &str = "redis-secret";
 
-struct Redis {
+pub struct Redis {
     port: u16,
-    bin: PathBuf,
+    pub bin: PathBuf,
     dir: TempDir,
     _process: Process,
 }
@@ -51,7 +51,7 @@ impl Redis {
         Pod::with(&[(SOURCE_PASSWORD, password)], &[&self.bin])
     }
 
-    fn spec(&self, user: Option<&str>) -> SourceSpec {
+    pub fn spec(&self, user: Option<&str>) -> SourceSpec {
         SourceSpec::Redis {
             server: Server { host: "127.0.0.1".into(), port: self.port },
             user: user.map(str::to_owned),
@@ -73,7 +73,7 @@ fn cli(bin: &Path, port: u16, commands: &[&[&str]]) -> Vec<String> {
     commands.iter().map(run).collect()
 }
 
-async fn filled(settings: &[&str]) -> Option<Redis> {
+pub async fn filled(settings: &[&str]) -> Option<Redis> {
     let server = Redis::start(settings).await?;
     let numbers: Vec<String> = (0..500).map(|number| format!("member {number}")).collect();
     let mut many = vec!["SADD", "set"];

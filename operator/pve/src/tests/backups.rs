@@ -232,7 +232,7 @@ async fn what_a_backup_server_verified_is_told_with_its_task() {
         "verification": {"state": "ok", "upid": "UPID:pbs:00000A1B:00000C2D:0000000E:69560F80:verify:store:root@pam:"}}]"#;
     let server = Server::start(move |_| ok(row)).await;
     let found = server.client().backups(&node(), &local(), vmid(101)).await.unwrap();
-    assert_eq!(found[0].verification.as_deref(), Some("ok"));
+    assert_eq!((found[0].verification.as_deref(), found[0].verified_at), (Some("ok"), Some(0x6956_0F80)));
 }
 
 #[tokio::test]

@@ -31,8 +31,10 @@ struct State {
 pub(super) struct Remembered {
     /// Backups that failed.
     pub failed: BTreeMap<Kept, Failed>,
-    /// Backups that ended well, by when they were begun.
+    /// Backups that ended well, and when that was seen.
     pub done: BTreeMap<Kept, Timestamp>,
+    /// Those of them that nobody has looked for on the storage yet, by when they were begun.
+    pub unverified: BTreeMap<Kept, Timestamp>,
     /// The place that the running task takes.
     pub slot: Option<(Upid, Slot)>,
     /// What a person asked for: the annotation, and when it was seen first.

@@ -57,7 +57,9 @@ impl Pass<'_> {
                 info!(namespace = self.namespace, policy = self.name, %upid, warnings, "backed up");
                 memory.of(&uid, |it| {
                     it.failed.remove(&kept);
-                    it.done.insert(kept.clone(), begun);
+                    // By our own clock: that of the node may be behind, and nothing is done twice for it.
+                    it.done.insert(kept.clone(), self.now);
+                    it.unverified.insert(kept.clone(), begun);
                 });
                 if warnings > 0 {
                     let note = format!("the backup of {} has {warnings} warnings: see the log of task {upid}", kept.0);
@@ -77,17 +79,14 @@ impl Pass<'_> {
     /// A task that ended well and left nothing on the storage has failed.
     pub(super) fn verify_done(&self, scene: &mut Scene) {
         self.context.backups.vzdump.of(&self.uid(), |it| {
-            for ((name, tier), begun) in &it.done {
-                let Some(guest) = scene.guests.get(name) else { continue };
-                let least = begun.checked_sub(SKEW).unwrap_or(*begun);
-                let is_there = guest.ours.get(tier).is_some_and(|volume| volume.time >= least);
-                let known = it.failed.contains_key(&(name.clone(), tier.clone()));
-                if !is_there && !known {
-                    let message =
-                        "vzdump ended well, and its storage lists no backup of this container with our notes: \
+            for ((name, tier), begun) in std::mem::take(&mut it.unverified) {
+                let Some(guest) = scene.guests.get(&name) else { continue };
+                let least = begun.checked_sub(SKEW).unwrap_or(begun);
+                if guest.ours.get(&tier).is_none_or(|volume| volume.time < least) {
+                    let message = "vzdump ended well, and its storage lists no backup of this container with our notes: \
                                    look at the storage, and at the clock of the node"
-                            .to_owned();
-                    it.failed.insert((name.clone(), tier.clone()), Failed { at: self.now, message });
+                        .to_owned();
+                    it.failed.insert((name, tier), Failed { at: self.now, message });
                 }
             }
         });
@@ -245,7 +244,9 @@ impl Pass<'_> {
             if it.asked.as_ref().is_none_or(|(known, _)| known != word) {
                 // The command line writes when it was asked: then a restart asks for nothing twice.
                 let at = word.split('/').next().and_then(|word| word.parse::<Timestamp>().ok());
+                // Backups are dated by whole seconds.
                 let at = at.map_or(self.now, |at| at.min(self.now));
+                let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
                 it.asked = Some((word.clone(), Asked { tier: tier.to_owned(), at }));
             }
             it.asked.clone()

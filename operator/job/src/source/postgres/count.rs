@@ -3,13 +3,13 @@
 use super::facts::{DatabaseFacts, OWNER, RoleFacts, TableFacts};
 use super::login::identifier;
 use std::collections::BTreeMap;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
 /// What makes names of the system mean the system's own, the same value the same text on every server, keeps rows from being hidden by row security (the server
 /// refuses then), and keeps the server from ending what takes long.
 pub const SESSION: &str = "SET search_path = ''; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; \
      SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; \
-     SET row_security = off; SET statement_timeout = 0; SET lock_timeout = 0; \
+     SET row_security = off; SET statement_timeout = 0; SET lock_timeout = '600s'; \
      SET idle_in_transaction_session_timeout = 0";
 
 /// The relations that a dump holds: not of the system, not temporary, not made by an extension.
@@ -17,6 +17,9 @@ const RELATIONS: &str = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespac
      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relpersistence <> 't' \
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
      AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// How many tables one statement locks.
+const TABLES_AT_ONCE: usize = 200;
 
 /// What every statement of the schema says of a relation `c` in a schema `n`.
 const NAME: &str = "format('%I.%I', n.nspname, c.relname)";
@@ -51,18 +54,17 @@ async fn tables(client: &Client) -> Result<BTreeMap<String, TableFacts>, Error> 
     let found = client
         .query(&format!("SELECT n.nspname::text, c.relname::text, {NAME} FROM {RELATIONS} WHERE c.relkind = 'r'"), &[])
         .await?;
+    lock(client, &found).await?;
     let mut all = BTreeMap::new();
     for row in found {
-        let (schema, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         // a sum does not depend on the order of the rows, and numeric never overflows
         let counted = client
             .query_one(
                 &format!(
                     "SELECT count(*), \
                      coalesce(sum(hashtextextended((zentoria_row.*)::text COLLATE \"C\", 0)::numeric), 0)::text \
-                     FROM ONLY {}.{} zentoria_row",
-                    identifier(&schema),
-                    identifier(&name)
+                     FROM ONLY {} zentoria_row",
+                    qualified(&row)?
                 ),
                 &[],
             )
@@ -72,6 +74,22 @@ async fn tables(client: &Client) -> Result<BTreeMap<String, TableFacts>, Error> 
         all.insert(row.try_get(2)?, facts);
     }
     Ok(all)
+}
+
+/// Holds the tables as they are, as `pg_dump` does at its beginning: what empties or rewrites a table does not care for
+/// the snapshots of others.
+async fn lock(client: &Client, tables: &[Row]) -> Result<(), Error> {
+    for some in tables.chunks(TABLES_AT_ONCE) {
+        let names = some.iter().map(qualified).collect::<Result<Vec<String>, Error>>()?;
+        client.batch_execute(&format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", names.join(", ONLY "))).await?;
+    }
+    Ok(())
+}
+
+/// The table of a row that begins with its schema and its name.
+fn qualified(row: &Row) -> Result<String, Error> {
+    let (schema, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(format!("{}.{}", identifier(&schema), identifier(&name)))
 }
 
 /// Statements that give a key and a definition each.

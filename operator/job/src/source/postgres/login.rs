@@ -41,12 +41,14 @@ impl Login {
     /// [`JobError::Setup`], when the password or, where it is needed, the CA is missing.
     pub fn to_source(server: &Server, user: &str, ssl_mode: &str, setup: &Setup) -> Result<Self, Failure> {
         let ssl = SslMode::parse(ssl_mode)?;
-        let password = setup.secrets.require(SOURCE_PASSWORD)?;
+        let password = setup.source_secret(SOURCE_PASSWORD)?;
         let line = Secret::new(format!("*:*:*:*:{}\n", password.expose().replace('\\', "\\\\").replace(':', "\\:")));
         // one per process, because the one that streams a part writes its own while this one's may be read
         let passfile = setup.write_private("source", &format!("pgpass-{}", std::process::id()), &line)?;
         let ca = setup.secrets.path_if_there(SOURCE_CA);
-        tls::config(ssl, ca.as_deref())?;
+        if setup.reaches_source() {
+            tls::config(ssl, ca.as_deref())?;
+        }
         Ok(Self {
             host: server.host.clone(),
             port: server.port,

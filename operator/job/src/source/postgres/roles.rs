@@ -98,6 +98,8 @@ fn name(text: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::{role_of, statements};
+    use crate::source::postgres::login::{identifier, literal};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
 
     const DUMP: &str = "--\n-- PostgreSQL database cluster dump\n--\n\n\\restrict abc\n\nSET client_encoding = 'UTF8';\n\n\
         CREATE ROLE alice;\nALTER ROLE alice WITH NOSUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$4096:a;b';\n\
@@ -118,5 +120,21 @@ mod tests {
         let bob = || Some("Big \"Bob\"; x".to_owned());
         let alice = || Some("alice".to_owned());
         assert_eq!(all, [None, alice(), alice(), bob(), alice(), bob()]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_role_is_called_its_statements_are_found_again(name in any::<String>(), comment in any::<String>()) {
+            let all = [
+                format!("CREATE ROLE {};", identifier(&name)),
+                format!("COMMENT ON ROLE {} IS {};", identifier(&name), literal(&comment)),
+                format!("GRANT {} TO {} GRANTED BY postgres;", identifier(&comment), identifier(&name)),
+            ];
+            let found = statements(&all.join("\n"));
+            prop_assert_eq!(&found, &all);
+            for statement in found {
+                prop_assert_eq!(role_of(&statement), Some(name.clone()));
+            }
+        }
     }
 }

@@ -42,7 +42,7 @@ impl Redis {
     /// [`JobError::Setup`].
     pub fn new(server: &Server, user: Option<&str>, setup: &Setup) -> Result<Self, Failure> {
         let password = setup.secrets.read(SOURCE_PASSWORD)?;
-        if user.is_some() && password.is_none() {
+        if user.is_some() && password.is_none() && setup.reaches_source() {
             return Err(Failure::new(
                 JobError::Setup,
                 format!("the secret `{SOURCE_PASSWORD}` is missing: a user of Redis logs in with a password"),

@@ -142,6 +142,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::{Connection, Reply};
+    use proptest::prelude::{any, prop, proptest};
     use tokio::io::AsyncWriteExt;
 
     async fn answer(bytes: &[u8]) -> std::io::Result<Reply> {
@@ -171,6 +172,14 @@ mod tests {
             ("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", None),
         ] {
             assert_eq!(answer(bytes.as_bytes()).await.ok(), expected, "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic_or_wait_for_ever(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let _ = runtime.block_on(answer(&bytes));
         }
     }
 }

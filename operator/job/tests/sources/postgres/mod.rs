@@ -7,7 +7,8 @@ mod server;
 mod tls;
 
 use crate::support::job::Pod;
-use server::{PASSWORD, Postgres, programs};
+use server::programs;
+pub use server::{PASSWORD, Postgres};
 use zentoria_types::backup_job::secrets::SOURCE_PASSWORD;
 
 /// A database with one of everything that a dump has to keep.
@@ -36,7 +37,7 @@ const ESTATE: &str = r#"
 "#;
 
 /// A source with that database, `app`, of the role `alice`, and an empty one; and the Job's pod.
-async fn estate(version: &'static str) -> Option<(Postgres, Pod)> {
+pub async fn estate(version: &'static str) -> Option<(Postgres, Pod)> {
     let server = Postgres::source(version, &[]).await?;
     server
         .run_sql(

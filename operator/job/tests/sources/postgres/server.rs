@@ -97,6 +97,11 @@ impl Postgres {
         self.run(&["ssl=on"]).await;
     }
 
+    /// Directory of its programs.
+    pub fn bin(&self) -> PathBuf {
+        self.bin.clone()
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
