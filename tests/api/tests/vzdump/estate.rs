@@ -37,7 +37,9 @@ async fn the_backups_of_the_whole_estate_are_accepted() {
             let name = policy.metadata.name.clone().unwrap_or_default();
             match ready(policy).map(|one| one.reason) {
                 None => lines.push(format!("{name}: nothing yet")),
-                Some(reason) if wrong.contains(&reason.as_str()) => lines.push(format!("{name}: {reason}: {}", message(policy))),
+                Some(reason) if wrong.contains(&reason.as_str()) => {
+                    lines.push(format!("{name}: {reason}: {}", message(policy)))
+                }
                 Some(_) => {}
             }
         }
