@@ -126,8 +126,8 @@ async fn take(context: &Context, want: &WantRepository, job: &str) -> Result<boo
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         return match context.writer.send(api.create(&params, &lease)).await {
             Ok(_) => Ok(true),
-            // Another replica was faster; it is looked at again.
-            Err(WriteError::AlreadyExists) => Ok(false),
+            // Somebody else was faster: it is looked at again at once.
+            Err(WriteError::AlreadyExists) => Err(WriteError::Conflict),
             Err(error) => Err(error),
         };
     };
@@ -142,11 +142,7 @@ async fn take(context: &Context, want: &WantRepository, job: &str) -> Result<boo
         "spec": {"holderIdentity": job, "leaseDurationSeconds": seconds, "acquireTime": now},
     }));
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match context.writer.send(api.patch(&name, &params, &patch)).await {
-        Ok(_) => Ok(true),
-        Err(WriteError::Conflict) => Ok(false),
-        Err(error) => Err(error),
-    }
+    context.writer.send(api.patch(&name, &params, &patch)).await.map(|_| true)
 }
 
 /// Whether a Job exists and has not ended, by the API server's own word.

@@ -1,9 +1,10 @@
 //! Whole Jobs as processes: a real source, a real repository, and back.
 
 use crate::postgres::{PASSWORD, estate};
-use crate::redis;
 use crate::sshd::Sshd;
 use crate::support::process::component;
+use crate::support::wait::until;
+use crate::{redis, s3, vault};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -20,22 +21,24 @@ struct Jobs {
     source: SourceSpec,
     id: Option<String>,
     programs: Vec<PathBuf>,
-    secret: String,
+    hidden: Vec<String>,
 }
 
 impl Jobs {
-    fn new(source: SourceSpec, (name, secret): (&str, &str), programs: &[PathBuf]) -> Option<Self> {
+    fn new(source: SourceSpec, secrets: &[(&str, &str)], programs: &[PathBuf]) -> Option<Self> {
         let restic = component("restic")?.parent()?.to_owned();
         let dir = tempfile::Builder::new().prefix("zc").tempdir_in("/tmp").expect("a directory");
         let repository = (REPOSITORY_PASSWORD, REPOSITORY);
-        for (of, (name, text)) in [("all", repository), ("all", (name, secret)), ("repository", repository)] {
+        let all = secrets.iter().map(|secret| ("all", *secret));
+        for (of, (name, text)) in all.chain([("all", repository), ("repository", repository)]) {
             let path = dir.path().join(of).join(name);
             std::fs::create_dir_all(path.parent()?).expect("its directory");
             std::fs::write(path, text).expect("a secret");
         }
         let mut all = vec![restic, "/usr/bin".into(), "/bin".into()];
         all.extend_from_slice(programs);
-        let mut jobs = Self { dir, source, id: None, programs: all, secret: secret.to_owned() };
+        let hidden = secrets.iter().map(|(_, text)| text.trim().to_owned()).chain([REPOSITORY.to_owned()]).collect();
+        let mut jobs = Self { dir, source, id: None, programs: all, hidden };
         jobs.id = jobs.run(Operation::Init).repository_id;
         assert!(jobs.id.is_some());
         Some(jobs)
@@ -76,7 +79,7 @@ impl Jobs {
         let outcome = std::fs::read_to_string(at("outcome")).expect("an outcome");
         let said = [ran.stdout, ran.stderr].concat();
         let said = String::from_utf8_lossy(&said);
-        for secret in [REPOSITORY, self.secret.trim()] {
+        for secret in &self.hidden {
             assert!(!said.contains(secret) && !outcome.contains(secret), "a secret was told: {said} {outcome}");
         }
         serde_json::from_str(&outcome).expect("an outcome")
@@ -103,7 +106,7 @@ async fn a_postgres_server_is_backed_up_proved_on_a_newer_version_and_restored()
     let Some((server, _)) = estate("postgres16").await else { return };
     let Some(target) = crate::postgres::Postgres::scratch("postgres18").await else { return };
     let programs = [server.bin(), target.bin()];
-    let Some(jobs) = Jobs::new(server.spec(&[]), (SOURCE_PASSWORD, PASSWORD), &programs) else { return };
+    let Some(jobs) = Jobs::new(server.spec(&[]), &[(SOURCE_PASSWORD, PASSWORD)], &programs) else { return };
     let made = good(jobs.backup(false)).snapshot.expect("a backup");
     assert_eq!(made.parts, 4, "roles and three databases");
     let proof = good(jobs.restore(RestoreInto::Scratch { postgres_port: target.port })).proof.expect("a proof");
@@ -128,7 +131,7 @@ async fn a_postgres_server_is_backed_up_proved_on_a_newer_version_and_restored()
 async fn a_redis_server_is_backed_up_and_proved() {
     let Some(server) = redis::filled(&[]).await else { return };
     let programs = [server.bin.clone()];
-    let Some(jobs) = Jobs::new(server.spec(None), (SOURCE_PASSWORD, redis::PASSWORD), &programs) else { return };
+    let Some(jobs) = Jobs::new(server.spec(None), &[(SOURCE_PASSWORD, redis::PASSWORD)], &programs) else { return };
     let made = good(jobs.backup(false)).snapshot.expect("a backup");
     assert_eq!((made.parts, made.bytes > 1000), (1, true));
     let proof = good(jobs.restore(RestoreInto::Scratch { postgres_port: 1 })).proof.expect("a proof");
@@ -142,7 +145,7 @@ async fn files_that_did_not_change_make_no_second_backup() {
     std::fs::write(files.path().join("a.conf"), "one").expect("a file");
     let paths = vec![files.path().display().to_string()];
     let source = SourceSpec::Files { ssh: sshd.server(), paths, exclude: Vec::new() };
-    let Some(jobs) = Jobs::new(source, (SOURCE_SSH_KEY, &sshd.key), &[]) else { return };
+    let Some(jobs) = Jobs::new(source, &[(SOURCE_SSH_KEY, &sshd.key)], &[]) else { return };
     assert!(good(jobs.backup(true)).snapshot.is_some());
     assert!(good(jobs.backup(true)).snapshot.is_none());
     std::fs::write(files.path().join("a.conf"), "two").expect("a change");
@@ -151,4 +154,34 @@ async fn files_that_did_not_change_make_no_second_backup() {
     good(jobs.restore(RestoreInto::Directory(out.display().to_string())));
     let relative: &Path = files.path().strip_prefix("/").expect("absolute");
     assert_eq!(std::fs::read_to_string(out.join(relative).join("a.conf")).expect("it"), "two");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn buckets_of_s3_are_backed_up_proved_and_restored() {
+    let (Some(server), Some(rclone)) = (s3::S3::start().await, component("rclone")) else { return };
+    server.put("documents", "a/b.txt", b"one");
+    let secrets = [("source/credentials/accessKeyId", s3::ID), ("source/credentials/secretAccessKey", s3::KEY)];
+    let programs = [rclone.parent().expect("a directory").to_owned()];
+    let Some(jobs) = Jobs::new(server.spec(&["documents"]), &secrets, &programs) else { return };
+    good(jobs.backup(false)).snapshot.expect("a backup");
+    let proof = good(jobs.restore(RestoreInto::Scratch { postgres_port: 1 })).proof.expect("a proof");
+    assert!(proof.compared.starts_with("1 bucket, "), "{}", proof.compared);
+    let object = server.bucket("documents").join("a/b.txt");
+    std::fs::remove_file(&object).expect("a loss");
+    good(jobs.restore(RestoreInto::Source));
+    until("the object to be written", async || (std::fs::read(&object).ok()? == b"one").then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_is_backed_up_proved_and_restored() {
+    let Some(bao) = vault::Bao::start(None).await else { return };
+    bao.cli(&["secrets", "enable", "-path=kv", "kv"]).expect("a place for secrets");
+    bao.cli(&["kv", "put", "kv/app", "word=first"]).expect("a secret");
+    let Some(jobs) = Jobs::new(bao.spec(), &[(SOURCE_PASSWORD, &bao.token)], &[]) else { return };
+    good(jobs.backup(false)).snapshot.expect("a backup");
+    let proof = good(jobs.restore(RestoreInto::Scratch { postgres_port: 1 })).proof.expect("a proof");
+    assert!(proof.compared.ends_with("whole by its own digests"), "{}", proof.compared);
+    bao.cli(&["kv", "put", "kv/app", "word=second"]).expect("a change");
+    good(jobs.restore(RestoreInto::Source));
+    assert_eq!(bao.cli(&["kv", "get", "-field=word", "kv/app"]).expect("a secret"), "first");
 }

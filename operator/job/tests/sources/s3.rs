@@ -17,17 +17,17 @@ use tokio::net::TcpStream;
 use zentoria_job::contract::Place;
 use zentoria_types::backup_job::{JobError, Server, SourceSpec};
 
-const ID: &str = "accesskey01";
-const KEY: &str = "secretkey01";
+pub const ID: &str = "accesskey01";
+pub const KEY: &str = "secretkey01";
 
-struct S3 {
+pub struct S3 {
     port: u16,
     dir: TempDir,
     _process: Process,
 }
 
 impl S3 {
-    async fn start() -> Option<Self> {
+    pub async fn start() -> Option<Self> {
         let rclone = component("rclone")?;
         let dir = directory();
         std::fs::create_dir(dir.path().join("data")).expect("a directory");
@@ -52,13 +52,17 @@ impl S3 {
         panic!("the S3 server does not start");
     }
 
-    fn bucket(&self, name: &str) -> PathBuf {
+    pub fn bucket(&self, name: &str) -> PathBuf {
         let path = self.dir.path().join("data").join(name);
         std::fs::create_dir_all(&path).expect("a bucket");
         path
     }
 
-    fn put(&self, bucket: &str, name: &str, contents: &[u8]) {
+    pub fn spec(&self, buckets: &[&str]) -> SourceSpec {
+        spec(self.port, buckets)
+    }
+
+    pub fn put(&self, bucket: &str, name: &str, contents: &[u8]) {
         let path = self.bucket(bucket).join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("its directory");
         std::fs::write(path, contents).expect("an object");

@@ -18,9 +18,9 @@ use zentoria_types::backup_job::secrets::{SOURCE_CA, SOURCE_PASSWORD};
 use zentoria_types::backup_job::{JobError, Server, SourceSpec};
 
 /// A server with integrated storage, unsealed.
-struct Bao {
+pub struct Bao {
     port: u16,
-    token: String,
+    pub token: String,
     key: String,
     tls: bool,
     dir: TempDir,
@@ -29,7 +29,7 @@ struct Bao {
 }
 
 impl Bao {
-    async fn start(pki: Option<&Pki>) -> Option<Self> {
+    pub async fn start(pki: Option<&Pki>) -> Option<Self> {
         let bao = component("openbao")?;
         let dir = directory();
         let at = dir.path().display().to_string();
@@ -74,7 +74,7 @@ impl Bao {
         until("OpenBao to become active", async || self.cli(&["token", "lookup"]).ok()).await;
     }
 
-    fn cli(&self, args: &[&str]) -> Result<String, String> {
+    pub fn cli(&self, args: &[&str]) -> Result<String, String> {
         let scheme = if self.tls { "https" } else { "http" };
         let mut command = Command::new(&self.bao);
         if self.tls {
@@ -92,7 +92,7 @@ impl Bao {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
-    fn spec(&self) -> SourceSpec {
+    pub fn spec(&self) -> SourceSpec {
         spec(self.port, self.tls)
     }
 }

@@ -83,9 +83,10 @@ impl Pass<'_> {
                 let Some(guest) = scene.guests.get(&name) else { continue };
                 let least = begun.checked_sub(SKEW).unwrap_or(begun);
                 if guest.ours.get(&tier).is_none_or(|volume| volume.time < least) {
-                    let message = "vzdump ended well, and its storage lists no backup of this container with our notes: \
+                    let message =
+                        "vzdump ended well, and its storage lists no backup of this container with our notes: \
                                    look at the storage, and at the clock of the node"
-                        .to_owned();
+                            .to_owned();
                     it.failed.insert((name, tier), Failed { at: self.now, message });
                 }
             }

@@ -109,7 +109,8 @@ async fn create_test(client: &Client, recorded: &DatabaseFacts) -> Result<(), Fa
 }
 
 /// Restores a database over the source. What is there steps aside under another name until the restored one is compared:
-/// then it is dropped; or, when anything failed or differs, it comes back.
+/// then it is dropped; or, when anything failed or differs, it comes back. A Job that is killed in between leaves it under
+/// that name (`app_before_1800000000`, which takes no connections); the next restore does not touch it.
 ///
 /// # Errors
 /// [`JobError::TargetFailed`], and those of a connection.
