@@ -82,12 +82,17 @@ backup_until() {
 }
 
 backup_run() {
-  local word
+  local word before='' now='' newest='{.status.tiers.hourly.snapshot.id}' end=$((SECONDS + BACKUP_SECONDS))
   word=demo-$(date +%s)
+  before=$(bk get bp/db -o jsonpath="$newest")
   say "kubectl annotate bp db zentoria.ai/run=$word: a backup now"
   bk annotate --overwrite bp/db zentoria.ai/run="$word" >/dev/null
-  backup_until "the run is over" bp/db '{.status.run}' "$word"
-  backup_until "a backup of PostgreSQL is in the repository" bp/db '{.status.conditions[?(@.type=="Fresh")].status}' True
+  until now=$(bk get bp/db -o jsonpath="$newest") && [ -n "$now" ] && [ "$now" != "$before" ]; do
+    process_alive "$DEMO" operator || backup_failed "the operator ended"
+    [ $SECONDS -lt $end ] || backup_failed "there is no new backup after $BACKUP_SECONDS s"
+    sleep 0.5
+  done
+  say "a backup of PostgreSQL is in the repository: snapshot $now"
 }
 
 # A BackupRestore into a scratch PostgreSQL, which compares rows and schema with what was counted when it was made.
@@ -96,6 +101,9 @@ backup_prove() {
   bk delete brs --all >/dev/null
   backup_file restore.yaml | bk apply --server-side -f - | indent
   backup_until "restored into a scratch server and compared" brs/proof '{.status.phase}' Succeeded
+  bk delete job restore-test-now --ignore-not-found >/dev/null
+  bk create job restore-test-now --from=cronjob/bp-db-restore-test >/dev/null 2>&1
+  backup_until "the weekly restore test, started now, has passed" bp/db '{.status.conditions[?(@.type=="Verified")].status}' True
   say "proved: $(bk get brs proof -o jsonpath='{.status.results.db.evidence.compared}')"
 }
 
