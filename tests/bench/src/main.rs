@@ -42,13 +42,13 @@ struct Options {
     #[arg(long, default_value_t = 1, env = "BENCH_NODE_RUNS")]
     node_runs: usize,
     /// Runs of each side, alternating; the median counts.
-    #[arg(long, default_value_t = 5, env = "BENCH_RUNS")]
+    #[arg(long, default_value_t = 3, env = "BENCH_RUNS")]
     runs: usize,
-    /// Runs of sizes from 500 on, which take a minute each.
-    #[arg(long, default_value_t = 3, env = "BENCH_LARGE_RUNS")]
+    /// Runs of sizes from 500 on, which take two minutes each.
+    #[arg(long, default_value_t = 1, env = "BENCH_LARGE_RUNS")]
     large_runs: usize,
     /// How long the settled operator is watched, in seconds.
-    #[arg(long, default_value_t = 90, env = "BENCH_STEADY_SECONDS")]
+    #[arg(long, default_value_t = 60, env = "BENCH_STEADY_SECONDS")]
     steady: u64,
     /// `poll.fullResync` while a change of a description is waited for, in seconds.
     #[arg(long, default_value_t = 60)]
