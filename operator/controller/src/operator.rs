@@ -20,7 +20,7 @@ use crate::runtime::leader::{ElectionConfig, Ended, Fence, Leader, LeaderState, 
 use crate::runtime::metrics::{BuildInfo, Metrics, ReconcileResult};
 use crate::runtime::shutdown::{self, Shutdown};
 use crate::runtime::status::StatusWriter;
-use crate::runtime::streams::{chain, changed, drain};
+use crate::runtime::streams::{a_few_at_once, chain, changed, drain};
 use crate::runtime::tasks::Tasks;
 use crate::runtime::turns::Turns;
 use crate::runtime::wakeups::Wakeups;
@@ -257,7 +257,7 @@ async fn work(
     tasks.spawn(
         "rules",
         controller(
-            Controller::for_stream(changed(rule_stream), rules).reconcile_on(rule_wakes),
+            Controller::for_stream(changed(rule_stream), rules).with_config(a_few_at_once()).reconcile_on(rule_wakes),
             stop.clone(),
             Arc::clone(&context),
             "FirewallRule",

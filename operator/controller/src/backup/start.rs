@@ -7,7 +7,7 @@ use crate::runtime::backoff::BackoffConfig;
 use crate::runtime::caches::{watched, watched_with};
 use crate::runtime::health::Health;
 use crate::runtime::shutdown::Shutdown;
-use crate::runtime::streams::changed;
+use crate::runtime::streams::{a_few_at_once, changed};
 use crate::runtime::tasks::Tasks;
 use crate::runtime::wakeups::Wakeups;
 use futures::StreamExt;
@@ -93,17 +93,17 @@ impl Controllers {
     /// Reconciles until the stop.
     pub fn spawn(self, context: &Arc<Context>, tasks: &Tasks, stop: &Shutdown) {
         let Self { repositories: Feed { store, changes, wakes }, policies, restores, wakers: _ } = self;
-        let work = Controller::for_stream(changes, store).reconcile_on(wakes);
+        let work = Controller::for_stream(changes, store).with_config(a_few_at_once()).reconcile_on(wakes);
         let context = Arc::clone(context);
         let kind = "BackupRepository";
         let running = controller(work, stop.clone(), Arc::clone(&context), kind, repository::reconcile);
         tasks.spawn("backuprepositories", running);
         let Feed { store, changes, wakes } = policies;
-        let work = Controller::for_stream(changes, store).reconcile_on(wakes);
+        let work = Controller::for_stream(changes, store).with_config(a_few_at_once()).reconcile_on(wakes);
         let running = controller(work, stop.clone(), Arc::clone(&context), "BackupPolicy", policy::reconcile);
         tasks.spawn("backuppolicies", running);
         let Feed { store, changes, wakes } = restores;
-        let work = Controller::for_stream(changes, store).reconcile_on(wakes);
+        let work = Controller::for_stream(changes, store).with_config(a_few_at_once()).reconcile_on(wakes);
         let running = controller(work, stop.clone(), context, "BackupRestore", restore::reconcile);
         tasks.spawn("backuprestores", running);
     }

@@ -2,6 +2,7 @@
 
 use super::shutdown::Shutdown;
 use futures::{Stream, StreamExt};
+use kube::runtime::controller::Config;
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use tracing::warn;
 
@@ -15,6 +16,13 @@ where
 {
     let wish = predicates::generation.combine(predicates::annotations).combine(predicates::labels);
     stream.predicate_filter(wish, PredicateConfig::default())
+}
+
+/// For kinds whose work is mostly with the API server: so many objects of one kind at once. A thousand that are written to in the
+/// same moment would leave no answer for the Lease.
+#[must_use]
+pub fn a_few_at_once() -> Config {
+    Config::default().concurrency(8)
 }
 
 /// An error with its causes, once.
