@@ -41,6 +41,15 @@ impl World {
         container
     }
 
+    /// Waits until the operator looks away from a container, and what it had begun before is over.
+    pub async fn paused(&self, name: &str) -> ZentoriaContainer {
+        let summary =
+            |container: &ZentoriaContainer| container.status.as_ref().and_then(|status| status.summary.clone());
+        let container = self.until("is paused", name, |c| summary(c).as_deref() == Some("Paused")).await;
+        self.polls(2).await;
+        container
+    }
+
     /// Waits until a container is stalled for this reason, and an Event says so.
     ///
     /// # Panics
