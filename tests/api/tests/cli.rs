@@ -70,6 +70,7 @@ async fn a_paused_container_is_left_alone_until_it_is_resumed() {
     world.kubectl_zentoria(&["pause", "zc/db"]).await.with(0).has("zc/db paused: the operator looks away from it");
     world.kubectl_zentoria(&["pause", "db"]).await.with(0).has("zc/db is paused already");
     world.says("db", "Running").await;
+    world.paused("db").await;
     world.pve.forget_requests().await;
     for vmid in [400, 401] {
         world.pve.person_sets(vmid, json!({"memory": 2048})).await;

@@ -297,7 +297,7 @@ impl Pass<'_> {
         let window = self.context.windows.at(cluster, self.now);
         let making = status.created.as_ref().is_some_and(|created| created.finished_at.is_none());
         let base = Known {
-            firewall: making.then(|| self.firewall(cluster)).flatten(),
+            firewall: if making { self.firewall(cluster).await } else { None },
             ssh_keys: keys::public_keys(self.context, self.object, want, status).await?,
             ..known::alone(self.object, cluster, window, self.now)
         };
@@ -319,9 +319,9 @@ impl Pass<'_> {
     }
 
     /// What the rules make of the firewall of this container.
-    fn firewall(&self, cluster: &ProxmoxCluster) -> Option<Box<CompiledGuest>> {
-        let compiled = self.context.firewalls.compiled(self.context, cluster);
-        compiled.guests.get(&key_of(self.object)).cloned().map(Box::new)
+    async fn firewall(&self, cluster: &ProxmoxCluster) -> Option<Box<CompiledGuest>> {
+        let firewalls = &self.context.firewalls;
+        firewalls.compiled_for(self.context, cluster, &key_of(self.object)).await.map(Box::new)
     }
 
     /// Says one thing about a container that was not looked at.

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 use zentoria_core::container::want::Key;
@@ -22,7 +23,11 @@ use zentoria_core::firewall::{compile, estate};
 use zentoria_ops::firewall::Switch;
 
 /// Changes that come together are compiled together.
-const TOGETHER: Duration = Duration::from_millis(50);
+const TOGETHER: Duration = Duration::from_millis(20);
+/// The part of the time that compiling takes at most.
+const SHARE: u32 = 10;
+/// So long the one who compiles is waited for; then it is done by whom it concerns.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What all looks at firewalls share.
 pub struct Firewalls {
@@ -33,6 +38,7 @@ pub struct Firewalls {
     /// Pauses after writes for the same rules, one after the other.
     pub fights: Backoff<ObjectRef<ZentoriaContainer>>,
     changed: Notify,
+    made: Notify,
     /// Counts the changes: what was looked at since the last one still holds.
     epoch: AtomicU64,
     next_version: AtomicU64,
@@ -66,6 +72,7 @@ impl Firewalls {
             backoff: Backoff::new(backoff),
             fights: Backoff::new(backoff),
             changed: Notify::new(),
+            made: Notify::new(),
             epoch: AtomicU64::new(0),
             next_version: AtomicU64::new(0),
             clusters: Mutex::default(),
@@ -80,34 +87,62 @@ impl Firewalls {
         self.changed.notify_one();
     }
 
-    /// The compiled matrix of a cluster, as the objects are now.
-    #[must_use]
-    pub fn compiled(&self, context: &Context, cluster: &ProxmoxCluster) -> Arc<Compiled> {
+    /// The compiled matrix of a cluster, with everything that the caches held when this was called.
+    pub async fn compiled(&self, context: &Context, cluster: &ProxmoxCluster) -> Arc<Compiled> {
+        let (name, epoch) = (cluster.name_any(), self.epoch.load(Ordering::Relaxed));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut made = std::pin::pin!(self.made.notified());
+            made.as_mut().enable();
+            if let Some(known) = lock(&self.clusters).get(&name).filter(|known| known.epoch >= epoch) {
+                return Arc::clone(&known.compiled);
+            }
+            self.changed.notify_one();
+            if timeout_at(deadline, made).await.is_err() {
+                return self.compile(context, cluster);
+            }
+        }
+    }
+
+    /// What was compiled for a guest last; where it is not in there yet, as [`Firewalls::compiled`].
+    pub async fn compiled_for(&self, context: &Context, cluster: &ProxmoxCluster, key: &Key) -> Option<CompiledGuest> {
+        let known = self.known(&cluster.name_any()).and_then(|compiled| compiled.guests.get(key).cloned());
+        match known {
+            Some(guest) => Some(guest),
+            None => self.compiled(context, cluster).await.guests.get(key).cloned(),
+        }
+    }
+
+    /// Compiles the matrix of a cluster, where something has changed of what it rests on.
+    fn compile(&self, context: &Context, cluster: &ProxmoxCluster) -> Arc<Compiled> {
         let name = cluster.name_any();
         let epoch = self.epoch.load(Ordering::Relaxed);
-        if let Some(known) = lock(&self.clusters).get(&name).filter(|known| known.epoch == epoch) {
-            return Arc::clone(&known.compiled);
-        }
         let containers = context.containers_on(&name);
         // Those of other namespaces say nothing of these guests.
         let namespaces: BTreeSet<Option<String>> = containers.iter().map(|container| container.namespace()).collect();
         let mut rules = context.rules.all();
         rules.retain(|rule| namespaces.contains(&rule.namespace()));
         let inputs = fingerprint(context, cluster, &containers, &rules);
-        let mut clusters = lock(&self.clusters);
-        if let Some(known) = clusters.get_mut(&name).filter(|known| known.inputs == inputs) {
+        if let Some(known) = lock(&self.clusters).get_mut(&name).filter(|known| known.inputs == inputs) {
             known.epoch = epoch;
             return Arc::clone(&known.compiled);
         }
         let labels = |namespace: &str| context.labels_of(namespace);
         let estate = estate(cluster, containers.iter().map(AsRef::as_ref), rules.iter().map(AsRef::as_ref), &labels);
         let compiled = Arc::new(compile(&estate));
+        let mut clusters = lock(&self.clusters);
         let before = clusters.remove(&name);
         let versions = self.versions(before.as_ref(), &compiled);
         clusters.insert(name, Cached { epoch, inputs, compiled: Arc::clone(&compiled), versions });
         drop(clusters);
         self.wake_concerned(context, before.as_ref().map(|cached| cached.compiled.as_ref()), &compiled);
         compiled
+    }
+
+    /// Whether everything that the caches hold is compiled.
+    fn is_current(&self, cluster: &str) -> bool {
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        lock(&self.clusters).get(cluster).is_some_and(|known| known.epoch == epoch)
     }
 
     fn versions(&self, before: Option<&Cached>, now: &Compiled) -> BTreeMap<Key, u64> {
@@ -199,19 +234,27 @@ impl Firewalls {
     }
 }
 
-/// Compiles whenever something has changed, until the stop.
+/// Compiles whenever something has changed, until the stop. Where changes never end, as while an estate is made, it takes one
+/// part in [`SHARE`] of the time, and leaves the rest to those who write.
 pub async fn watch(context: Arc<Context>, stop: Shutdown) {
     context.health.gates_are_open().await;
+    let firewalls = &context.firewalls;
     loop {
+        let started = Instant::now();
         for cluster in context.clusters.store.state() {
-            if context.serves(&cluster) {
+            if context.serves(&cluster) && !firewalls.is_current(&cluster.name_any()) {
                 let cluster = context.clusters.latest.newest(cluster);
-                let _ = context.firewalls.compiled(&context, &cluster);
+                let _ = firewalls.compile(&context, &cluster);
             }
         }
+        let pause = TOGETHER.max(started.elapsed() * (SHARE - 1));
+        firewalls.made.notify_waiters();
         tokio::select! {
             () = stop.requested() => return,
-            () = context.firewalls.changed.notified() => tokio::time::sleep(TOGETHER).await,
+            () = async {
+                tokio::time::sleep(pause).await;
+                firewalls.changed.notified().await;
+            } => {}
         }
     }
 }

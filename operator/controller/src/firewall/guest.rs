@@ -91,7 +91,7 @@ async fn look(context: &Context, object: &Arc<ZentoriaContainer>) -> std::result
     {
         return Ok(None);
     }
-    let compiled = context.firewalls.compiled(context, &cluster);
+    let compiled = context.firewalls.compiled(context, &cluster).await;
     let Some(guest) = compiled.guests.get(&key) else { return Ok(None) };
     let version = context.firewalls.version(&cluster.name_any(), &key);
     let pass = Pass { context, object, cluster: &cluster, version, now: Timestamp::now() };

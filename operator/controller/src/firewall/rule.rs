@@ -31,7 +31,7 @@ pub async fn reconcile(object: Arc<FirewallRule>, context: Arc<Context>) -> Resu
     let before = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or_default();
     let now = Timestamp::now();
-    let Some((mut report, guests)) = found(&context, &object) else { return Ok(Action::await_change()) };
+    let Some((mut report, guests)) = found(&context, &object).await else { return Ok(Action::await_change()) };
     let early = early(&object, now).filter(|_| lacks_something(&report));
     if early.is_some() {
         report.verdict = Err((RuleReason::Pending, "what it names may still be on its way".to_owned()));
@@ -73,7 +73,7 @@ fn same(before: &FirewallRuleStatus, report: &RuleReport) -> bool {
 }
 
 /// What all ProxmoxClusters that have containers of its namespace say of it together.
-fn found(context: &Context, object: &FirewallRule) -> Option<(RuleReport, BTreeMap<Key, OnGuest>)> {
+async fn found(context: &Context, object: &FirewallRule) -> Option<(RuleReport, BTreeMap<Key, OnGuest>)> {
     let key = Key { namespace: object.namespace().unwrap_or_default(), name: object.name_any() };
     let mut merged: Option<RuleReport> = None;
     let mut guests = BTreeMap::new();
@@ -82,7 +82,7 @@ fn found(context: &Context, object: &FirewallRule) -> Option<(RuleReport, BTreeM
         if !context.serves(&cluster) {
             continue;
         }
-        let compiled = context.firewalls.compiled(context, &cluster);
+        let compiled = context.firewalls.compiled(context, &cluster).await;
         if let Some(report) = compiled.rules.get(&key) {
             merged = Some(merged.map_or_else(|| report.clone(), |before| together(before, report)));
             guests.extend(context.firewalls.outcomes(&cluster.name_any(), &report.guests));

@@ -2,7 +2,7 @@
 
 use super::World;
 use super::objects::Conditions;
-use crate::pve::{Guest, OPERATOR};
+use crate::pve::{Guest, OPERATOR, Request};
 use crate::wait::{DEADLINE, eventually, when};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -38,6 +38,15 @@ impl World {
             .await;
         let both = container.truth(RECONCILING) == "True" && container.truth(STALLED) == "True";
         assert!(!both, "Reconciling and Stalled at once: {}", told(&container));
+        container
+    }
+
+    /// Waits until the operator looks away from a container, and what it had begun before is over.
+    pub async fn paused(&self, name: &str) -> ZentoriaContainer {
+        let summary =
+            |container: &ZentoriaContainer| container.status.as_ref().and_then(|status| status.summary.clone());
+        let container = self.until("is paused", name, |c| summary(c).as_deref() == Some("Paused")).await;
+        self.polls(2).await;
         container
     }
 
@@ -111,6 +120,24 @@ impl World {
             self.pve.find(vmid).await.map_or(Ok(()), |guest| Err(format!("{guest:#?}")))
         })
         .await;
+    }
+
+    /// Waits until the barrier is hit, or until there is nothing left that could hit it; the call that it was hit by.
+    ///
+    /// # Panics
+    /// Where neither is so within [`DEADLINE`].
+    pub async fn hit_or_done(&self, done: impl AsyncFn() -> bool) -> Option<Request> {
+        let start = Instant::now();
+        loop {
+            let hit = self.pve.barrier_hit(1).await;
+            if hit.is_some() || done().await {
+                return hit;
+            }
+            assert!(
+                start.elapsed() < DEADLINE,
+                "waited {DEADLINE:?} for a call at the barrier, or the end of the work"
+            );
+        }
     }
 
     /// Waits until the operator has looked at the cluster so many more times: the first look may have begun before, so

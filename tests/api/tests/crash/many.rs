@@ -2,8 +2,10 @@
 
 use super::{SOURCE, polled, tasks};
 use zentoria_api::ZentoriaContainer;
+use zentoria_api::conditions::READY;
 use zentoria_api_tests::World;
 use zentoria_api_tests::builders::clone_of;
+use zentoria_api_tests::world::Conditions;
 
 /// Four from the template, and two copies, one after the other: a copy locks its source.
 fn six(world: &World) -> Vec<ZentoriaContainer> {
@@ -12,6 +14,11 @@ fn six(world: &World) -> Vec<ZentoriaContainer> {
         copy.spec.source = Some(clone_of(SOURCE));
     }
     all
+}
+
+async fn all_are_ready(world: &World) -> bool {
+    let all = world.all().await;
+    all.len() == 6 && all.iter().all(|container| container.truth(READY) == "True")
 }
 
 #[tokio::test]
@@ -26,7 +33,7 @@ async fn an_operator_that_is_killed_at_every_second_write_still_makes_each_guest
         world.pve.arm_barrier(2, ["before", "after"][round % 2], true).await;
         world.start_operator().await;
         // Where nothing is left to write there is nothing to be killed at.
-        let hit = world.pve.barrier_hit(6).await.is_some();
+        let hit = world.hit_or_done(async || all_are_ready(&world).await).await.is_some();
         world.kill_operator().await;
         world.pve.release_barrier().await;
         crashes += usize::from(hit);

@@ -10,6 +10,7 @@ mod hand;
 mod lease;
 mod lockout;
 mod matrix;
+mod moved;
 mod observe;
 mod ours;
 mod slice;

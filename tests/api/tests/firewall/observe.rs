@@ -41,12 +41,14 @@ async fn a_cluster_in_mode_observe_and_a_paused_container_are_not_corrected() {
     firewall_says(&world, "db", "NotProbed").await;
 
     world.annotate("db", "zentoria.ai/paused", Some("true")).await;
+    world.paused("db").await;
     hand.removes(DB, "/db-from-web#").await;
     world.pve.forget_requests().await;
     world.polls(5).await;
     assert_eq!(firewall_writes(&world).await, [""; 0]);
 
     world.patch_cluster(json!({"mode": "Observe"})).await;
+    world.cluster_says("Ready").await;
     world.annotate("db", "zentoria.ai/paused", None).await;
     let container = firewall_says(&world, "db", "ObserveOnly").await;
     let shown = container.status.unwrap().firewall.unwrap();

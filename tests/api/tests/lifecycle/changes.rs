@@ -95,11 +95,7 @@ async fn a_container_that_is_suspended_or_paused_is_not_looked_at() {
     world.patch("suspended", json!({"suspend": true})).await;
     world.annotate("paused", "zentoria.ai/paused", Some("true")).await;
     for name in ["suspended", "paused"] {
-        let container = world
-            .until("is paused", name, |container| {
-                container.status.as_ref().is_some_and(|status| status.summary.as_deref() == Some("Paused"))
-            })
-            .await;
+        let container = world.paused(name).await;
         assert_eq!(container.truth(READY), "True", "Ready keeps what it said");
     }
     world.pve.forget_requests().await;

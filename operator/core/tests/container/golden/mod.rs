@@ -9,6 +9,8 @@ mod forecast;
 mod mounts;
 mod network;
 mod ownership;
+#[path = "../../common/golden.rs"]
+mod pages;
 mod placing;
 mod power;
 mod refusals;
@@ -18,7 +20,6 @@ mod words;
 use crate::fixture::{Whose, created, guest_mut, spec, vmid};
 use crate::model::{World, digest_of, with_guest};
 use std::fmt::Write;
-use std::path::PathBuf;
 use zentoria_api::conditions::ContainerReason;
 use zentoria_api::container::{Origin, PowerStatus, RunState};
 use zentoria_core::container::step::Plan;
@@ -30,29 +31,10 @@ struct Case {
     world: World,
 }
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/plans")
-}
+const KIND: &str = "plans";
 
-/// Compares a page with its file.
 fn compare(name: &str, page: &str) {
-    let file = folder().join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(folder()).unwrap();
-        std::fs::write(&file, page).unwrap();
-        return;
-    }
-    let golden = std::fs::read_to_string(&file).unwrap_or_default();
-    let line = page.lines().zip(golden.lines()).position(|(now, then)| now != then);
-    let line = line.unwrap_or_else(|| page.lines().count().min(golden.lines().count()));
-    let at = |text: &str| text.lines().nth(line).unwrap_or("(end)").to_owned();
-    assert!(
-        page == golden,
-        "tests/golden/plans/{name}.txt differs in line {}:\n  golden: {}\n  now:    {}\nUPDATE_GOLDEN=1 writes it anew",
-        line + 1,
-        at(&golden),
-        at(page)
-    );
+    pages::compare(KIND, name, page);
 }
 
 /// Plans every case and compares the page.
@@ -123,8 +105,9 @@ fn every_reason_of_the_core_has_a_golden_case() {
         R::Bug,
         // Said by plans that have no golden case yet.
     ];
-    let files =
-        std::fs::read_dir(folder()).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let files = std::fs::read_dir(pages::folder(KIND))
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
     let said: Vec<String> = files.collect();
     let words = said.iter().flat_map(|page| page.lines()).filter_map(|line| line.strip_prefix("says: "));
     let given: Vec<R> = words.filter_map(|line| stall(line.split([' ', ':']).next()?)).collect();

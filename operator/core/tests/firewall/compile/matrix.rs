@@ -1,5 +1,8 @@
 //! The matrix of the estate in `manifests/`: what it compiles to, and that exactly its rows pass.
 
+#[path = "../../common/golden.rs"]
+mod golden;
+
 use super::agreement::{OUTSIDERS, agree, configuration, named_ports};
 use super::fixture::{World, shown};
 use serde_json::Value;
@@ -150,7 +153,7 @@ fn the_firewalls_of_the_estate() {
             [key.name.clone(), from.clone(), to.clone(), ports.clone(), guests.len().to_string(), rules.to_string()];
         let _ = writeln!(page, "{}", [cells.join("  "), notes.join("; ")].join("  ").trim_end());
     }
-    compare("zentoria", &page);
+    golden::compare("firewall", "zentoria", &page);
 }
 
 fn guest_page(guest: &CompiledGuest) -> String {
@@ -175,26 +178,4 @@ fn guest_page(guest: &CompiledGuest) -> String {
         let _ = writeln!(page, "  {name} = {}  # {}", entries.join(" "), set.comment);
     }
     page
-}
-
-/// Compares a page with its file.
-fn compare(name: &str, page: &str) {
-    let folder = workspace().join("tests/golden/firewall");
-    let file = folder.join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(folder).unwrap();
-        std::fs::write(&file, page).unwrap();
-        return;
-    }
-    let golden = std::fs::read_to_string(&file).unwrap_or_default();
-    let line = page.lines().zip(golden.lines()).position(|(now, then)| now != then);
-    let line = line.unwrap_or_else(|| page.lines().count().min(golden.lines().count()));
-    let at = |text: &str| text.lines().nth(line).unwrap_or("(end)").to_owned();
-    assert!(
-        page == golden,
-        "tests/golden/firewall/{name}.txt differs in line {}:\n  golden: {}\n  now:    {}\nUPDATE_GOLDEN=1 writes it anew",
-        line + 1,
-        at(&golden),
-        at(page)
-    );
 }
