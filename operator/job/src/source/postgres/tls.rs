@@ -73,8 +73,11 @@ pub fn config(mode: SslMode, ca: Option<&Path>) -> Result<ClientConfig, Failure>
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(JobError::Setup, format!("TLS: {error}")))?;
     let verifier: Arc<dyn ServerCertVerifier> = match mode {
-        SslMode::Disable | SslMode::Prefer | SslMode::Require => Arc::new(Anybody(provider)),
-        SslMode::VerifyCa => Arc::new(OfCa(of_ca(ca, provider)?)),
+        SslMode::Disable | SslMode::Prefer | SslMode::Require => Arc::new(AnyHost { provider, ca: None }),
+        SslMode::VerifyCa => {
+            let ca = Some(of_ca(ca, Arc::clone(&provider))?);
+            Arc::new(AnyHost { provider, ca })
+        }
         SslMode::VerifyFull => of_ca(ca, provider)?,
     };
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
@@ -94,50 +97,15 @@ fn of_ca(ca: Option<&Path>, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiS
         .map_err(|error| failed(format!("holds no certificate: {error}")))
 }
 
-/// Takes any certificate, as `prefer` and `require` do.
+/// Takes a certificate of the CA for any host, as `verify-ca` does; without a CA any certificate, as `prefer` and `require`.
+/// That the server holds its key is asked for in both.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct AnyHost {
+    provider: Arc<CryptoProvider>,
+    ca: Option<Arc<WebPkiServerVerifier>>,
 }
 
-/// Takes a certificate of the CA for any host, as `verify-ca` does.
-#[derive(Debug)]
-struct OfCa(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for OfCa {
+impl ServerCertVerifier for AnyHost {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -146,8 +114,8 @@ impl ServerCertVerifier for OfCa {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
+        let Some(ca) = &self.ca else { return Ok(ServerCertVerified::assertion()) };
+        match ca.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -161,7 +129,7 @@ impl ServerCertVerifier for OfCa {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -170,10 +138,10 @@ impl ServerCertVerifier for OfCa {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
