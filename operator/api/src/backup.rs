@@ -12,7 +12,8 @@ mod status;
 pub use job::{JobSettings, PodSecret, SecretKey};
 pub use policy::{BackupPolicy, BackupPolicySpec, Keep, RestoreTest, Tier, Verify};
 pub use repository::{
-    Backend, BackupRepository, BackupRepositorySpec, Check, Copy, Maintenance, PvcBackend, RestBackend, S3Backend,
+    Backend, BackupRepository, BackupRepositorySpec, Check, Copy, Drill, Maintenance, PvcBackend, RestBackend,
+    S3Backend,
 };
 pub use restore::{
     BackupRestore, BackupRestoreSpec, DirectoryTarget, Into, ScratchTarget, SnapshotChoice, SourceTarget,
@@ -22,6 +23,6 @@ pub use source::{
     VaultSource, VzdumpMode, VzdumpSource,
 };
 pub use status::{
-    BackupPolicyStatus, BackupRepositoryStatus, BackupRestoreStatus, Evidence, GuestBackup, LockSeen, OperationStatus,
-    RestorePhase, RestoreResult, SnapshotSeen, TierStatus, Trouble,
+    BackupPolicyStatus, BackupRepositoryStatus, BackupRestoreStatus, DrillStatus, Evidence, GuestBackup, LockSeen,
+    OperationStatus, RestorePhase, RestoreResult, SnapshotSeen, TierStatus, Trouble,
 };

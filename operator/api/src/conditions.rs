@@ -33,6 +33,8 @@ pub const ENFORCED: &str = "Enforced";
 pub const INITIALISED: &str = "Initialised";
 /// The integrity check of a repository, or the restore test of a policy, succeeded the last time it was due.
 pub const VERIFIED: &str = "Verified";
+/// The last restore drill of a repository succeeded, and none is overdue.
+pub const DRILLED: &str = "Drilled";
 /// The repository of a policy can be used.
 pub const REPOSITORY_READY: &str = "RepositoryReady";
 /// The newest backup is younger than the promise.

@@ -11,14 +11,21 @@ pub const APPROVE_ANNOTATION: &str = "zentoria.ai/approve";
 /// On a BackupPolicy: a word of your own; a new one starts a backup of the first tier now, `WORD/TIER` of that tier
 /// (`kubectl zentoria backup run`).
 pub const RUN_ANNOTATION: &str = "zentoria.ai/run";
+/// On a BackupRepository: a word of your own; a new one starts a restore drill now (`kubectl zentoria drill run`).
+pub const DRILL_ANNOTATION: &str = "zentoria.ai/drill";
+/// On the BackupRestore of a drill: the time of the schedule that it is for, RFC 3339.
+pub const DRILL_DUE_ANNOTATION: &str = "zentoria.ai/drill-due";
 /// On a BackupRepository: when it was last part of a recovery kit (`kubectl zentoria recovery-kit`), RFC 3339.
 pub const RECOVERY_KIT_ANNOTATION: &str = "zentoria.ai/recovery-kit";
 /// On CronJobs, Jobs and pods of backups: the object that they belong to, `policy.NAME`, `repository.NAME`, `restore.NAME`.
 pub const BACKUP_OWNER_LABEL: &str = "zentoria.ai/backup-owner";
 /// On CronJobs, Jobs and pods of backups: the BackupRepository that they use.
 pub const BACKUP_REPOSITORY_LABEL: &str = "zentoria.ai/backup-repository";
-/// On CronJobs, Jobs and pods of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`.
+/// On CronJobs, Jobs and pods of backups: what they do, such as `backup-hourly`, `check`, `maintain`, `restore-test`; on
+/// BackupRestores and reports of restore drills: [`DRILL_OPERATION`].
 pub const OPERATION_LABEL: &str = "zentoria.ai/operation";
+/// See [`OPERATION_LABEL`].
+pub const DRILL_OPERATION: &str = "drill";
 /// On objects that the operator applies beside its own kinds: the digest of what it applied.
 pub const APPLIED_ANNOTATION: &str = "zentoria.ai/applied";
 /// Held on a ZentoriaContainer until its deletion policy is carried out.

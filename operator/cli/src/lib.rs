@@ -10,6 +10,7 @@ pub mod backup;
 pub mod can_connect;
 pub mod completion;
 pub mod connect;
+pub mod drill;
 pub mod error;
 pub mod gather;
 #[cfg(test)]
@@ -30,7 +31,7 @@ pub mod takeover;
 pub mod version;
 
 use error::Error;
-use options::{Backup, Cli, Verb};
+use options::{Backup, Cli, Drill, Kit, Verb};
 
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +97,12 @@ pub async fn run(cli: Cli) -> Answer {
         Verb::Matrix(what) => matrix::run(&to, &what).await,
         Verb::Backup(Backup::Run(what)) => backup::run(&to, &what).await,
         Verb::Restore(what) => restore::run(&to, &what).await,
-        Verb::RecoveryKit(what) => recovery_kit::run(&to, &what).await,
+        Verb::Drill(Drill::Run(what)) => drill::run(&to, &what).await,
+        Verb::Drill(Drill::Report(what)) => drill::report(&to, &what).await,
+        Verb::RecoveryKit(what) => match &what.verb {
+            Some(Kit::Open(open)) => recovery_kit::open(open),
+            None => recovery_kit::run(&to, &what).await,
+        },
         Verb::Version => Ok(version::run()),
         Verb::Completion(what) => Ok(completion::run(&what)),
     };

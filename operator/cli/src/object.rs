@@ -7,7 +7,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::{self, Debug};
-use zentoria_api::backup::{BackupPolicy, BackupRestore};
+use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
 
 /// An object by kind and name.
@@ -118,6 +118,35 @@ pub fn backup_policy_name(text: &str) -> Result<String, Error> {
 pub async fn backup_policy(api: &Api, name: &str) -> Result<BackupPolicy, Error> {
     let what = format!("bp/{name} in namespace {}", api.namespace);
     get(&backup_policies(api), name, &what, "kubectl get bp -A shows all").await
+}
+
+/// The BackupRepositories of the namespace.
+#[must_use]
+pub fn backup_repositories(api: &Api) -> kube::Api<BackupRepository> {
+    kube::Api::namespaced(api.client.clone(), &api.namespace)
+}
+
+/// The name of a BackupRepository: `NAME`, `br/NAME`, or the kind's longer names.
+///
+/// # Errors
+/// Where it names something else.
+pub fn backup_repository_name(text: &str) -> Result<String, Error> {
+    let (kind, name) = text.split_once('/').map_or(("br", text), |(kind, name)| (kind, name));
+    let kind = kind.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_repository = matches!(kind.as_str(), "br" | "backuprepository" | "backuprepositories");
+    if is_repository && !name.is_empty() && !name.contains('/') {
+        return Ok(name.to_owned());
+    }
+    Err(Error::Refused(format!("{text:?} names no BackupRepository: write NAME or br/NAME")))
+}
+
+/// One BackupRepository.
+///
+/// # Errors
+/// Where it does not exist, or cannot be read.
+pub async fn backup_repository(api: &Api, name: &str) -> Result<BackupRepository, Error> {
+    let what = format!("br/{name} in namespace {}", api.namespace);
+    get(&backup_repositories(api), name, &what, "kubectl get br -A shows all").await
 }
 
 /// One BackupRestore.

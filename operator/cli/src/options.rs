@@ -64,7 +64,10 @@ pub enum Verb {
     ///
     /// Makes a BackupRestore. What would be written over has to be named twice.
     Restore(Restore),
-    /// Write everything that a new cluster needs to read the backups again into one encrypted file.
+    /// Restore drills: begin one now, or show what one came to.
+    #[command(subcommand)]
+    Drill(Drill),
+    /// Write everything that a new cluster needs to read the backups again into one encrypted file; open one.
     ///
     /// Manifests, and the Secrets that they name: passwords of repositories, credentials, private keys. Keep the file away
     /// from this cluster, and take it anew whenever one of them changes.
@@ -140,21 +143,63 @@ pub struct Restore {
     pub wait: bool,
 }
 
+/// `drill`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Drill {
+    /// Begin a restore drill now: the newest backups of the whole namespace, into scratch places.
+    Run(DrillRun),
+    /// Show what a drill came to: what a recovery takes, what it would lose, and what could not be restored.
+    Report(DrillReport),
+}
+
+/// `drill run`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DrillRun {
+    /// The BackupRepository whose drill it is (NAME or br/NAME); default the one of the namespace that has `spec.drill`.
+    #[arg(value_name = "[br/]NAME")]
+    pub repository: Option<String>,
+
+    /// Wait for the end, and show the report.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `drill report`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DrillReport {
+    /// The name of the drill; default the newest report of the namespace.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// The form of the answer.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
 /// `recovery-kit`.
 #[derive(Clone, Debug, Default, Args)]
-#[command(group = clap::ArgGroup::new("lock").required(true).args(["recipients", "passphrase_file"]))]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(group = clap::ArgGroup::new("lock").required(true).args(["recipients", "passphrase_file", "passphrase"]))]
 pub struct RecoveryKit {
+    /// Something else than to write one.
+    #[command(subcommand)]
+    pub verb: Option<Kit>,
+
     /// The file. One that exists is not overwritten.
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub output: Option<PathBuf>,
 
     /// Encrypt to this key of age (age1...; can be repeated: each opens it).
     #[arg(long = "recipient", value_name = "KEY")]
     pub recipients: Vec<String>,
 
-    /// Encrypt by the passphrase in this file, at least 12 characters.
+    /// Encrypt by the passphrase in this file, at least 12 characters; /dev/fd/3 is what the shell has opened as 3.
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+
+    /// Encrypt by a passphrase that is asked for at the terminal.
+    #[arg(long)]
+    pub passphrase: bool,
 
     /// Of all namespaces.
     #[arg(short = 'A', long)]
@@ -163,6 +208,38 @@ pub struct RecoveryKit {
     /// The operator's own namespace, where the Secrets of ProxmoxClusters are.
     #[arg(long, default_value = "zentoria-system")]
     pub operator_namespace: String,
+}
+
+/// `recovery-kit VERB`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Kit {
+    /// Decrypt a recovery kit, as `age -d` does: for `kubectl apply -f -`, or for restic where there is no cluster.
+    Open(KitOpen),
+}
+
+/// `recovery-kit open`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct KitOpen {
+    /// The recovery kit.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// A file with a private key (AGE-SECRET-KEY-...; can be repeated). Without one, and without a file with a passphrase, a
+    /// passphrase is asked for at the terminal.
+    #[arg(short, long = "identity", value_name = "FILE")]
+    pub identities: Vec<PathBuf>,
+
+    /// The passphrase is in this file; /dev/fd/3 is what the shell has opened as 3.
+    #[arg(long, value_name = "FILE", conflicts_with = "identities")]
+    pub passphrase_file: Option<PathBuf>,
+
+    /// Instead of the manifests: what a shell has to set so that restic opens this repository.
+    #[arg(long, value_name = "NAMESPACE/REPOSITORY")]
+    pub restic_env: Option<String>,
+
+    /// Write into this file, which only its owner can read, and which must not exist; default standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `approve`.
@@ -374,22 +451,25 @@ mod documented {
     /// Every line of the documents that begins with our program is one that it takes.
     #[test]
     fn the_commands_of_the_documents_are_taken() {
-        let text = include_str!("../../../docs/backup.md");
+        let text = concat!(include_str!("../../../docs/backup.md"), include_str!("../../../docs/disaster-recovery.md"));
         let mut count = 0;
-        for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
-            let line = line.split(" #").next().unwrap_or_default().trim();
-            let Some(rest) = line.trim_start_matches("time ").strip_prefix("kubectl zentoria ") else { continue };
+        for line in text.lines().map(str::trim_start) {
+            let line = line.split(" #").next().unwrap_or_default().split(['|', '<']).next().unwrap_or_default().trim();
+            let Some(rest) = line.strip_prefix("kubectl zentoria ") else { continue };
             let taken = Cli::try_parse_from(std::iter::once("kubectl-zentoria").chain(rest.split_whitespace()));
             assert!(taken.is_ok(), "{line}: {}", taken.err().map(|error| error.to_string()).unwrap_or_default());
             count += 1;
         }
-        assert!(count >= 8, "only {count} commands");
+        assert!(count >= 16, "only {count} commands");
     }
 
     #[test]
     fn a_kit_is_always_locked_and_a_restore_always_says_where_to() {
         for wrong in [
             "recovery-kit -o f",
+            "recovery-kit --passphrase",
+            "recovery-kit -o f open g",
+            "recovery-kit open",
             "restore db",
             "restore --into scratch",
             "restore -l a=b db --into scratch",

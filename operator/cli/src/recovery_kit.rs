@@ -2,7 +2,12 @@
 //! the backups are kept by the very control plane that may be what burned.
 
 mod collect;
+mod open;
+mod passphrase;
+mod restic;
 mod seal;
+
+pub use open::open;
 
 use crate::Answer;
 use crate::annotate::annotate;
@@ -15,6 +20,7 @@ use seal::Lock;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use zentoria_api::wire::RECOVERY_KIT_ANNOTATION;
 
 /// Writes the file, and notes on each repository when it became part of it.
@@ -27,18 +33,9 @@ pub async fn run(to: &To, what: &RecoveryKit) -> Result<Answer, Error> {
     let now = Timestamp::now();
     let kit = collect::collect(&api, what, now).await?;
     let sealed = lock.seal(kit.text.as_bytes())?;
-    let file = what.output.display().to_string();
-    let failed = |error: std::io::Error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                "there is one already, and it is not overwritten: name another one".to_owned()
-            }
-            _ => error.to_string(),
-        };
-        Error::File { file: file.clone(), why }
-    };
-    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&what.output).map_err(failed)?;
-    out.write_all(&sealed).and_then(|()| out.sync_all()).map_err(failed)?;
+    let output = what.output.clone().unwrap_or_default();
+    let file = output.display().to_string();
+    write(&output, &sealed)?;
     let mut answer = Answer::done(format!(
         "{file}: {} objects and {} Secrets of {} repositories' estates. Keep it away from this cluster and from its backups.\n",
         kit.objects,
@@ -57,4 +54,19 @@ pub async fn run(to: &To, what: &RecoveryKit) -> Result<Answer, Error> {
         }
     }
     Ok(answer)
+}
+
+/// Writes a file that only its owner can read, and that is not there yet.
+fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
+    let failed = |error: std::io::Error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                "there is one already, and it is not overwritten: name another one".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        Error::File { file: path.display().to_string(), why }
+    };
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    out.write_all(text).and_then(|()| out.sync_all()).map_err(failed)
 }

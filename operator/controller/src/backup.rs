@@ -5,6 +5,7 @@
 //! would be missed after a restart but pauses between tries.
 
 pub mod apply;
+mod drill;
 mod gather;
 mod locks;
 mod objects;

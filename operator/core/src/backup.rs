@@ -5,6 +5,7 @@
 //! ([`want`]), or says why not; [`jobs`] makes the objects of a wish; [`runs`] reads finished Jobs; [`outcome`] folds them
 //! into status, as often as one likes and in any order; [`report`] writes conditions and the texts for people.
 
+pub mod drill;
 pub mod jitter;
 pub mod jobs;
 pub mod keep;

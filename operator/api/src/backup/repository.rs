@@ -3,6 +3,7 @@
 use super::job::{JobSettings, PodSecret, SecretKey};
 use super::status::BackupRepositoryStatus;
 use crate::common::{LocalRef, Span};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.summary"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Drilled","type":"date","priority":1,"jsonPath":".status.drill.lastSuccess"}"#,
     printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
     validation = Rule::new("self.metadata.name.size() <= 40").message("metadata.name must have at most 40 characters: names of Jobs are made of it")
 )]
@@ -67,6 +69,12 @@ pub struct BackupRepositorySpec {
     #[schemars(length(max = 4))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub copies: Vec<Copy>,
+
+    /// Restores the newest backups of the whole namespace into scratch places, in the order in which their containers
+    /// depend on each other, and reports what a recovery takes and what it would lose. One repository of a namespace is
+    /// enough: it is about all policies, whatever repository they go to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drill>,
 
     /// IANA name of the time zone of the schedules. Default UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,4 +218,25 @@ pub struct Copy {
     /// When: five cron fields, or `@daily` and its like.
     #[schemars(length(min = 6, max = 120))]
     pub schedule: String,
+}
+
+/// The restore drill. Each makes a BackupRestore `drill-REPOSITORY-TIME` and a report, a ConfigMap of the same name
+/// (`kubectl zentoria drill report`). One begins at a time. One that was due while the operator was away is made up for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Drill {
+    /// When: five cron fields, or `@monthly` and its like.
+    #[schemars(length(min = 6, max = 120))]
+    pub schedule: String,
+    /// Only the BackupPolicies of this namespace with these labels. Default: all. Those of vzdump are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+    /// How many reports are kept.
+    #[serde(default = "year_of_reports")]
+    #[schemars(range(min = 1, max = 120))]
+    pub keep_reports: u32,
+}
+
+fn year_of_reports() -> u32 {
+    12
 }

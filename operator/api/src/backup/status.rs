@@ -21,9 +21,15 @@ pub struct BackupRepositoryStatus {
     /// How many snapshots it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<u64>,
-    /// Room that it takes, for people.
+    /// Room that it takes, for people: as the last check or maintenance counted it, and what backups added since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
+    /// The same in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// End of the last run that went into `snapshots` and `bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Time>,
     /// How many BackupPolicies go to it.
     #[serde(default)]
     pub policies: u32,
@@ -48,16 +54,61 @@ pub struct BackupRepositoryStatus {
     /// Locks that the last failed run met, and whether their holders are alive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<LockSeen>,
+    /// The restore drills.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillStatus>,
     /// When it was last part of a recovery kit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_kit: Option<Time>,
     /// One word or phrase for people: the reason of Ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// Ready, Reconciling, Stalled, Initialised, Verified.
+    /// Ready, Reconciling, Stalled, Initialised, Verified, Drilled.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// What became of the restore drills.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DrillStatus {
+    /// The schedule, with its time zone, that `since` is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// When that schedule was first seen: what it had due before is not made up for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// The last time of the schedule for which a drill was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Time>,
+    /// When the next one is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Time>,
+    /// The BackupRestore of the one that is at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<String>,
+    /// The last one that ended: the name of its report, a ConfigMap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// End of the last one that succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success: Option<Time>,
+    /// End of the last one that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<Time>,
+    /// Why it failed, while no later one succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Seconds from the begin to the end of the last one that succeeded: what a recovery takes (RTO).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// Seconds from the oldest of the newest backups to the begin of that drill: what a recovery would have lost (RPO).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_age_seconds: Option<u64>,
+    /// The value of the annotation `zentoria.ai/drill` that was carried out last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// Why a repository could not be used.
@@ -263,6 +314,12 @@ pub struct BackupRestoreStatus {
     /// Where it stands.
     #[serde(default)]
     pub phase: RestorePhase,
+    /// When its first Job was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Time>,
+    /// When its last Job ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Time>,
     /// How far, for people: `2/5 policies`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
@@ -287,6 +344,9 @@ pub struct RestoreResult {
     /// The snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// When that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Time>,
     /// What was proved, for a scratch restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
@@ -296,4 +356,7 @@ pub struct RestoreResult {
     /// Seconds that it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
+    /// What a person should know, though it succeeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }

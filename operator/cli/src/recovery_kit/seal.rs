@@ -1,5 +1,6 @@
 //! The encryption: age, to keys or by a passphrase.
 
+use super::passphrase;
 use crate::error::Error;
 use crate::options::RecoveryKit;
 use age::secrecy::SecretString;
@@ -17,14 +18,12 @@ impl Lock {
     /// As the flags have it.
     pub(super) fn of(what: &RecoveryKit) -> Result<Self, Error> {
         if let Some(path) = &what.passphrase_file {
-            let file = path.display().to_string();
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Error::File { file: file.clone(), why: error.to_string() })?;
-            let passphrase = text.trim_end_matches(['\r', '\n']);
-            if passphrase.chars().count() < 12 {
-                return Err(Error::File { file, why: "a passphrase for this has at least 12 characters".to_owned() });
-            }
-            return Ok(Self::Passphrase(SecretString::from(passphrase.to_owned())));
+            let long_enough = passphrase::long_enough(passphrase::of_file(path)?);
+            let why = |why| Error::File { file: path.display().to_string(), why };
+            return long_enough.map(Self::Passphrase).map_err(why);
+        }
+        if what.passphrase {
+            return passphrase::chosen().map(Self::Passphrase);
         }
         let mut recipients = Vec::new();
         for text in &what.recipients {

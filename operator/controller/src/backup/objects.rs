@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, PostParams, Preconditions, PropagationPolicy};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Resource, ResourceExt};
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use tracing::info;
-use zentoria_api::wire::BACKUP_OWNER_LABEL;
+use zentoria_api::wire::{BACKUP_OWNER_LABEL, DRILL_OPERATION, OPERATION_LABEL};
 use zentoria_core::backup::jobs::Desired;
 use zentoria_core::backup::want::Owner;
 
@@ -41,6 +42,9 @@ pub(super) async fn apply_all(context: &Context, owner: &Owner, wanted: &[Desire
     }
     let now = Timestamp::now();
     for config in owned(&context.backups.configs, owner) {
+        if is_report(&config.metadata) {
+            continue;
+        }
         let name = config.name_any();
         let has_job = context.backups.jobs.get(&ObjectRef::new(&name).within(&owner.namespace)).is_some();
         let made = config.creation_timestamp().map_or(now, |time| time.0);
@@ -86,14 +90,23 @@ pub(super) async fn delete_job(context: &Context, job: &Job) -> Result<(), Write
     Ok(())
 }
 
-async fn apply_config(context: &Context, config: &ConfigMap) -> Result<(), WriteError> {
+/// Whether a ConfigMap is the report of a drill, which stays without a Job.
+fn is_report(metadata: &ObjectMeta) -> bool {
+    metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(OPERATION_LABEL))
+        .is_some_and(|label| label == DRILL_OPERATION)
+}
+
+pub(super) async fn apply_config(context: &Context, config: &ConfigMap) -> Result<(), WriteError> {
     let api: Api<ConfigMap> = Api::namespaced(context.client.clone(), &config.namespace().unwrap_or_default());
     let stored = stored(&context.backups.configs, config);
     context.backups.applied.apply(&context.writer, &api, stored.as_deref(), config).await?;
     Ok(())
 }
 
-async fn delete<K>(context: &Context, object: &K) -> Result<(), WriteError>
+pub(super) async fn delete<K>(context: &Context, object: &K) -> Result<(), WriteError>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {

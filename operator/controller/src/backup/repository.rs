@@ -2,7 +2,7 @@
 //! are removed, and what became of all runs that touched it.
 
 use super::report::{self, Saying};
-use super::{gather, locks, objects, runs};
+use super::{drill, gather, locks, objects, runs};
 use crate::context::Context;
 use crate::runtime::metrics::RepositoryFigures;
 use crate::runtime::write::WriteError;
@@ -17,7 +17,7 @@ use zentoria_core::backup::locks::{LockVerdict, judge};
 use zentoria_core::backup::names::{self, Operation};
 use zentoria_core::backup::runs::{Ending, Run, RunState};
 use zentoria_core::backup::validate::{self, secrets};
-use zentoria_core::backup::want::{OwnerKind, WantRepository};
+use zentoria_core::backup::want::{OwnerKind, Upkeep, WantRepository};
 use zentoria_core::conditions::is_true;
 
 /// One look at a BackupRepository.
@@ -39,11 +39,14 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
     let found = runs::of_repository(&context, &object.metadata).await?;
     let own = runs::of_owner(&context, OwnerKind::Repository, &object.metadata).await?;
     runs::tell(&context, &object.object_ref(&()), &own);
+    let upkeep = validate::upkeep(&object, &around);
     let mut doing = Doing::default();
     if let Ok(want) = &want {
         doing = work(&context, want, &object, &found, now).await?;
     }
-    let mut report = zentoria_core::backup::report::repository(&object, &want, &found, &doing.verdict, now);
+    let drills = drill::look(&context, &object, want.as_ref().ok(), &upkeep, now).await?;
+    let told = (found.as_slice(), &drills);
+    let mut report = zentoria_core::backup::report::repository(&object, &want, &upkeep, told, &doing.verdict, now);
     report.status.locks = doing.locks;
     report.status.recovery_kit = kit_taken(&object);
     let before = object.status.clone().unwrap_or_default();
@@ -54,7 +57,7 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
         before: &before.conditions,
     };
     report::write(&context, &context.backups.repositories, &object, &report.status, &saying).await?;
-    context.metrics.set_backup_repository(&namespace, &name, &figures(&report.status));
+    context.metrics.set_backup_repository(&namespace, &name, &figures(&report.status, &upkeep));
     if before.repository_id != report.status.repository_id {
         // Now it has CronJobs; no watch tells us of our own status.
         context.backups.repositories.wake(&namespace, &name);
@@ -214,7 +217,7 @@ fn kit_taken(object: &BackupRepository) -> Option<k8s_openapi::apimachinery::pkg
     noted.parse().ok().map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time)
 }
 
-fn figures(status: &BackupRepositoryStatus) -> RepositoryFigures {
+fn figures(status: &BackupRepositoryStatus, upkeep: &Upkeep) -> RepositoryFigures {
     let seconds = |time: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| time.0.as_second();
     RepositoryFigures {
         ready: is_true(&status.conditions, READY),
@@ -222,5 +225,7 @@ fn figures(status: &BackupRepositoryStatus) -> RepositoryFigures {
         checked: status.check.last_success.as_ref().map(seconds),
         maintained: status.maintenance.last_success.as_ref().map(seconds),
         recovery_kit: status.recovery_kit.as_ref().map(seconds),
+        bytes: status.bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+        drill: drill::figures(status.drill.as_ref(), upkeep),
     }
 }

@@ -4,7 +4,7 @@ use super::{Backups, Wakers, Watches, policy, repository, restore, wake};
 use crate::context::{Context, Unheld};
 use crate::operator::controller;
 use crate::runtime::backoff::BackoffConfig;
-use crate::runtime::caches::{watched, watched_with};
+use crate::runtime::caches::watched_with;
 use crate::runtime::health::Health;
 use crate::runtime::shutdown::Shutdown;
 use crate::runtime::streams::{a_few_at_once, changed};
@@ -55,7 +55,7 @@ pub fn open(
     };
     let any = watcher::Config::default;
     let api = Api::<BackupRestore>::all(client.clone());
-    let (restores, restore_changes) = watched(api, any(), health.gate("backuprestores"));
+    let (restores, restore_changes) = watched_with(api, any(), health.gate("backuprestores"), wake::restores(&wakers));
     let api = Api::<BackupPolicy>::all(client.clone());
     let told = wake::policies(&wakers, &restores);
     let (policies, policy_changes) = watched_with(api, any(), health.gate("backuppolicies"), told);

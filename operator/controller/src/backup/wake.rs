@@ -9,7 +9,7 @@ use kube::runtime::watcher;
 use std::collections::HashMap;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore, RestorePhase, Source};
-use zentoria_api::wire::BACKUP_REPOSITORY_LABEL;
+use zentoria_api::wire::{BACKUP_OWNER_LABEL, BACKUP_REPOSITORY_LABEL};
 use zentoria_core::backup::surroundings::ContainerSeen;
 use zentoria_core::backup::want::OwnerKind;
 
@@ -56,6 +56,16 @@ fn owner(label: &str) -> Option<(OwnerKind, &str)> {
     let (word, name) = label.split_once('.')?;
     let kinds = [OwnerKind::Policy, OwnerKind::Repository, OwnerKind::Restore];
     kinds.into_iter().find(|kind| kind.word() == word).map(|kind| (kind, name))
+}
+
+/// A restore that is a drill is told to its repository.
+pub fn restores(wakers: &Wakers) -> impl FnMut(&watcher::Event<BackupRestore>) + Send + 'static + use<> {
+    let told = wakers.told(&[BACKUP_OWNER_LABEL]);
+    move |event| {
+        if let Some(restore) = object_of(event) {
+            told(&restore.metadata);
+        }
+    }
 }
 
 /// A policy that changes is told to its repository, which keeps by its tiers and reads its failures, and to the restores

@@ -1,6 +1,8 @@
 //! Names of Jobs, CronJobs and ConfigMaps. One name each for the ConfigMap and the (Cron)Job of an operation.
 
 use crate::digest;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// The longest name of a CronJob: Kubernetes appends 11 characters for its Jobs.
 pub const LONGEST: usize = 52;
@@ -75,15 +77,22 @@ impl Operation {
     }
 }
 
+/// The longest name of a BackupRestore: names of its Jobs are made of it.
+const LONGEST_RESTORE: usize = 50;
+
 /// A name of at most [`LONGEST`] characters: the whole where it fits, else its beginning and a digest of the whole.
 #[must_use]
 pub fn fitted(whole: &str) -> String {
-    if whole.len() <= LONGEST {
+    fitted_to(whole, LONGEST)
+}
+
+fn fitted_to(whole: &str, longest: usize) -> String {
+    if whole.len() <= longest {
         return whole.to_owned();
     }
     let digest = digest::of_parts([whole]);
     let digest = digest.get(..8).unwrap_or(&digest);
-    let room = LONGEST - 1 - digest.len();
+    let room = longest.saturating_sub(1 + digest.len());
     let beginning: String = whole.chars().take(room).collect();
     format!("{}-{digest}", beginning.trim_end_matches(['-', '.']))
 }
@@ -143,4 +152,23 @@ fn once(prefix: &str, restore: &str, uid: &str, policy: &str) -> String {
 #[must_use]
 pub fn lease(repository: &str) -> String {
     fitted(&format!("br-{repository}"))
+}
+
+/// Of the BackupRestore of a drill that was due then, and of its report: `drill-REPOSITORY-20260201-0800`. The same time is
+/// always the same name, so that no two are made for it.
+#[must_use]
+pub fn drill_due(repository: &str, due: Timestamp) -> String {
+    drill(repository, &due.to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M").to_string())
+}
+
+/// Of a drill that a person asked for: `drill-REPOSITORY-DIGEST`, by the repository's uid and the word of the annotation.
+#[must_use]
+pub fn drill_asked(repository: &str, uid: &str, word: &str) -> String {
+    let digest = digest::of_parts([uid, word]);
+    drill(repository, digest.get(..10).unwrap_or(&digest))
+}
+
+fn drill(repository: &str, ending: &str) -> String {
+    let room = LONGEST_RESTORE.saturating_sub("drill--".len() + ending.len());
+    format!("drill-{}-{ending}", fitted_to(repository, room))
 }

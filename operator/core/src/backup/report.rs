@@ -1,5 +1,6 @@
 //! Conditions, the STATUS column and texts for people, all from the same place.
 
+mod drill;
 mod policy;
 mod repository;
 mod restore;

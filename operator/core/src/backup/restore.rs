@@ -6,9 +6,11 @@ use super::runs::{Ending, Run, RunState};
 use super::want::{ItemInto, RestoreItem, WantRestore};
 use super::words::{apart, moment};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::BTreeMap;
 use zentoria_api::backup::{BackupRestoreStatus, RestorePhase, RestoreResult};
 use zentoria_api::conditions::RestoreReason;
+use zentoria_types::backup_job::Snapshot;
 
 /// How many Jobs of one restore run at a time.
 const AT_ONCE: usize = 4;
@@ -107,10 +109,12 @@ pub struct Verdict {
 #[must_use]
 pub fn fold(before: &BackupRestoreStatus, want: &WantRestore, runs: &[Run]) -> (BackupRestoreStatus, Verdict) {
     let mut next = before.clone();
+    let refused = want.refused.iter().map(|(policy, why)| (policy.clone(), refused(why)));
     let results: BTreeMap<String, RestoreResult> = want
         .items
         .iter()
         .map(|item| (item.policy.clone(), result(before.results.get(&item.policy), &standing(want, item, runs))))
+        .chain(refused)
         .collect();
     let done = results.values().filter(|result| result.phase == RestorePhase::Succeeded).count();
     let verdict = verdict(want, runs, &results, done);
@@ -123,13 +127,24 @@ pub fn fold(before: &BackupRestoreStatus, want: &WantRestore, runs: &[Run]) -> (
     };
     next.policy = Some(want.policy.clone());
     next.into = Some(want.into.clone());
-    next.progress = Some(format!("{done}/{} policies", want.items.len()));
+    next.progress = Some(format!("{done}/{} policies", results.len()));
+    // What is gone by now was seen before.
+    let begun = runs.iter().map(|run| run.created).min().map(Time);
+    next.begun = before.begun.clone().or(begun);
+    let ended = runs.iter().filter_map(Run::ended).map(|(at, _)| at).max().map(Time);
+    let is_over = matches!(next.phase, RestorePhase::Succeeded | RestorePhase::Failed);
+    next.ended = if is_over { ended.max(before.ended.clone()) } else { None };
     next.snapshot = match results.values().collect::<Vec<_>>()[..] {
         [one] => one.snapshot.clone(),
         _ => None,
     };
     next.results = results;
     (next, verdict)
+}
+
+/// What cannot be restored as things are.
+fn refused(why: &str) -> RestoreResult {
+    RestoreResult { phase: RestorePhase::Failed, message: Some(why.to_owned()), ..RestoreResult::default() }
 }
 
 fn result(before: Option<&RestoreResult>, at: &Standing<'_>) -> RestoreResult {
@@ -152,21 +167,27 @@ fn result(before: Option<&RestoreResult>, at: &Standing<'_>) -> RestoreResult {
             RestoreResult {
                 phase: if ending.is_success() { RestorePhase::Succeeded } else { RestorePhase::Failed },
                 snapshot: told.and_then(|told| told.snapshot.as_ref()).map(|snapshot| snapshot.id.clone()),
+                made: told.and_then(|told| told.snapshot.as_ref()).and_then(made),
                 evidence: told.and_then(outcome::evidence),
                 message: (!ending.is_success()).then(|| ending.complaint()),
                 seconds: told.map(|told| told.seconds),
+                warnings: told.map(|told| told.warnings.clone()).unwrap_or_default(),
             }
         }
     }
 }
 
+fn made(snapshot: &Snapshot) -> Option<Time> {
+    Timestamp::from_second(snapshot.time).ok().map(Time)
+}
+
 fn verdict(want: &WantRestore, runs: &[Run], results: &BTreeMap<String, RestoreResult>, done: usize) -> Verdict {
     let standings: Vec<(&RestoreItem, Standing<'_>)> =
         want.items.iter().map(|item| (item, standing(want, item, runs))).collect();
-    let total = want.items.len();
+    let total = results.len();
     let at_work = standings.iter().any(|(_, at)| at.is_at_work()) || !next_steps(want, runs).is_empty();
-    let failed: Vec<&str> =
-        standings.iter().filter(|(_, at)| at.has_failed()).map(|(item, _)| item.policy.as_str()).collect();
+    let failed = standings.iter().filter(|(_, at)| at.has_failed()).map(|(item, _)| item.policy.as_str());
+    let failed: Vec<&str> = failed.chain(want.refused.keys().map(String::as_str)).collect();
     let say = |reason: RestoreReason, message: String| Verdict { reason, message };
     if at_work {
         if standings.iter().all(|(_, at)| matches!(at, Standing::Nothing)) {
@@ -179,13 +200,15 @@ fn verdict(want: &WantRestore, runs: &[Run], results: &BTreeMap<String, RestoreR
         }
         return say(RestoreReason::Restoring, format!("{done} of {total} restored{stuck}"));
     }
-    let Some(first) = standings.iter().find(|(_, at)| at.has_failed()) else {
+    let Some(first) = failed.first() else {
         return say(RestoreReason::Succeeded, format!("{done} of {total} restored{}", how_long_and_how_old(runs)));
     };
-    let why = results.get(&first.0.policy).and_then(|result| result.message.clone()).unwrap_or_default();
+    let why = results.get(*first).and_then(|result| result.message.clone()).unwrap_or_default();
     let left = standings.iter().filter(|(_, at)| matches!(at, Standing::Nothing | Standing::Secured)).count();
     let left = if left > 0 { format!("; {left} that come later were not begun") } else { String::new() };
-    say(reason_of(&first.1), format!("{}: {why} ({done} of {total} restored{left})", failed.join(", ")))
+    let failing = standings.iter().find(|(_, at)| at.has_failed());
+    let reason = failing.map_or(RestoreReason::Failed, |(_, at)| reason_of(at));
+    say(reason, format!("{}: {why} ({done} of {total} restored{left})", failed.join(", ")))
 }
 
 /// What a recovery takes and what it would lose: from the first Job to the last end, and the oldest of the backups.

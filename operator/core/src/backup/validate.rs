@@ -11,5 +11,5 @@ mod vzdump;
 
 pub use policy::policy;
 pub(super) use policy::timetable;
-pub use repository::repository;
+pub use repository::{repository, upkeep};
 pub use restore::restore;

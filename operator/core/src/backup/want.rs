@@ -2,10 +2,10 @@
 
 use super::keep::Keeping;
 use super::schedule::Runs;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use zentoria_api::backup::{SecretKey, VzdumpMode};
+use zentoria_api::backup::{BackupRepository, SecretKey, VzdumpMode};
 use zentoria_types::backup_job::{KeepRule, Location, SnapshotWish, SourceSpec};
 
 /// The kinds that own Jobs.
@@ -55,6 +55,18 @@ impl OwnerKind {
 }
 
 impl Owner {
+    /// A repository.
+    #[must_use]
+    pub fn of_repository(repository: &BackupRepository) -> Self {
+        let metadata = &repository.metadata;
+        Self {
+            kind: OwnerKind::Repository,
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+        }
+    }
+
     /// The value of the label `zentoria.ai/backup-owner`: `policy.NAME`.
     #[must_use]
     pub fn label(&self) -> String {
@@ -274,12 +286,52 @@ pub struct WantRepository {
     pub maintenance: WantMaintenance,
     /// Copies to other repositories.
     pub copies: Vec<WantCopy>,
+    /// The restore drill.
+    pub drill: WantDrill,
     /// The pods of its Jobs.
     pub pod: PodWish,
     /// None of its Jobs is started.
     pub suspend: bool,
+}
+
+/// The restore drill of a repository: one by hand is possible without a schedule, too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WantDrill {
+    /// Which policies; empty: all.
+    pub selector: LabelSelector,
+    /// How many reports are kept.
+    pub keep_reports: usize,
+}
+
+/// What a repository says of itself, whatever lies around it: when things run, and how it is shown. A schedule that cannot
+/// work is `None`; what has run is told all the same.
+#[derive(Clone, Debug)]
+pub struct Upkeep {
+    /// Where it is, for people.
+    pub target: String,
     /// How many policies go to it.
     pub policies: u32,
+    /// When it is checked.
+    pub check: Option<Runs>,
+    /// In how many parts its data is read.
+    pub parts: u32,
+    /// When it is maintained.
+    pub maintenance: Option<Runs>,
+    /// When each copy is made, by its name.
+    pub copies: Vec<(String, Option<Runs>)>,
+    /// When its drills are.
+    pub drill: Option<DrillTimes>,
+    /// None of its Jobs is started.
+    pub suspend: bool,
+}
+
+/// When drills are.
+#[derive(Clone, Debug)]
+pub struct DrillTimes {
+    /// Schedule and time zone, as they are kept in status.
+    pub words: String,
+    /// The same, read.
+    pub runs: Runs,
 }
 
 /// The integrity check.
@@ -326,6 +378,8 @@ pub struct WantRestore {
     pub owner: Owner,
     /// What is restored, in this order: waves of containers that depend on each other, then by name.
     pub items: Vec<RestoreItem>,
+    /// Of what a selector selects: what cannot be restored, and why. The others are, unless it goes over the sources.
+    pub refused: BTreeMap<String, String>,
     /// Whether what is there now is backed up first.
     pub secure: bool,
     /// The policy, or how many, for people.

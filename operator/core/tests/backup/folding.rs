@@ -1,14 +1,13 @@
 //! Runs folded into status: in any order, as often as one likes, with the same result.
 
-use super::fixture::{
-    POSTGRES, around, at, backed_up, ended, failed, running, succeeded, want_policy, want_repository,
-};
+use super::fixture::{POSTGRES, around, at, backed_up, ended, failed, running, succeeded, want_policy};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use zentoria_api::backup::{BackupPolicyStatus, BackupRepositoryStatus, OperationStatus, TierStatus};
 use zentoria_core::backup::names::Operation;
 use zentoria_core::backup::outcome::{backfill, fold_operation, fold_policy, fold_repository, fold_tier};
 use zentoria_core::backup::runs::{Ending, Run, RunState};
+use zentoria_core::backup::validate;
 use zentoria_core::backup::want::{Timetable, WantPolicy};
 use zentoria_types::backup_job::{JobError, Outcome, Snapshot};
 
@@ -112,7 +111,7 @@ fn checked(part: u32, error: Option<JobError>) -> Ending {
 #[test]
 fn damage_is_remembered_until_the_part_is_read_whole() {
     let around = around();
-    let want = want_repository("main", &around).unwrap();
+    let want = validate::upkeep(&around.repositories["main"], &around);
     let now = at("2026-01-20T00:00:00Z");
     let day = |day: u32, part: u32, error: Option<JobError>| {
         ended(&format!("c{day}"), Operation::Check, &format!("2026-01-{day:02}T06:00:00Z"), checked(part, error))
@@ -131,7 +130,7 @@ fn damage_is_remembered_until_the_part_is_read_whole() {
 #[test]
 fn trouble_with_a_repository_ends_with_the_next_run_that_can_use_it() {
     let around = around();
-    let want = want_repository("main", &around).unwrap();
+    let want = validate::upkeep(&around.repositories["main"], &around);
     let now = at("2026-01-20T00:00:00Z");
     let fold = |before: &BackupRepositoryStatus, runs: &[Run]| fold_repository(before, &want, runs, now);
     let bad = ended("b1", hourly(), "2026-01-01T01:00:00Z", failed(JobError::WrongPassword, "wrong password"));
@@ -148,7 +147,7 @@ fn trouble_with_a_repository_ends_with_the_next_run_that_can_use_it() {
 #[test]
 fn the_id_is_pinned_by_the_first_initialisation_and_never_changed() {
     let around = around();
-    let want = want_repository("main", &around).unwrap();
+    let want = validate::upkeep(&around.repositories["main"], &around);
     let init = |id: &str, when: &str| {
         let outcome = Outcome {
             repository_id: Some(id.into()),
@@ -208,7 +207,7 @@ proptest! {
     #[test]
     fn the_order_of_runs_does_not_matter_and_folding_them_again_changes_nothing(runs in runs(), seed in any::<u64>()) {
         let around = around();
-        let (policy, repository) = (want_policy("db", POSTGRES), want_repository("main", &around).unwrap());
+        let (policy, repository) = (want_policy("db", POSTGRES), validate::upkeep(&around.repositories["main"], &around));
         let now = at("2026-01-20T00:00:00Z");
         let mut other = runs.clone();
         other.rotate_left(if runs.is_empty() { 0 } else { usize::try_from(seed % 8).unwrap() % runs.len() });

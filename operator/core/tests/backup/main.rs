@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod calendar;
+mod drills;
 mod fixture;
 mod folding;
 mod keep;

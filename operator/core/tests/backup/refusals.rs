@@ -357,3 +357,16 @@ source: {redis: {server: {containerRef: {name: zentoria-redis}}}}
 repositoryRef: {name: main}
 tiers: [{name: six, schedule: '0 */6 * * *', keep: 7d}]
 ";
+
+#[test]
+fn only_what_can_tell_what_changed_skips_what_did_not() {
+    let around = around_policies(&[]);
+    for (yaml, kind) in [(POSTGRES, "postgres"), (REDIS, "redis")] {
+        let (reason, message) = policy_refusal(&yaml.replacen("keep: 7d", "keep: 7d, onlyIfChanged: true", 1), &around);
+        assert_eq!(reason, P::InvalidSpec);
+        assert!(
+            message.contains("onlyIfChanged") && message.contains(&format!("a backup of {kind} differs")),
+            "{message}"
+        );
+    }
+}

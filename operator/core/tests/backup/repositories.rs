@@ -3,12 +3,13 @@
 use super::fixture::{S3, around, at, backed_up, ended, failed, known, repository, running, succeeded};
 use zentoria_api::backup::{BackupRepository, BackupRepositoryStatus};
 use zentoria_api::conditions::RepositoryReason as R;
+use zentoria_core::backup::drill::Drills;
 use zentoria_core::backup::locks::LockVerdict;
 use zentoria_core::backup::names::Operation;
 use zentoria_core::backup::report::{Report, repository as report};
 use zentoria_core::backup::runs::{Ending, Run};
 use zentoria_core::backup::validate;
-use zentoria_types::backup_job::{JobError, Outcome};
+use zentoria_types::backup_job::{JobError, Outcome, Snapshot};
 
 type Said = Report<BackupRepositoryStatus, R>;
 
@@ -16,7 +17,8 @@ pub fn say_of(object: &BackupRepository, runs: &[Run], locks: &LockVerdict) -> S
     let mut around = around();
     around.repositories.insert("main".into(), object.clone());
     let want = validate::repository(object, &around);
-    report(object, &want, runs, locks, at("2026-01-10T12:00:00Z"))
+    let upkeep = validate::upkeep(object, &around);
+    report(object, &want, &upkeep, (runs, &Drills::default()), locks, at("2026-01-10T12:00:00Z"))
 }
 
 fn say(runs: &[Run]) -> Said {
@@ -141,4 +143,48 @@ fn a_paused_repository_is_left_as_it_is_and_a_steady_one_is_written_once() {
     object.spec.suspend = true;
     let said = say_of(&object, &[], &LockVerdict::Free);
     assert_eq!((said.reason, &said.status.conditions), (R::Paused, &first.status.conditions));
+}
+
+#[test]
+fn what_has_ended_is_told_also_where_the_spec_cannot_work_any_more() {
+    let mut object = known(repository("main", S3));
+    object.spec.maintenance.schedule = "every day".into();
+    let at_four = check("2026-01-10T04:00:00Z", succeeded());
+    let said = say_of(&object, &[at_four], &LockVerdict::Free);
+    assert_eq!(said.reason, R::InvalidSpec);
+    assert_eq!(said.status.check.last_success.as_ref().map(|time| time.0), Some(at("2026-01-10T04:00:00Z")));
+    assert!(said.status.check.next.is_some() && said.status.maintenance.next.is_none());
+    assert_eq!(truth(&said, "Verified"), "True");
+}
+
+#[test]
+fn backups_add_to_what_was_counted_last_and_nothing_goes_in_twice() {
+    let made = |job: &str, when: &str, parts: u32, added: u64| {
+        let snapshot = Snapshot { id: "a".into(), time: 0, bytes: 9000, added, files: 1, parts };
+        let outcome = Outcome { snapshot: Some(snapshot), ..Outcome::default() };
+        ended(job, Operation::Backup("hourly".into()), when, Ending::Told(Box::new(outcome)))
+    };
+    let counted = |when: &str, snapshots: Option<u64>, bytes: u64| {
+        let outcome = Outcome { snapshots, repository_bytes: Some(bytes), ..Outcome::default() };
+        ended("m", Operation::Maintain, when, Ending::Told(Box::new(outcome)))
+    };
+    let object = known(repository("main", S3));
+    let shown = |object: &BackupRepository, runs: &[Run]| {
+        let status = say_of(object, runs, &LockVerdict::Free).status;
+        let figures = (status.snapshots, status.bytes, status.size.clone());
+        (BackupRepository { status: Some(status), ..object.clone() }, figures)
+    };
+    let (before, nothing) = shown(&object, &[made("b0", "2026-01-01T01:00:00Z", 2, 512)]);
+    assert_eq!(nothing, (None, None, None), "what was never counted is not guessed");
+    let runs = [counted("2026-01-02T00:00:00Z", Some(10), 2048), made("b1", "2026-01-02T01:00:00Z", 2, 512)];
+    let (before, told) = shown(&before, &runs);
+    assert_eq!(told, (Some(13), Some(2560), Some("2.5 KiB".into())));
+    let (before, told) = shown(&before, &runs);
+    assert_eq!(told, (Some(13), Some(2560), Some("2.5 KiB".into())), "the same runs once more");
+    let mut later = runs.to_vec();
+    later.push(made("b2", "2026-01-02T02:00:00Z", 1, 1024));
+    let (before, told) = shown(&before, &later);
+    assert_eq!(told, (Some(15), Some(3584), Some("3.5 KiB".into())));
+    let (_, told) = shown(&before, &[counted("2026-01-03T00:00:00Z", None, 1024)]);
+    assert_eq!(told, (Some(15), Some(1024), Some("1.0 KiB".into())), "a check counts bytes alone");
 }

@@ -1,8 +1,11 @@
 //! Restores: what comes first, what waits, and where it ends.
 
-use super::fixture::{POSTGRES, around_policies, ended, failed, policy, restore, running, succeeded, want_restore};
+use super::fixture::{
+    POSTGRES, around_policies, backed_up, ended, failed, policy, restore, running, succeeded, want_restore,
+};
 use super::refusals::REDIS;
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use zentoria_api::backup::{BackupRestoreStatus, RestorePhase};
 use zentoria_api::conditions::RestoreReason;
 use zentoria_core::backup::names::{self, Operation};
@@ -165,4 +168,56 @@ fn a_refused_restore_keeps_its_phase_and_says_why() {
     let report = report::restore(&object, &want, &[], Timestamp::UNIX_EPOCH);
     assert_eq!(report.status.summary.as_deref(), Some("ConfirmationRequired"));
     assert_eq!(report.status.phase, RestorePhase::Pending);
+}
+
+#[test]
+fn what_a_command_printed_has_no_way_back_and_a_platform_is_restored_without_it() {
+    let mut around = estate();
+    let command =
+        FILES.replace("  files:", "  command:").replace("paths: [/srv]", "command: export\n    fileName: a.json");
+    around.policies.insert("export".into(), policy("export", &command));
+    let alone = "policyRef: {name: export}\ninto: {source: {}}\nconfirm: export";
+    let (reason, message) = want_restore(alone, &around).unwrap_err();
+    assert_eq!(reason, RestoreReason::NotSupported);
+    assert!(message.contains("into a directory"), "{message}");
+    let want = want_restore("selector: {}\ninto: {source: {}}\nconfirm: zentoria", &around).unwrap();
+    assert_eq!(want.policy, "4 policies (1 of command, 1 of vzdump left out)");
+    let scratch = want_restore("selector: {}\ninto: {scratch: {}}", &around).unwrap();
+    assert_eq!(scratch.policy, "5 policies (1 of vzdump left out)");
+}
+
+#[test]
+fn what_cannot_be_restored_elsewhere_is_told_beside_what_can_and_stops_what_goes_over_the_sources() {
+    let mut around = estate();
+    let lost = FILES.replace("{name: main}", "{name: lost}");
+    around.policies.insert("astray".into(), policy("astray", &lost));
+    let want = want_restore("selector: {}\ninto: {scratch: {}}", &around).unwrap();
+    assert_eq!(said(&want, &[]), ["restore cache", "restore db"]);
+    let all = ["cache", "db", "files", "n8n"].map(|policy| restored(&want, policy, succeeded()));
+    let (reason, message, status) = standing(&want, &all);
+    assert_eq!((reason, status.phase), (RestoreReason::Failed, RestorePhase::Failed));
+    assert!(message.starts_with("astray: spec.repositoryRef: there is no BackupRepository \"lost\""), "{message}");
+    assert!(message.ends_with("(4 of 5 restored)"), "{message}");
+    assert_eq!(status.progress.as_deref(), Some("4/5 policies"));
+    let (reason, _) = want_restore("selector: {}\ninto: {source: {}}\nconfirm: zentoria", &around).unwrap_err();
+    assert_eq!(reason, RestoreReason::NotFound);
+    around.policies.retain(|name, _| name == "astray");
+    let (reason, _) = want_restore("selector: {}\ninto: {scratch: {}}", &around).unwrap_err();
+    assert_eq!(reason, RestoreReason::NotFound, "nothing can be restored");
+}
+
+#[test]
+fn a_restore_tells_when_it_began_and_ended_and_how_old_its_data_is() {
+    let want = want_restore("policyRef: {name: db}\ninto: {scratch: {}}", &estate()).unwrap();
+    let job = names::restore(&want.owner.name, &want.owner.uid, "db");
+    let begun = [running(&job, Operation::Restore("db".into()), "2026-02-01T01:59:30Z")];
+    let (_, _, status) = standing(&want, &begun);
+    assert_eq!(
+        (status.begun.map(|time| time.0.to_string()).as_deref(), status.ended),
+        (Some("2026-02-01T01:59:30Z"), None)
+    );
+    let (_, _, status) = standing(&want, &[restored(&want, "db", backed_up("abcd", "2026-02-01T00:00:00Z"))]);
+    let text = |time: Option<Time>| time.map(|time| time.0.to_string()).unwrap_or_default();
+    assert_eq!([text(status.begun), text(status.ended)], ["2026-02-01T01:59:30Z", "2026-02-01T02:00:00Z"]);
+    assert_eq!(text(status.results["db"].made.clone()), "2026-02-01T00:00:00Z");
 }

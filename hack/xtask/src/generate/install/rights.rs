@@ -59,6 +59,13 @@ pub const RIGHTS: &[Right] = &[
     Right {
         scope: Scope::Cluster,
         group: zentoria_api::GROUP,
+        resources: &["backuprestores"],
+        verbs: &["create", "delete"],
+        why: "restore drills. delete: of those that have ended, once their report is written",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: zentoria_api::GROUP,
         resources: &["backuppolicies"],
         verbs: &["patch"],
         why: "the finalizer of a policy for which Proxmox VE keeps a job, nothing else of the object",
@@ -211,7 +218,7 @@ mod tests {
                 let never = ["*", "deletecollection", "update", "escalate", "bind", "impersonate"];
                 assert!(!never.contains(verb), "{right:?}");
                 if *verb == "delete" {
-                    let ours = ["cronjobs", "jobs", "configmaps"];
+                    let ours = ["cronjobs", "jobs", "configmaps", "backuprestores"];
                     assert!(resources.iter().all(|resource| ours.contains(resource)), "{right:?}");
                 }
             }

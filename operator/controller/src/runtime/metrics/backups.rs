@@ -81,6 +81,25 @@ pub struct RepositoryFigures {
     pub maintained: Option<i64>,
     /// When it was last part of a recovery kit.
     pub recovery_kit: Option<i64>,
+    /// Bytes that it takes.
+    pub bytes: Option<i64>,
+    /// Its restore drills.
+    pub drill: DrillFigures,
+}
+
+/// What is shown of the restore drills of one repository. Times are seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DrillFigures {
+    /// End of the last one that succeeded.
+    pub last_success: Option<i64>,
+    /// 1 where the last one failed.
+    pub failed: Option<i64>,
+    /// Seconds that a recovery took.
+    pub recovery: Option<i64>,
+    /// Seconds of data that it would have lost.
+    pub data_age: Option<i64>,
+    /// From when on one is overdue.
+    pub overdue_from: Option<i64>,
 }
 
 /// The figures of all backups.
@@ -100,6 +119,12 @@ pub(super) struct BackupMetrics {
     checked: Level<RepositoryLabels>,
     maintained: Level<RepositoryLabels>,
     recovery_kit: Level<RepositoryLabels>,
+    repository_bytes: Level<RepositoryLabels>,
+    drill_success: Level<RepositoryLabels>,
+    drill_failed: Level<RepositoryLabels>,
+    drill_recovery: Level<RepositoryLabels>,
+    drill_data_age: Level<RepositoryLabels>,
+    drill_overdue_from: Level<RepositoryLabels>,
     runs: Family<RunLabels, Counter<u64, AtomicU64>>,
     known: Mutex<Known>,
 }
@@ -161,12 +186,28 @@ impl BackupMetrics {
 
     pub(super) fn set_repository(&self, namespace: &str, repository: &str, figures: &RepositoryFigures) {
         let labels = RepositoryLabels { namespace: namespace.to_owned(), repository: repository.to_owned() };
-        show(&self.repository_ready, &labels, Some(i64::from(figures.ready)));
-        show(&self.snapshots, &labels, figures.snapshots);
-        show(&self.checked, &labels, figures.checked);
-        show(&self.maintained, &labels, figures.maintained);
-        show(&self.recovery_kit, &labels, figures.recovery_kit);
+        for (family, value) in self.of_repository(figures) {
+            show(family, &labels, value);
+        }
         self.known().repositories.insert(labels);
+    }
+
+    fn of_repository(&self, figures: &RepositoryFigures) -> [(&Level<RepositoryLabels>, Option<i64>); 11] {
+        let RepositoryFigures { ready, snapshots, checked, maintained, recovery_kit, bytes, drill } = figures;
+        let DrillFigures { last_success, failed, recovery, data_age, overdue_from } = drill;
+        [
+            (&self.repository_ready, Some(i64::from(*ready))),
+            (&self.snapshots, *snapshots),
+            (&self.checked, *checked),
+            (&self.maintained, *maintained),
+            (&self.recovery_kit, *recovery_kit),
+            (&self.repository_bytes, *bytes),
+            (&self.drill_success, *last_success),
+            (&self.drill_failed, *failed),
+            (&self.drill_recovery, *recovery),
+            (&self.drill_data_age, *data_age),
+            (&self.drill_overdue_from, *overdue_from),
+        ]
     }
 
     pub(super) fn count_run(&self, namespace: &str, owner: &str, operation: &str, succeeded: bool) {
@@ -206,9 +247,7 @@ impl BackupMetrics {
         known.repositories.retain(|labels| {
             let stays = repository_is_there(&labels.namespace, &labels.repository);
             if !stays {
-                let families =
-                    [&self.repository_ready, &self.snapshots, &self.checked, &self.maintained, &self.recovery_kit];
-                for family in families {
+                for (family, _) in self.of_repository(&RepositoryFigures::default()) {
                     family.remove(labels);
                 }
             }
@@ -246,6 +285,20 @@ impl BackupMetrics {
         );
         let kit = "When a repository was last part of a recovery kit, in seconds since 1970";
         registry.register("zentoria_backup_repository_recovery_kit_timestamp_seconds", kit, self.recovery_kit.clone());
+        registry.register("zentoria_backup_repository_bytes", "Bytes of a repository", self.repository_bytes.clone());
+        let success = "End of the last restore drill that succeeded, in seconds since 1970";
+        registry.register("zentoria_backup_drill_last_success_timestamp_seconds", success, self.drill_success.clone());
+        registry.register("zentoria_backup_drill_failed", "1 where the last drill failed", self.drill_failed.clone());
+        let recovery = "What a recovery took in the last drill that succeeded";
+        registry.register("zentoria_backup_drill_recovery_seconds", recovery, self.drill_recovery.clone());
+        let age = "Age of the oldest of the newest backups in that drill: what a recovery would have lost";
+        registry.register("zentoria_backup_drill_data_age_seconds", age, self.drill_data_age.clone());
+        let overdue = "From when on a restore drill is overdue, in seconds since 1970";
+        registry.register(
+            "zentoria_backup_drill_overdue_from_timestamp_seconds",
+            overdue,
+            self.drill_overdue_from.clone(),
+        );
     }
 
     fn forget_tier(&self, labels: &TierLabels) {

@@ -25,7 +25,7 @@ use prometheus_client::{
 mod backups;
 mod process;
 
-pub use backups::{PolicyFigures, RepositoryFigures, TierFigures};
+pub use backups::{DrillFigures, PolicyFigures, RepositoryFigures, TierFigures};
 
 /// Seconds; from a cache hit to a slow PVE call.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];

@@ -3,7 +3,8 @@
 use super::{fold_operation, in_order, repository_reason};
 use crate::backup::names::Operation;
 use crate::backup::runs::{Ending, Run};
-use crate::backup::want::WantRepository;
+use crate::backup::schedule::Runs;
+use crate::backup::want::Upkeep;
 use crate::backup::words::size;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -16,29 +17,28 @@ use zentoria_types::backup_job::JobError;
 #[must_use]
 pub fn fold_repository(
     before: &BackupRepositoryStatus,
-    want: &WantRepository,
+    upkeep: &Upkeep,
     runs: &[Run],
     now: Timestamp,
 ) -> BackupRepositoryStatus {
     let mut next = before.clone();
-    let due = |runs: &crate::backup::schedule::Runs| if want.suspend { None } else { runs.next(now) };
+    let due = |runs: &Option<Runs>| runs.as_ref().filter(|_| !upkeep.suspend)?.next(now);
     let of = |operation: Operation| runs.iter().filter(|run| run.operation == operation).collect::<Vec<_>>();
-    next.check = fold_operation(&before.check, &of(Operation::Check), due(&want.check.runs));
-    next.maintenance = fold_operation(&before.maintenance, &of(Operation::Maintain), due(&want.maintenance.runs));
-    next.copies = want
+    next.check = fold_operation(&before.check, &of(Operation::Check), due(&upkeep.check));
+    next.maintenance = fold_operation(&before.maintenance, &of(Operation::Maintain), due(&upkeep.maintenance));
+    next.copies = upkeep
         .copies
         .iter()
-        .map(|copy| {
-            let known = before.copies.get(&copy.name).cloned().unwrap_or_default();
-            let own = of(Operation::Copy(copy.name.clone()));
-            (copy.name.clone(), fold_operation(&known, &own, due(&copy.runs)))
+        .map(|(name, runs)| {
+            let known = before.copies.get(name).cloned().unwrap_or_default();
+            (name.clone(), fold_operation(&known, &of(Operation::Copy(name.clone())), due(runs)))
         })
         .collect();
-    next.target = Some(want.repository.target.clone());
-    next.policies = want.policies;
+    next.target = Some(upkeep.target.clone());
+    next.policies = upkeep.policies;
     let all: Vec<&Run> = runs.iter().collect();
     for (at, run, ending) in in_order(&all) {
-        take_counts(&mut next, run, ending);
+        take_counts(&mut next, at, run, ending);
         take_contact(&mut next, at, run, ending);
         take_damage(&mut next, at, before, run, ending);
     }
@@ -46,20 +46,42 @@ pub fn fold_repository(
     {
         next.trouble = None;
     }
-    next.damaged.retain(|part| *part <= want.check.parts);
+    next.damaged.retain(|part| *part <= upkeep.parts);
     next
 }
 
-/// Id, number of snapshots and size. The id is taken from the Job that initialises, once, and never changed.
-fn take_counts(next: &mut BackupRepositoryStatus, run: &Run, ending: &Ending) {
+/// Id, number of snapshots and size. The id is taken from the Job that initialises, once, and never changed. A run that
+/// counts what there is says so; a backup adds to that what it made, which costs nothing: to count takes a look at
+/// everything. What ended before the last run that went in is in already.
+fn take_counts(next: &mut BackupRepositoryStatus, at: Timestamp, run: &Run, ending: &Ending) {
     let Some(told) = ending.outcome().filter(|told| told.error.is_none()) else { return };
     if run.operation == Operation::Init && next.repository_id.is_none() {
         next.repository_id.clone_from(&told.repository_id);
     }
     // A copy tells of the repository that it goes to.
-    if !matches!(run.operation, Operation::Copy(_)) {
-        next.snapshots = told.snapshots.or(next.snapshots);
-        next.size = told.repository_bytes.map(size).or_else(|| next.size.take());
+    let is_old = next.counted.as_ref().is_some_and(|counted| at <= counted.0);
+    if is_old || matches!(run.operation, Operation::Copy(_)) {
+        return;
+    }
+    let made = match run.operation {
+        Operation::Backup(_) | Operation::Secure(_) => told.snapshot.as_ref(),
+        Operation::RestoreTest
+        | Operation::Init
+        | Operation::Check
+        | Operation::Maintain
+        | Operation::Copy(_)
+        | Operation::Inspect
+        | Operation::Unlock
+        | Operation::Restore(_) => None,
+    };
+    // Beside its parts a backup has the evidence.
+    let parts = made.map_or(0, |made| u64::from(made.parts) + 1);
+    next.snapshots = told.snapshots.or_else(|| next.snapshots.map(|known| known.saturating_add(parts)));
+    let added = made.map_or(0, |made| made.added);
+    next.bytes = told.repository_bytes.or_else(|| next.bytes.map(|known| known.saturating_add(added)));
+    next.size = next.bytes.map(size).or_else(|| next.size.take());
+    if made.is_some() || told.snapshots.is_some() || told.repository_bytes.is_some() {
+        next.counted = Some(Time(at));
     }
 }
 

@@ -1,11 +1,12 @@
 //! Repositories.
 
 use super::{PAUSED, Proof, Report};
+use crate::backup::drill::{self, Drills};
 use crate::backup::locks::LockVerdict;
 use crate::backup::names::Operation;
 use crate::backup::outcome::{fold_repository, repository_reason};
 use crate::backup::runs::Run;
-use crate::backup::want::WantRepository;
+use crate::backup::want::{Upkeep, WantRepository};
 use crate::backup::words::moment;
 use crate::conditions::{Conditions, Truth};
 use crate::estate::is_paused;
@@ -16,12 +17,14 @@ use zentoria_api::conditions::{INITIALISED, RepositoryReason};
 type Said = (RepositoryReason, String);
 
 /// The status of a repository. `runs` are all that touched it (label `zentoria.ai/backup-repository`), `locks` what was
-/// found out about the locks that the last of them met.
+/// found out about the locks that the last of them met, `drills` those that are known. Runs and drills are folded also
+/// where the spec cannot be carried out at the moment.
 #[must_use]
 pub fn repository(
     repository: &BackupRepository,
     want: &Result<WantRepository, Said>,
-    runs: &[Run],
+    upkeep: &Upkeep,
+    (runs, drills): (&[Run], &Drills),
     locks: &LockVerdict,
     now: Timestamp,
 ) -> Report<BackupRepositoryStatus, RepositoryReason> {
@@ -31,14 +34,9 @@ pub fn repository(
         let status = BackupRepositoryStatus { summary: Some(reason.to_string()), ..before };
         return Report { status, reason, message: PAUSED.to_owned(), look_again: None };
     }
-    let (mut status, proof) = match want {
-        Ok(want) => {
-            let status = fold_repository(&before, want, runs, now);
-            let proof = Proof::of(&status.check, want.check.runs.longest_gap(), now);
-            (status, Some(proof))
-        }
-        Err(_) => (before.clone(), None),
-    };
+    let mut status = fold_repository(&before, upkeep, runs, now);
+    let proof = upkeep.check.as_ref().map(|check| Proof::of(&status.check, check.longest_gap(), now));
+    status.drill = drill::fold(before.drill.as_ref(), upkeep, drills, now);
     let (reason, message) = match want {
         Err(said) => said.clone(),
         Ok(_) => verdict(&status, runs, locks),
@@ -51,10 +49,14 @@ pub fn repository(
         let proof = if status.damaged.is_empty() { proof.clone() } else { Proof::Failed(damage(&status.damaged)) };
         proof.set(&mut conditions, "the integrity check", RepositoryReason::Damaged.as_str());
     }
+    let drill_again = super::drill::set(&mut conditions, status.drill.as_ref(), upkeep, now);
     status.conditions = conditions.finish();
     status.observed_generation = Some(generation);
     status.summary = Some(reason.to_string());
-    Report { status, reason, message, look_again: proof.and_then(|proof| proof.look_again()) }
+    let due = status.drill.as_ref().and_then(|drill| drill.next.as_ref()).map(|next| next.0);
+    let again = [proof.and_then(|proof| proof.look_again()), drill_again, drills.look_again(), due];
+    let look_again = again.into_iter().flatten().filter(|moment| *moment > now).min();
+    Report { status, reason, message, look_again }
 }
 
 /// Whether it is there, and the one that it was.

@@ -48,6 +48,7 @@ pub fn policy(policy: &BackupPolicy, around: &Surroundings) -> Result<WantPolicy
 fn by_jobs(policy: &BackupPolicy, around: &Surroundings) -> Result<WantPolicy, Problem> {
     let spec = &policy.spec;
     let times = timetable(policy)?;
+    no_changes_alone(spec)?;
     let to = repository_of(policy, around)?;
     let repository = usable(to, around, &format!("BackupRepository {}", to.metadata.name.as_deref().unwrap_or("?")))?;
     let Some((source, secrets)) = source::look_up(&spec.source, around, Need::Source)? else {
@@ -189,13 +190,18 @@ fn promised(promise: &Span, gap: Duration) -> Result<Duration, Problem> {
     )))
 }
 
+/// A backup that says when it was made differs each time: nothing can be skipped.
 fn no_changes_alone(spec: &BackupPolicySpec) -> Result<(), Problem> {
+    let why = match &spec.source {
+        Source::Files(_) | Source::Command(_) => return Ok(()),
+        Source::Vzdump(_) => "vzdump always makes a whole backup".to_owned(),
+        Source::Postgres(_) | Source::Redis(_) | Source::Qdrant(_) | Source::Vault(_) | Source::S3(_) => {
+            format!("a backup of {} differs each time, whether anything changed or not", source::kind(&spec.source))
+        }
+    };
     match spec.tiers.iter().find(|tier| tier.only_if_changed) {
         None => Ok(()),
-        Some(tier) => Err(Problem::Invalid(format!(
-            "spec.tiers[{}].onlyIfChanged: vzdump always makes a whole backup: leave it out",
-            tier.name
-        ))),
+        Some(tier) => Err(Problem::Invalid(format!("spec.tiers[{}].onlyIfChanged: {why}: leave it out", tier.name))),
     }
 }
 

@@ -7,13 +7,18 @@ use crate::backup::names::{self, Operation};
 use crate::backup::schedule::{Runs, check_time_zone};
 use crate::backup::surroundings::Surroundings;
 use crate::backup::want::{
-    CredentialsUse, Owner, OwnerKind, Place, RepositoryUse, WantCheck, WantCopy, WantMaintenance, WantRepository,
+    CredentialsUse, DrillTimes, Owner, Place, RepositoryUse, Upkeep, WantCheck, WantCopy, WantDrill, WantMaintenance,
+    WantRepository,
 };
 use crate::estate::is_paused;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::BTreeSet;
-use zentoria_api::backup::{Backend, BackupRepository, BackupRepositorySpec, Copy, S3Backend};
+use zentoria_api::backup::{Backend, BackupPolicy, BackupRepository, BackupRepositorySpec, Copy, Drill, S3Backend};
 use zentoria_api::conditions::RepositoryReason;
 use zentoria_types::backup_job::Location;
+
+/// How many reports of drills are kept where the spec has no drill.
+const REPORTS: usize = 12;
 
 /// Checks a repository.
 ///
@@ -36,6 +41,7 @@ fn checked(repository: &BackupRepository, around: &Surroundings) -> Result<WantR
         check,
         maintenance,
         copies,
+        drill,
         time_zone,
         job,
         suspend,
@@ -49,29 +55,53 @@ fn checked(repository: &BackupRepository, around: &Surroundings) -> Result<WantR
     let (cron, runs) = schedule("spec.maintenance.schedule", &maintenance.schedule, zone)?;
     let keep = keep::rules(&usable.name, &around.repositories, &around.policies);
     let maintenance = WantMaintenance { cron, runs, retry_lock, keep };
-    let goes_here = |policy: &&zentoria_api::backup::BackupPolicy| {
-        policy.spec.repository_ref.as_ref().is_some_and(|to| to.name == usable.name)
-    };
+    if let Some(drill) = drill {
+        schedule("spec.drill.schedule", &drill.schedule, zone)?;
+    }
     Ok(WantRepository {
-        owner: owner(repository),
+        owner: Owner::of_repository(repository),
         time_zone: zone.unwrap_or("UTC").to_owned(),
         check,
         maintenance,
         copies: copies.iter().map(|copy| want_copy(copy, &usable.name, zone, around)).collect::<Result<_, _>>()?,
+        drill: want_drill(drill.as_ref()),
         pod: pod::wish(&[("spec.job", job)])?,
         suspend: *suspend || is_paused(&repository.metadata),
-        policies: u32::try_from(around.policies.values().filter(goes_here).count()).unwrap_or(u32::MAX),
         repository: usable,
     })
 }
 
-fn owner(repository: &BackupRepository) -> Owner {
-    let metadata = &repository.metadata;
-    Owner {
-        kind: OwnerKind::Repository,
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
-        uid: metadata.uid.clone().unwrap_or_default(),
+fn want_drill(drill: Option<&Drill>) -> WantDrill {
+    match drill {
+        Some(Drill { schedule: _, selector, keep_reports }) => WantDrill {
+            selector: selector.clone().unwrap_or_default(),
+            keep_reports: usize::try_from(*keep_reports).unwrap_or(usize::MAX).max(1),
+        },
+        None => WantDrill { selector: LabelSelector::default(), keep_reports: REPORTS },
+    }
+}
+
+/// What a repository says of itself.
+#[must_use]
+pub fn upkeep(repository: &BackupRepository, around: &Surroundings) -> Upkeep {
+    let spec = &repository.spec;
+    let zone = spec.time_zone.as_deref();
+    let name = repository.metadata.name.as_deref().unwrap_or_default();
+    let read = |text: &str| Runs::parse(text, zone).ok();
+    let goes_here = |policy: &&BackupPolicy| policy.spec.repository_ref.as_ref().is_some_and(|to| to.name == name);
+    let drill = spec.drill.as_ref().and_then(|drill| {
+        let words = format!("{} {}", drill.schedule, zone.unwrap_or("UTC"));
+        read(&drill.schedule).map(|runs| DrillTimes { words, runs })
+    });
+    Upkeep {
+        target: target(&spec.backend),
+        policies: u32::try_from(around.policies.values().filter(goes_here).count()).unwrap_or(u32::MAX),
+        check: read(&spec.check.schedule),
+        parts: spec.check.parts,
+        maintenance: read(&spec.maintenance.schedule),
+        copies: spec.copies.iter().map(|copy| (copy.name.clone(), read(&copy.schedule))).collect(),
+        drill,
+        suspend: spec.suspend || is_paused(&repository.metadata),
     }
 }
 

@@ -28,20 +28,37 @@ pub fn restore(restore: &BackupRestore, around: &Surroundings) -> Result<WantRes
     let chosen = chosen(spec, around).map_err(Problem::of_restore)?;
     let alone = spec.policy_ref.is_some();
     let (chosen, left_out): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        chosen.into_iter().partition(|(_, policy)| alone || !matches!(policy.spec.source, Source::Vzdump(_)));
+        chosen.into_iter().partition(|(_, policy)| alone || has_a_way(&policy.spec.source, &spec.into));
     if chosen.is_empty() {
-        let message = "spec.selector selects policies of vzdump alone: restore a container by `source.backup` of a \
-                       ZentoriaContainer";
+        let message = "spec.selector selects nothing that can be restored there: a container that vzdump backed up is \
+                       restored by `source.backup` of a ZentoriaContainer, and what a command printed into a directory";
         return Err((RestoreReason::NotSupported, message.to_owned()));
     }
-    for (name, policy) in &chosen {
+    let goes_over = matches!(spec.into, Into::Source(_));
+    for (name, policy) in chosen.iter().filter(|_| alone || goes_over) {
         supported(name, policy, spec)?;
     }
     confirmed(restore)?;
     let waves = waves(around);
     let mut items = Vec::new();
+    let mut refused: BTreeMap<String, Refused> = BTreeMap::new();
     for (name, policy) in &chosen {
-        items.push(item(name, policy, spec, alone, &waves, around).map_err(Problem::of_restore)?);
+        let item = supported(name, policy, spec)
+            .and_then(|()| item(name, policy, spec, alone, &waves, around).map_err(Problem::of_restore));
+        match item {
+            Ok(item) => items.push(item),
+            // Elsewhere the others are restored all the same, so that all is told of all; over the sources nothing is
+            // begun that cannot be ended.
+            Err(why) if alone || goes_over => return Err(why),
+            Err(why) => {
+                refused.insert((*name).to_owned(), why);
+            }
+        }
+    }
+    if items.is_empty()
+        && let Some((_, first)) = refused.pop_first()
+    {
+        return Err(first);
     }
     items.sort_by(|one, other| (one.wave, &one.policy).cmp(&(other.wave, &other.policy)));
     let metadata = &restore.metadata;
@@ -53,10 +70,37 @@ pub fn restore(restore: &BackupRestore, around: &Surroundings) -> Result<WantRes
             uid: metadata.uid.clone().unwrap_or_default(),
         },
         secure: matches!(spec.into, Into::Source(SourceTarget { without_backup: false })),
-        policy: policy_words(&items, left_out.len()),
+        policy: policy_words(&items, refused.len(), &left_out_words(&left_out)),
         into: into_words(&spec.into),
+        refused: refused.into_iter().map(|(policy, (_, why))| (policy, why)).collect(),
         items,
     })
+}
+
+/// Whether a backup of this kind can be restored there at all. With a selector the others are left out.
+fn has_a_way(source: &Source, into: &Into) -> bool {
+    match (source, into) {
+        (Source::Vzdump(_), _) | (Source::Command(_), Into::Source(_)) => false,
+        (
+            Source::Postgres(_)
+            | Source::Redis(_)
+            | Source::Qdrant(_)
+            | Source::Vault(_)
+            | Source::S3(_)
+            | Source::Files(_)
+            | Source::Command(_),
+            Into::Scratch(_) | Into::Directory(_) | Into::Source(_),
+        ) => true,
+    }
+}
+
+/// What was left out, by its kind: `1 of vzdump`.
+fn left_out_words(left_out: &BTreeMap<&str, &BackupPolicy>) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for policy in left_out.values() {
+        *counts.entry(kind(&policy.spec.source)).or_default() += 1;
+    }
+    counts.into_iter().map(|(kind, count)| format!("{count} of {kind}")).collect()
 }
 
 /// The policies whose backups are restored, by name.
@@ -251,11 +295,11 @@ fn waves(around: &Surroundings) -> BTreeMap<String, u32> {
     graph.waves()
 }
 
-fn policy_words(items: &[RestoreItem], left_out: usize) -> String {
-    let left_out = if left_out > 0 { format!(" ({left_out} of vzdump left out)") } else { String::new() };
-    match items {
-        [item] => format!("{}{left_out}", item.policy),
-        items => format!("{} policies{left_out}", items.len()),
+fn policy_words(items: &[RestoreItem], refused: usize, left_out: &[String]) -> String {
+    let left_out = if left_out.is_empty() { String::new() } else { format!(" ({} left out)", left_out.join(", ")) };
+    match (items, refused) {
+        ([item], 0) => format!("{}{left_out}", item.policy),
+        (items, refused) => format!("{} policies{left_out}", items.len() + refused),
     }
 }
 
