@@ -228,7 +228,8 @@ pub struct Drill {
     /// When: five cron fields, or `@monthly` and its like.
     #[schemars(length(min = 6, max = 120))]
     pub schedule: String,
-    /// Only the BackupPolicies of this namespace with these labels. Default: all. Those of vzdump are left out.
+    /// Only the BackupPolicies of this namespace with these labels. Default: all. Those of vzdump, and those with
+    /// `suspend`, are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<LabelSelector>,
     /// How many reports are kept.

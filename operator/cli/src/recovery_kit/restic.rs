@@ -78,8 +78,9 @@ fn find<'a>(documents: &'a [Value], kind: &str, namespace: &str, name: &str) -> 
 fn value(documents: &[Value], namespace: &str, secret: &str, key: &str) -> Result<String, Error> {
     let missing = |what: &str| Error::NotFound(format!("the kit has no {what} of Secret {namespace}/{secret}"));
     let found = find(documents, "Secret", namespace, secret).ok_or_else(|| missing("manifest"))?;
+    let data = found["data"].get(key).filter(|data| data.is_string()).ok_or_else(|| missing(&format!("key {key}")))?;
     let data: k8s_openapi::ByteString =
-        serde_json::from_value(found["data"][key].clone()).map_err(|_| missing(&format!("key {key}")))?;
+        serde_json::from_value(data.clone()).map_err(|_| missing(&format!("readable key {key}")))?;
     // The file that a pod gets may end in a line feed, which restic leaves out, too.
     let text = String::from_utf8(data.0).map_err(|_| missing(&format!("text in key {key}")))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())

@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, PostParams, Preconditions, PropagationPolicy};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Resource, ResourceExt};
@@ -15,7 +14,8 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use tracing::info;
-use zentoria_api::wire::{BACKUP_OWNER_LABEL, DRILL_OPERATION, OPERATION_LABEL};
+use zentoria_api::wire::BACKUP_OWNER_LABEL;
+use zentoria_core::backup::drill;
 use zentoria_core::backup::jobs::Desired;
 use zentoria_core::backup::want::Owner;
 
@@ -42,7 +42,8 @@ pub(super) async fn apply_all(context: &Context, owner: &Owner, wanted: &[Desire
     }
     let now = Timestamp::now();
     for config in owned(&context.backups.configs, owner) {
-        if is_report(&config.metadata) {
+        // The report of a drill stays without a Job.
+        if drill::is_drill(&config.metadata) {
             continue;
         }
         let name = config.name_any();
@@ -88,15 +89,6 @@ pub(super) async fn delete_job(context: &Context, job: &Job) -> Result<(), Write
     delete(context, job).await?;
     context.backups.jobs_gone.forget(job);
     Ok(())
-}
-
-/// Whether a ConfigMap is the report of a drill, which stays without a Job.
-fn is_report(metadata: &ObjectMeta) -> bool {
-    metadata
-        .labels
-        .as_ref()
-        .and_then(|labels| labels.get(OPERATION_LABEL))
-        .is_some_and(|label| label == DRILL_OPERATION)
 }
 
 pub(super) async fn apply_config(context: &Context, config: &ConfigMap) -> Result<(), WriteError> {

@@ -216,13 +216,22 @@ pub fn object(want: &WantRepository, cause: &Cause, labels: BTreeMap<String, Str
     BackupRestore { metadata, spec, status: None }
 }
 
+/// Whether an object is a drill, or the report of one.
+#[must_use]
+pub fn is_drill(metadata: &ObjectMeta) -> bool {
+    metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(OPERATION_LABEL))
+        .is_some_and(|label| label == DRILL_OPERATION)
+}
+
 /// Whether an object is a drill, or the report of one, of this repository.
 #[must_use]
 pub fn is_of(metadata: &ObjectMeta, repository: &BackupRepository) -> bool {
-    let labelled = metadata.labels.as_ref().and_then(|labels| labels.get(OPERATION_LABEL));
     let owners = metadata.owner_references.as_deref().unwrap_or_default();
     metadata.namespace == repository.metadata.namespace
-        && labelled.is_some_and(|label| label == DRILL_OPERATION)
+        && is_drill(metadata)
         && owners.iter().any(|owner| Some(&owner.uid) == repository.metadata.uid.as_ref())
 }
 

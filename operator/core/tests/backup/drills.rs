@@ -1,6 +1,6 @@
 //! Drills: when one begins, never twice for one time; what it came to, and what is said of it.
 
-use super::fixture::{S3, around, at, known, repository, restore};
+use super::fixture::{POSTGRES, S3, around, at, known, policy, repository, restore};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
@@ -213,6 +213,19 @@ fn the_report_of_a_drill_whose_restore_is_gone_still_says_what_happened() {
     assert!(is_of(&map.metadata, &drilled(MONTHLY)));
     let json: report::Report = serde_json::from_str(&map.data.unwrap()[report::JSON]).unwrap();
     assert_eq!(json, told);
+}
+
+#[test]
+fn a_drill_leaves_out_what_is_suspended_and_a_restore_by_a_person_does_not() {
+    let mut around = around();
+    let mut resting = policy("resting", POSTGRES);
+    resting.spec.suspend = true;
+    around.policies = [("db".to_owned(), policy("db", POSTGRES)), ("resting".to_owned(), resting)].into();
+    let made = object(&want(&drilled("")), &Cause::Asked("now".into()), Default::default());
+    let wanted = validate::restore(&made, &around).unwrap();
+    assert_eq!((wanted.items.len(), wanted.policy.as_str()), (1, "db (1 suspended left out)"));
+    let by_a_person = restore("selector: {}\ninto: {scratch: {}}");
+    assert_eq!(validate::restore(&by_a_person, &around).unwrap().items.len(), 2);
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use super::policy::{POSTGRES_IMAGE, repository_of};
 use super::problem::{Problem, claim, there_are};
 use super::repository::usable;
 use super::source::{self, Need, kind};
+use crate::backup::drill;
 use crate::backup::surroundings::Surroundings;
 use crate::backup::want::{ItemInto, Owner, OwnerKind, RestoreItem, WantRestore};
 use crate::cluster::access::selects;
@@ -27,8 +28,11 @@ pub fn restore(restore: &BackupRestore, around: &Surroundings) -> Result<WantRes
     let spec = &restore.spec;
     let chosen = chosen(spec, around).map_err(Problem::of_restore)?;
     let alone = spec.policy_ref.is_some();
+    let is_drill = drill::is_drill(&restore.metadata);
+    let stays =
+        |policy: &BackupPolicy| has_a_way(&policy.spec.source, &spec.into) && !(is_drill && policy.spec.suspend);
     let (chosen, left_out): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        chosen.into_iter().partition(|(_, policy)| alone || has_a_way(&policy.spec.source, &spec.into));
+        chosen.into_iter().partition(|(_, policy)| alone || stays(policy));
     if chosen.is_empty() {
         let message = "spec.selector selects nothing that can be restored there: a container that vzdump backed up is \
                        restored by `source.backup` of a ZentoriaContainer, and what a command printed into a directory";
@@ -70,7 +74,7 @@ pub fn restore(restore: &BackupRestore, around: &Surroundings) -> Result<WantRes
             uid: metadata.uid.clone().unwrap_or_default(),
         },
         secure: matches!(spec.into, Into::Source(SourceTarget { without_backup: false })),
-        policy: policy_words(&items, refused.len(), &left_out_words(&left_out)),
+        policy: policy_words(&items, refused.len(), &left_out_words(&left_out, &spec.into)),
         into: into_words(&spec.into),
         refused: refused.into_iter().map(|(policy, (_, why))| (policy, why)).collect(),
         items,
@@ -95,12 +99,14 @@ fn has_a_way(source: &Source, into: &Into) -> bool {
 }
 
 /// What was left out, by its kind: `1 of vzdump`.
-fn left_out_words(left_out: &BTreeMap<&str, &BackupPolicy>) -> Vec<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for policy in left_out.values() {
-        *counts.entry(kind(&policy.spec.source)).or_default() += 1;
+fn left_out_words(left_out: &BTreeMap<&str, &BackupPolicy>, into: &Into) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for BackupPolicy { spec, .. } in left_out.values() {
+        let suspended = spec.suspend && has_a_way(&spec.source, into);
+        let word = if suspended { "suspended".to_owned() } else { format!("of {}", kind(&spec.source)) };
+        *counts.entry(word).or_default() += 1;
     }
-    counts.into_iter().map(|(kind, count)| format!("{count} of {kind}")).collect()
+    counts.into_iter().map(|(word, count)| format!("{count} {word}")).collect()
 }
 
 /// The policies whose backups are restored, by name.
