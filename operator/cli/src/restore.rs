@@ -182,6 +182,9 @@ fn results(restore: &BackupRestore) -> String {
         let proof = result.evidence.as_ref().map(|proof| format!(": {}", proof.compared)).unwrap_or_default();
         let why = result.message.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         page.push_str(&format!("  {policy}: {:?}{snapshot}{proof}{why}\n", result.phase));
+        for warning in &result.warnings {
+            page.push_str(&format!("    note: {warning}\n"));
+        }
     }
     page
 }

@@ -139,6 +139,11 @@ pub trait Source: Send + Sync {
     /// The place refused, or what was read cannot be restored.
     async fn restore(&self, stored: &StoredPart, bytes: Input<'_>, place: &Place) -> Result<Vec<String>, Failure>;
 
+    /// What a person should know after a restore, though it succeeded: what an earlier one left behind.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What was compared, for people: `3 databases, 41 tables, 1204221 rows, schema equal`.
     fn compared(&self, parts: &[StoredPart]) -> String;
 }

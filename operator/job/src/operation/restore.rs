@@ -50,7 +50,9 @@ pub async fn restore(
         }
     }
     for part in &parts {
-        setup.cancel.or(one(restic, source, part, &place)).await?;
+        let restored = setup.cancel.or(one(restic, source, part, &place)).await;
+        outcome.warnings = source.warnings();
+        restored?;
     }
     if matches!(wish.into, RestoreInto::Scratch { .. }) {
         outcome.proof = Some(Proof { compared: source.compared(&parts), seconds: begun.elapsed().as_secs() });

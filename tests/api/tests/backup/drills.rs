@@ -4,7 +4,7 @@ use super::{Kcm, apply, apply_with, backed_up, failure, holds, policy, ready_rep
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::Api;
 use serde_json::{Value, json};
 use zentoria_api::backup::{BackupRepository, BackupRestore, DrillStatus, RestorePhase};
 use zentoria_api::conditions::DRILLED;

@@ -163,3 +163,26 @@ async fn an_operator_that_is_killed_between_two_jobs_goes_on_where_it_was() {
     says::<BackupRestore>(&world, "over", "Succeeded").await;
     assert_eq!(jobs(&kcm).await.len(), 2);
 }
+
+#[tokio::test]
+async fn who_waits_for_a_restore_hears_its_end_good_or_bad() {
+    let (world, kcm) = started("bk-waits").await;
+    backed(&world, &kcm).await;
+    let proof = Proof { compared: "1 database, 4 tables, 12 rows, schema equal".into(), seconds: 9 };
+    let warned = vec!["the database `db_before_1` was put aside by an earlier restore".to_owned()];
+    let good = Outcome { proof: Some(proof), warnings: warned, ..backed_up("abcd1234") };
+    let bad = failure(JobError::Mismatch, "table orders: 12 rows, not 13");
+    for (name, outcome, code, said) in [
+        ("good", good, 0, ["12 rows", "note: the database `db_before_1` was put aside"]),
+        ("bad", bad, 1, ["12 rows, not 13", "Failed"]),
+    ] {
+        let args = ["restore", "db", "--into", "scratch", "--wait", "--name", name];
+        let ending = async { kcm.ends(&kcm.job_like(&format!("brs-{name}-db")).await, &outcome).await };
+        let (told, ()) = tokio::join!(world.kubectl_zentoria(&args), ending);
+        let told = told.with(code);
+        said.iter().for_each(|part| told.has(part));
+    }
+    // One that can never begin is not waited for.
+    let args = ["restore", "db", "--into", "nowhere/at/all", "--wait"];
+    world.kubectl_zentoria(&args).await.with(1).has("there is no PersistentVolumeClaim");
+}

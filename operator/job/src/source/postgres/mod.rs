@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use facts::{DatabaseFacts, RoleFacts};
 use login::{Login, failed};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use tokio_postgres::Client;
 use zentoria_types::backup_job::{JobError, Server};
 
@@ -37,6 +38,8 @@ pub struct Postgres {
     roles: bool,
     /// Whether the scratch server has got the roles, so that owners and rights can be restored too.
     scratch_has_roles: AtomicBool,
+    /// What restores that were ended before their end have left on the server.
+    left_behind: Mutex<Vec<String>>,
 }
 
 impl Postgres {
@@ -53,7 +56,8 @@ impl Postgres {
         setup: &Setup,
     ) -> Result<Self, Failure> {
         let login = Login::to_source(server, user, ssl_mode, setup)?;
-        Ok(Self { login, databases: databases.to_vec(), roles, scratch_has_roles: AtomicBool::new(false) })
+        let scratch_has_roles = AtomicBool::new(false);
+        Ok(Self { login, databases: databases.to_vec(), roles, scratch_has_roles, left_behind: Mutex::default() })
     }
 
     fn part(name: &str) -> Part {
@@ -166,9 +170,24 @@ impl Source for Postgres {
             }
             (Place::Source, PartKind::Roles) => restore::roles(&self.login, &recorded(stored)?, bytes).await,
             (Place::Source, PartKind::Data) => {
-                restore::over_source(&self.login, &stored.part.name, &recorded(stored)?, bytes).await
+                let name = &stored.part.name;
+                let left = restore::left_behind(&self.login, name).await?;
+                self.left_behind.lock().unwrap_or_else(PoisonError::into_inner).extend(left);
+                restore::over_source(&self.login, name, &recorded(stored)?, bytes).await
             }
         }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let left = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = |name: &String| {
+            format!(
+                "the database `{name}` on {} was put aside by an earlier restore that was ended before its end, and is left \
+                 as it is: look into it (ALTER DATABASE ... WITH ALLOW_CONNECTIONS true), then rename it back or drop it",
+                self.login.place()
+            )
+        };
+        left.iter().map(said).collect()
     }
 
     fn compared(&self, parts: &[StoredPart]) -> String {

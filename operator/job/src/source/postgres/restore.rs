@@ -110,7 +110,8 @@ async fn create_test(client: &Client, recorded: &DatabaseFacts) -> Result<(), Fa
 
 /// Restores a database over the source. What is there steps aside under another name until the restored one is compared:
 /// then it is dropped; or, when anything failed or differs, it comes back. A Job that is killed in between leaves it under
-/// that name (`app_before_1800000000`, which takes no connections); the next restore does not touch it.
+/// that name (`app_before_1800000000`, which takes no connections); the next restore does not touch it, and tells of it
+/// ([`left_behind`]).
 ///
 /// # Errors
 /// [`JobError::TargetFailed`], and those of a connection.
@@ -135,6 +136,28 @@ pub async fn over_source(
         None => drop_database(&client, name).await?,
     }
     restored.map_err(|failure| failure.during(format!("`{name}` was left as it was")))
+}
+
+/// The databases that restores of this one have put aside and that were neither dropped nor brought back.
+///
+/// # Errors
+/// [`JobError::TargetFailed`], and those of a connection.
+pub async fn left_behind(login: &Login, name: &str) -> Result<Vec<String>, Failure> {
+    let (client, _) = maintenance(login, Some(name)).await?;
+    let listed = async {
+        let rows = client.query("SELECT datname::text FROM pg_catalog.pg_database ORDER BY 1", &[]).await?;
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, tokio_postgres::Error>>()
+    };
+    let mut all = listed.await.map_err(|error| target("the databases cannot be listed", &error))?;
+    all.retain(|there| is_aside(there, name));
+    Ok(all)
+}
+
+/// Whether a database has a name that [`step_aside`] gives.
+fn is_aside(there: &str, name: &str) -> bool {
+    let Some((beginning, when)) = there.rsplit_once("_before_") else { return false };
+    let is_cut = there.len() + char::MAX.len_utf8() > NAME && !beginning.is_empty() && name.starts_with(beginning);
+    !when.is_empty() && when.bytes().all(|byte| byte.is_ascii_digit()) && (beginning == name || is_cut)
 }
 
 async fn created(
@@ -227,4 +250,26 @@ fn target(what: &str, error: &tokio_postgres::Error) -> Failure {
 /// The failure of a connection, as one of the target.
 fn on_target(failure: Failure) -> Failure {
     Failure { error: JobError::TargetFailed, ..failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_aside;
+
+    #[test]
+    fn what_was_put_aside_is_known_by_its_name() {
+        let long = "x".repeat(63);
+        for (there, name, expected) in [
+            ("app_before_1800000000", "app", true),
+            ("app_before_lunch", "app", false),
+            ("app_before_", "app", false),
+            ("app", "app", false),
+            ("apples_before_1800000000", "app", false),
+            ("ap_before_1800000000", "app", false),
+            (&format!("{}_before_1800000000", "x".repeat(45)), &long, true),
+            ("x_before_1800000000", &long, false),
+        ] {
+            assert_eq!(is_aside(there, name), expected, "{there} of {name}");
+        }
+    }
 }

@@ -71,3 +71,17 @@ async fn a_restore_that_fails_or_differs_leaves_the_database_as_it_was() {
     assert_eq!(server.number("app", ROWS).await, 301, "nothing was lost");
     assert_eq!(server.number("postgres", DATABASES).await, before);
 }
+
+#[tokio::test]
+async fn what_a_restore_that_was_killed_has_left_is_not_touched_and_told_by_the_next() {
+    let Some((server, pod)) = estate("postgres16").await else { return };
+    let source = pod.source(&server.spec(&["app"])).expect("a source");
+    let all = take_all(source.as_ref()).await.expect("a backup");
+    server.run_sql("postgres", "CREATE DATABASE app_before_1700000000 ALLOW_CONNECTIONS false").await;
+    let found = bring_back(source.as_ref(), &all["app"], &Place::Source).await.expect("a restore");
+    assert_eq!(found, Vec::<String>::new());
+    let said = source.warnings();
+    assert!(said.len() == 1 && said[0].contains("`app_before_1700000000`"), "{said:?}");
+    let left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'app_before_%'";
+    assert_eq!(server.number("postgres", left).await, 1, "its own is gone, the other one stays");
+}
