@@ -153,7 +153,10 @@ async fn clear(
     }
     let mut reports: Vec<Arc<ConfigMap>> = context.backups.configs.state();
     reports.retain(|config| drill::is_of(&config.metadata, object) && config.metadata.deletion_timestamp.is_none());
-    reports.sort_by_key(|config| std::cmp::Reverse((config.creation_timestamp(), config.name_any())));
+    // That of the last one is written anew wherever it is missing: it is kept, whatever the clock says.
+    let last = drills.last().map(|(drill, _)| drill.name.as_str());
+    let is_last = |config: &ConfigMap| config.metadata.name.as_deref() == last;
+    reports.sort_by_key(|config| std::cmp::Reverse((is_last(config), config.creation_timestamp(), config.name_any())));
     for report in reports.iter().skip(want.drill.keep_reports) {
         objects::delete(context, report.as_ref()).await?;
     }

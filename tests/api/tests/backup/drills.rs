@@ -175,7 +175,7 @@ async fn a_drill_that_is_due_begins_by_itself_and_a_restart_in_the_middle_begins
     let told = ended(&world, &name).await;
     assert_eq!(status(&told).due, Some(due));
     assert!(status(&told).last_success.is_some());
-    assert_eq!(restores(&kcm).await, [name.clone()]);
+    assert_eq!(restores(&kcm).await, std::slice::from_ref(&name));
     assert_eq!(report(&kcm, &name).await.due.map(|due| due.to_string()).unwrap().get(4..), Some("-02-29T08:00:00Z"));
     // And once more: nothing is begun again.
     world.restart_operator().await;
