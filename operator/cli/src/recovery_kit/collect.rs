@@ -51,7 +51,13 @@ pub(super) async fn collect(api: &Api, what: &RecoveryKit, now: Timestamp) -> Re
         named.extend(secrets_of(&value).into_iter().map(|name| (namespace.clone(), name)));
         objects.push(value);
     }
-    objects.extend(all(&containers)?);
+    // Key pairs of containers are generated where they are missing: those that are there are taken along.
+    let mut keys: BTreeSet<(String, String)> = BTreeSet::new();
+    for value in all(&containers)? {
+        let namespace = value["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
+        keys.extend(secrets_of(&value).into_iter().map(|name| (namespace.clone(), name)));
+        objects.push(value);
+    }
     objects.extend(all(&rules)?);
     namespaces
         .extend(objects.iter().filter_map(|value| value["metadata"]["namespace"].as_str().map(ToOwned::to_owned)));
@@ -69,10 +75,9 @@ pub(super) async fn collect(api: &Api, what: &RecoveryKit, now: Timestamp) -> Re
         })?);
         secrets += 1;
     }
-    for namespace in &namespaces {
-        if !named.contains(&(namespace.clone(), SSH.to_owned()))
-            && let Some(found) = secret(api, namespace, SSH).await?
-        {
+    keys.extend(namespaces.iter().map(|namespace| (namespace.clone(), SSH.to_owned())));
+    for (namespace, name) in keys.difference(&named) {
+        if let Some(found) = secret(api, namespace, name).await? {
             documents.push(found);
             secrets += 1;
         }

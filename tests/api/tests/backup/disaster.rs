@@ -3,6 +3,7 @@
 
 use super::{ID, Kcm, apply, backed_up, empty, policy, says};
 use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -25,6 +26,7 @@ use zentoria_types::backup_job::{Outcome, Proof};
 const PAGE: &str = include_str!("../../../../docs/disaster-recovery.md");
 const KEY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
 const RECIPIENT: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f db";
 const PASSWORD: &str = "it's-a long word";
 /// How long one block of the page may take.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -206,7 +208,12 @@ fn furnish(dir: &Path) {
 
 /// The estate before the disaster.
 async fn estate(world: &World, rest: Option<&Rest>) {
-    world.apply(&world.container("db", 404)).await;
+    put_secret(&world.client, &world.namespace, "own-key", &[("ssh-privatekey", "x"), ("ssh-publickey", PUBLIC_KEY)])
+        .await;
+    let mut container = world.container("db", 404);
+    let provision = json!({"sshKeySecretRef": {"name": "own-key"}});
+    container.spec.provision = Some(serde_json::from_value(provision).unwrap());
+    world.apply(&container).await;
     world.ready("db").await;
     put_secret(&world.client, &world.namespace, "repository", &[("password", PASSWORD)]).await;
     put_secret(&world.client, &world.namespace, "db", &[("password", "x")]).await;
@@ -276,6 +283,11 @@ async fn a_new_host_and_a_new_control_plane_are_made_from_the_kit_and_the_backup
             "2." => {
                 let dump = std::fs::read_to_string(scene.dir.join("rescue/postgresql/app.dump")).unwrap();
                 assert_eq!(dump, "PGDMP", "restored by the password of the kit");
+            }
+            "3." => {
+                let secrets: Api<Secret> = scene.kcm.api();
+                let key = secrets.get("own-key").await.expect("the key pair of the container was in the kit");
+                assert_eq!(key.data.unwrap()["ssh-publickey"].0, PUBLIC_KEY.as_bytes());
             }
             "5." => {
                 let repository = says::<BackupRepository>(&scene.world, "minio", "Ready").await;

@@ -3,8 +3,8 @@
 use super::{Kcm, apply, apply_with, backed_up, failure, holds, policy, ready_repository, repository, started, until};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Patch, PatchParams};
 use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use zentoria_api::backup::{BackupRepository, BackupRestore, DrillStatus, RestorePhase};
 use zentoria_api::conditions::DRILLED;
