@@ -65,5 +65,5 @@ test-demo: need ## make demo and make demo-down, in a directory of their own, on
 	@$(STEP) "demo up and down" hack/tools/demo-smoke.sh
 	@$(STEP) "demo on three nodes" env NODES=3 hack/tools/demo-smoke.sh
 
-bench: need ## release build with 17, 100 and 500 containers against a bare client, and over 3 and 10 nodes
+bench: need ## release build with 17, 100 and 500 containers against a bare client, over 3 and 10 nodes, and backups beside restic
 	@hack/bench/run

@@ -58,7 +58,7 @@ impl World {
     /// `kubectl zentoria ARGS` in the containers' namespace.
     pub async fn kubectl_zentoria(&self, args: &[&str]) -> Said {
         let mut command = Command::new(variable("ZENTORIA_CLI_BIN"));
-        command.args(args).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.launch.kubeconfig);
+        command.args(args).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.kubeconfig);
         said(command).await
     }
 

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests: to panic is to fail the test
 
+pub mod account;
 pub mod builders;
 pub mod cli;
 pub mod diagnose;

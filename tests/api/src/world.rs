@@ -8,6 +8,7 @@ pub(crate) mod waits;
 pub use build::Builder;
 pub use objects::{Conditions, condition};
 
+use crate::account;
 use crate::diagnose;
 use crate::http::Http;
 use crate::kubernetes::{self, ControlPlane};
@@ -32,7 +33,8 @@ pub struct World {
     pub pve: Pve,
     /// How the next operator is started.
     pub launch: Launch,
-    kubeconfig: PathBuf,
+    /// A person's, who may do everything; the operator's own is in [`Self::launch`].
+    pub(crate) kubeconfig: PathBuf,
     operator: Mutex<Option<Operator>>,
     control_plane: Option<ControlPlane>,
     dir: TempDir,
@@ -141,13 +143,14 @@ impl World {
         self.furnish().await;
     }
 
-    /// The CRDs, the namespaces and the Secrets.
+    /// The CRDs, the namespaces, the Secrets, and the operator's rights.
     async fn furnish(&self) {
         kubernetes::install_crds(&self.client).await;
         kubernetes::ensure_namespace(&self.client, &self.system).await;
         kubernetes::ensure_namespace(&self.client, &self.namespace).await;
         self.put_token(crate::pve::OPERATOR, crate::pve::TOKEN_SECRET).await;
         kubernetes::put_secret(&self.client, &self.system, "pve-ca", &[("ca.crt", &self.pve.ca)]).await;
+        account::write_kubeconfig(&self.client, &self.system, &self.kubeconfig, &self.launch.kubeconfig).await;
     }
 
     /// Writes the Secret with the API token.
@@ -175,9 +178,11 @@ impl Drop for World {
         if self.control_plane.is_none() {
             let (kubeconfig, cluster) = (self.kubeconfig.clone(), self.cluster.clone());
             let namespaces = [self.namespace.clone(), self.system.clone()];
+            let system = self.system.clone();
             in_a_runtime_of_its_own(async move {
                 let client = kubernetes::connect(&kubeconfig).await;
                 kubernetes::clean_up(&client, &cluster, &namespaces).await;
+                account::remove(&client, &system).await;
             });
         }
     }

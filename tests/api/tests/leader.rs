@@ -12,7 +12,7 @@ use zentoria_api::cluster::FeatureName;
 use zentoria_api::container::Features;
 use zentoria_api_tests::World;
 use zentoria_api_tests::http::Http;
-use zentoria_api_tests::kubernetes::{put_secret, shared_kubeconfig};
+use zentoria_api_tests::kubernetes::put_secret;
 use zentoria_api_tests::operator::{Launch, Operator};
 use zentoria_api_tests::proxy::{Proxy, server_of};
 use zentoria_api_tests::pve::{ADDRESS, OPERATOR, Pve, TOKEN_SECRET};
@@ -27,7 +27,7 @@ struct Replica {
 
 impl Replica {
     async fn start(world: &World, name: &str, flags: &[&str]) -> Self {
-        let shared = shared_kubeconfig();
+        let shared = world.launch.kubeconfig.clone();
         let kubernetes = Proxy::start(&server_of(&std::fs::read_to_string(&shared).unwrap())).await;
         let pve = Proxy::start(&format!("127.0.0.1:{}", world.pve.port)).await;
         let mut flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();

@@ -3,16 +3,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a tool of ours: to panic is to stop, loudly
 
+mod backup;
 mod bare;
 mod calls;
 mod estate;
 mod firewall;
+#[path = "../../api/tests/backup/kcm.rs"]
+#[allow(dead_code)] // the tests of backups play more than is measured
+mod kcm;
 mod matrix;
 mod measure;
 mod nodes;
 mod operator;
 mod report;
+#[path = "../../../operator/job/tests/sources/sshd.rs"]
+#[allow(dead_code)]
+mod sshd;
 mod stage;
+mod support;
 
 use clap::Parser;
 use firewall::{Firewall, firewall};
@@ -59,6 +67,18 @@ struct Options {
     /// Where the figures of the firewalls go.
     #[arg(long, default_value = "target/bench/firewall.json")]
     firewall_out: PathBuf,
+    /// Backups alone.
+    #[arg(long)]
+    backups: bool,
+    /// Rounds of backups of 1 GiB, which take half a minute each.
+    #[arg(long, default_value_t = 3)]
+    backup_runs: usize,
+    /// Where the figures of backups go.
+    #[arg(long, default_value = "target/bench/backup.json")]
+    backup_out: PathBuf,
+    /// How long the pod of a Job takes to start, in a cluster that runs pods; added to the figures of backups that are there.
+    #[arg(long)]
+    pod_start: bool,
     /// Creations alone: no steady state, no drift; firewalls without the operator.
     #[arg(long)]
     quick: bool,
@@ -88,7 +108,22 @@ fn stopped(signal: &str) -> ! {
 
 async fn run(options: &Options) {
     let started = Instant::now();
+    if options.pod_start {
+        let seconds = backup::pod_start(&options.backup_out).await;
+        println!(
+            "bench: a pod of a Job starts in {:.2} s (median of {})",
+            median(seconds.iter().copied()),
+            seconds.len()
+        );
+        return;
+    }
     let stage = Stage::new().await;
+    if !options.firewalls && !options.quick {
+        backups(options, &stage, started).await;
+    }
+    if options.backups {
+        return;
+    }
     firewalls(options, &stage, started).await;
     if options.firewalls {
         return;
@@ -123,6 +158,18 @@ fn write(out: &Path, figures: &Value) {
     std::fs::create_dir_all(dir).expect("a directory for the figures");
     let text = serde_json::to_string_pretty(figures).expect("JSON");
     std::fs::write(out, text).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+}
+
+async fn backups(options: &Options, stage: &Stage, started: Instant) {
+    let dir = options.backup_out.parent().unwrap_or(Path::new("."));
+    let figures = backup::backup(stage, dir, options.backup_runs, Duration::from_secs(options.steady)).await;
+    println!("{}", report::backups(&figures));
+    write(&options.backup_out, &json!(figures));
+    println!(
+        "bench: [{:>5.0} s] figures of backups in {}",
+        started.elapsed().as_secs_f64(),
+        options.backup_out.display()
+    );
 }
 
 /// The firewalls of all sizes; with `--quick` without the operator.

@@ -1,5 +1,6 @@
 //! The figures of one size beside the aims, as a table and as JSON.
 
+use crate::backup::Backup;
 use crate::firewall::Firewall;
 use crate::measure::{Creation, Drift, Steady};
 use crate::nodes::OnNodes;
@@ -154,6 +155,12 @@ pub fn firewalls(all: &[Firewall]) -> String {
         out += &table(&one.rows);
     }
     out
+}
+
+/// The table of backups.
+#[must_use]
+pub fn backups(figures: &Backup) -> String {
+    format!("\nbackups\n{}", table(&figures.rows))
 }
 
 fn table(rows: &[Row]) -> String {

@@ -51,6 +51,12 @@ impl Stage {
         Self { client, kubeconfig, pve, dir }
     }
 
+    /// A client of the API server.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// An empty Proxmox VE of so many nodes.
     pub async fn empty_pve(&self, nodes: u32) {
         self.pve.ctl.json("POST", "/ctl/reset", Some(&estate::seed(nodes))).await;
@@ -104,6 +110,18 @@ impl Scene<'_> {
             when(status, |_| current && ready).map(|_| ())
         })
         .await;
+    }
+
+    /// A client of the API server.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.stage.client
+    }
+
+    /// The name of its ProxmoxCluster and of its namespace.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The ProxmoxClusters.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use zentoria_api_tests::operator::{Launch, Operator};
 use zentoria_api_tests::process::tail;
 use zentoria_api_tests::wait::within;
-use zentoria_api_tests::{kubernetes, workspace};
+use zentoria_api_tests::{account, kubernetes, workspace};
 
 /// The image of the Jobs, as `images/import.sh` names it.
 pub const JOBS_IMAGE: &str = "localhost/zentoria-jobs:1";
@@ -50,14 +50,16 @@ impl Stage {
         stage
     }
 
-    /// Starts the operator, for the objects with this stage's label alone; [`Self::label`] is that.
+    /// Starts the operator with the rights of `manifests/install` and no others, for the objects with this stage's label.
     ///
     /// # Panics
     /// Where it runs already, or ends at once.
     pub async fn start_operator(&mut self) {
         assert!(self.operator.is_none(), "an operator runs already");
+        let kubeconfig = self.dir.path().join("operator.kubeconfig");
+        account::write_kubeconfig(&self.client, &self.namespace, &kubernetes::shared_kubeconfig(), &kubeconfig).await;
         let launch = Launch {
-            kubeconfig: kubernetes::shared_kubeconfig(),
+            kubeconfig,
             namespace: self.namespace.clone(),
             shard: Some(self.namespace.clone()),
             dial_map: Vec::new(),
@@ -192,6 +194,7 @@ impl Drop for Stage {
         self.kill_operator();
         // Its pods end with the node in any case; a later test gets their memory earlier like this.
         let _ = kubectl::run(&["delete", "namespace", &self.namespace, "--wait=false"], None);
+        let _ = kubectl::run(&["delete", "clusterrolebinding", &self.namespace, "--ignore-not-found"], None);
     }
 }
 

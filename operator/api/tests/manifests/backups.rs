@@ -5,39 +5,56 @@ use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api::backup::{BackupPolicy, BackupRepository, Endpoint, Source, VzdumpMode};
 
 const BACKUPS: &str = "manifests/zentoria-backups.yaml";
+const ROWS: &str = "tests/fixtures/zentoria/backups.tsv";
 
 type Row = BTreeMap<String, String>;
 
-fn rows() -> Vec<Row> {
-    let path = workspace().join("tests/fixtures/zentoria/backups.tsv");
+/// A table of which row of a plan became what.
+pub fn rows_of(table: &str) -> Vec<Row> {
+    let path = workspace().join(table);
     let text = std::fs::read_to_string(path).expect("the table");
     let mut lines = text.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
     let columns = lines.next().expect("a header");
     lines.map(|cells| columns.iter().cloned().zip(cells).collect()).collect()
 }
 
+fn rows() -> Vec<Row> {
+    rows_of(ROWS)
+}
+
 fn policies() -> BTreeMap<String, BackupPolicy> {
+    policies_of(BACKUPS)
+}
+
+fn repositories() -> BTreeMap<String, BackupRepository> {
+    repositories_of(BACKUPS)
+}
+
+/// The policies of a manifest, by name.
+pub fn policies_of(manifest: &str) -> BTreeMap<String, BackupPolicy> {
     let of_policy = |document| match document {
         Document::Policy(policy) => Some((policy.metadata.name.clone().expect("a name"), *policy)),
         _ => None,
     };
-    read(BACKUPS).into_iter().filter_map(of_policy).collect()
+    read(manifest).into_iter().filter_map(of_policy).collect()
 }
 
-fn repositories() -> BTreeMap<String, BackupRepository> {
+/// The repositories of a manifest, by name.
+pub fn repositories_of(manifest: &str) -> BTreeMap<String, BackupRepository> {
     let of_repository = |document| match document {
         Document::Repository(repository) => Some((repository.metadata.name.clone().expect("a name"), *repository)),
         _ => None,
     };
-    read(BACKUPS).into_iter().filter_map(of_repository).collect()
+    read(manifest).into_iter().filter_map(of_repository).collect()
 }
 
 fn container(server: &Endpoint) -> String {
-    server.container_ref.as_ref().expect("a container").name.clone()
+    let container = server.container_ref.as_ref().map(|container| container.name.clone());
+    container.or_else(|| server.host.clone()).expect("a container or a host")
 }
 
-/// The word of a source, and its container.
-fn source(policy: &BackupPolicy) -> (&'static str, String) {
+/// The word of a source, and its container or host.
+pub fn source(policy: &BackupPolicy) -> (&'static str, String) {
     match &policy.spec.source {
         Source::Postgres(source) => ("postgres", container(&source.server)),
         Source::Redis(source) => ("redis", container(&source.server)),

@@ -6,5 +6,6 @@ mod backups;
 mod bad;
 mod documents;
 mod estate;
+mod estates;
 mod matrix;
 mod samples;

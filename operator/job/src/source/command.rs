@@ -6,7 +6,6 @@ use super::tool;
 use crate::contract::{Input, Output, Part, PartKind, Place, Source, StoredPart};
 use crate::failure::Failure;
 use crate::setup::Setup;
-use crate::stream::Digesting;
 use async_trait::async_trait;
 use zentoria_types::backup_job::{JobError, SshServer};
 
@@ -39,8 +38,7 @@ impl Source for Command {
     }
 
     async fn stream(&self, _: &Part, _: &str, out: Output<'_>) -> Result<(), Failure> {
-        let mut counted = Digesting::new(out);
-        tool::print(self.ssh.command(&self.line)?, &mut counted).await.map_err(|error| {
+        let printed = tool::print(self.ssh.command(&self.line)?, out).await.map_err(|error| {
             self.ssh.failure(&error).unwrap_or_else(|| {
                 let said = if error.said.is_empty() { "it said nothing" } else { &error.said };
                 let code = error.code.unwrap_or_default();
@@ -50,7 +48,7 @@ impl Source for Command {
                 )
             })
         })?;
-        if counted.finish().bytes == 0 {
+        if printed == 0 {
             return Err(Failure::new(
                 JobError::SourceFailed,
                 format!("the command on {} printed nothing: that is no backup", self.ssh.place()),

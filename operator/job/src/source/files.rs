@@ -88,7 +88,7 @@ impl Source for Files {
         let words: Vec<String> =
             exclude.iter().chain(["--".to_owned(), part.name.clone()].iter()).map(|word| quoted(word)).collect();
         match tool::print(self.ssh.command(&format!("{CREATE} {}", words.join(" ")))?, out).await {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             // as every backup of files that are in use; tar says which, and so does the log of the Job
             Err(error) if error.code == Some(CHANGED) => {
                 eprintln!("{}", error.said);

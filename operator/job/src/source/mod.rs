@@ -1,6 +1,7 @@
 //! The kinds of sources.
 
 mod command;
+mod counted;
 mod directory;
 mod files;
 mod http;

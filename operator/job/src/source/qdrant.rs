@@ -1,17 +1,22 @@
 //! A Qdrant server: a snapshot of each collection.
 //!
 //! A snapshot is made on the server's own disk, fetched, and deleted there. Aliases are not in it.
+//!
+//! Its points are counted right before and right after it is made, for Qdrant does not tell how many are in a snapshot. Where
+//! both counts are the same, a collection that is put back has to have as many. A scratch place has no Qdrant: there the
+//! file is compared, byte by byte, and the count is told.
 
+use super::counted::Counted;
 use super::directory;
 use super::http::{Http, Refused};
-use crate::contract::{Input, Output, Part, PartKind, Place, Source, StoredPart};
+use crate::contract::{Held, Input, Output, Part, PartKind, Place, Source, StoredPart};
 use crate::failure::Failure;
 use crate::setup::Setup;
 use crate::stream::Digesting;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use zentoria_types::backup_job::secrets::SOURCE_PASSWORD;
 use zentoria_types::backup_job::{JobError, Server};
 
@@ -22,6 +27,15 @@ const BOUNDARY: &str = "zentoria-snapshot-7d1f0c52b8a94e63";
 pub struct Qdrant {
     http: Http,
     collections: Vec<String>,
+    counted: Counted,
+}
+
+/// What is kept as evidence.
+#[derive(Default, Serialize, Deserialize)]
+struct Facts {
+    /// Points before and after the snapshot was made; nothing, where the server does not count.
+    #[serde(default)]
+    points: Option<(u64, u64)>,
 }
 
 /// What every answer is wrapped in.
@@ -54,7 +68,11 @@ impl Qdrant {
     /// [`JobError::Setup`].
     pub fn new(server: &Server, tls: bool, collections: &[String], setup: &Setup) -> Result<Self, Failure> {
         let login = setup.secrets.read(SOURCE_PASSWORD)?.map(|key| ("api-key", key));
-        Ok(Self { http: Http::new("Qdrant", server, tls, login, setup)?, collections: collections.to_vec() })
+        Ok(Self {
+            http: Http::new("Qdrant", server, tls, login, setup)?,
+            collections: collections.to_vec(),
+            counted: Counted::of(setup)?,
+        })
     }
 
     fn read<T: serde::de::DeserializeOwned>(&self, body: &Bytes) -> Result<T, Failure> {
@@ -72,6 +90,21 @@ impl Qdrant {
             _ => (JobError::SourceFailed, ""),
         };
         self.http.failure(kind, refused, remedy).during(format!("the collection `{collection}`"))
+    }
+
+    /// Points of a collection; nothing, where the server does not count them.
+    async fn points(&self, collection: &str) -> Result<Option<u64>, Failure> {
+        #[derive(Deserialize)]
+        struct Count {
+            count: u64,
+        }
+        let path = format!("/collections/{}/points/count", directory::file_name(collection));
+        let asked = (Bytes::from_static(br#"{"exact": true}"#), Bytes::new());
+        let call = (Method::POST, path.as_str(), "application/json");
+        match self.http.upload(call, asked, &mut tokio::io::empty()).await? {
+            Ok(answer) => Ok(Some(self.read::<Count>(&answer)?.count)),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Fetches a snapshot that was made, and compares it with what the server says that it is.
@@ -127,17 +160,23 @@ impl Source for Qdrant {
         Ok(if self.collections.is_empty() { &there } else { &self.collections }.iter().map(part).collect())
     }
 
+    async fn hold(&self, _: &Part) -> Result<Box<dyn Held>, Failure> {
+        self.counted.held()
+    }
+
     async fn stream(&self, part: &Part, _: &str, out: Output<'_>) -> Result<(), Failure> {
         let all = snapshots(&part.name);
+        let before = self.points(&part.name).await?;
         let made = self.http.ask(Method::POST, &format!("{all}?wait=true")).await?;
         let snapshot: Snapshot = self.read(&made.map_err(|refused| self.refused(&part.name, &refused))?)?;
+        let points = before.zip(self.points(&part.name).await?);
         let path = format!("{all}/{}", directory::file_name(&snapshot.name));
         let fetched = self.fetch(&part.name, &path, &snapshot, out).await;
         // it takes room there, whether it was fetched or not
         let deleted = self.http.ask(Method::DELETE, &format!("{path}?wait=true")).await;
         fetched?;
         deleted?.map_err(|refused| self.refused(&part.name, &refused).during("its snapshot stays on the server"))?;
-        Ok(())
+        self.counted.tell(&serde_json::json!(Facts { points }))
     }
 
     async fn restore(&self, stored: &StoredPart, bytes: Input<'_>, place: &Place) -> Result<Vec<String>, Failure> {
@@ -159,6 +198,8 @@ impl Source for Qdrant {
                     let failure = self.refused(&stored.part.name, &refused);
                     Failure { error: JobError::TargetFailed, ..failure }
                 })?;
+                let found = self.points(&stored.part.name).await?;
+                return Ok(facts(stored).points.zip(found).and_then(differs).into_iter().collect());
             }
         }
         Ok(Vec::new())
@@ -167,6 +208,18 @@ impl Source for Qdrant {
     fn compared(&self, parts: &[StoredPart]) -> String {
         let bytes: u64 = parts.iter().map(|stored| stored.bytes).sum();
         let collections = if parts.len() == 1 { "collection" } else { "collections" };
-        format!("{} {collections}, {bytes} bytes equal", parts.len())
+        let points: Option<u64> = parts.iter().map(|stored| facts(stored).points.map(|(_, after)| after)).sum();
+        let points = points.map(|points| format!(" with {points} points")).unwrap_or_default();
+        format!("{} {collections}{points}, {bytes} bytes equal", parts.len())
     }
+}
+
+/// Those of a part; of one that an older version made, nothing.
+fn facts(stored: &StoredPart) -> Facts {
+    serde_json::from_value(stored.facts.clone()).unwrap_or_default()
+}
+
+/// Whether there are not the points that were backed up. A collection that was written to meanwhile says nothing.
+fn differs(((before, after), found): ((u64, u64), u64)) -> Option<String> {
+    (before == after && found != before).then(|| format!("{found} points are there, and {before} were backed up"))
 }

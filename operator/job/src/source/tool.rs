@@ -1,11 +1,13 @@
 //! Programs of others, as streams: what they print goes out, what they complain about is kept for people.
 
 use std::process::{ExitStatus, Stdio};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// How much of the end of a complaint is kept, in bytes.
 const COMPLAINT: usize = 2048;
+/// Bytes that are passed on at a time.
+const PIECE: usize = 256 * 1024;
 
 /// A program that did not succeed.
 #[derive(Debug)]
@@ -28,18 +30,20 @@ impl std::fmt::Display for ToolFailure {
     }
 }
 
-/// Runs the program; all that it prints goes to `out`.
+/// Runs the program; all that it prints goes to `out`. Gives back how many bytes that were.
 ///
 /// # Errors
 /// It could not be started, `out` takes no more, or it ended with another code than 0.
-pub async fn print(mut command: Command, out: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<(), ToolFailure> {
+pub async fn print(mut command: Command, out: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<u64, ToolFailure> {
     let name = name_of(&command);
     let mut child = start(&mut command, Stdio::null(), Stdio::piped(), &name)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let copied = async {
-        let Some(mut stdout) = stdout else { return Ok(()) };
-        tokio::io::copy(&mut stdout, out).await?;
-        out.flush().await
+        let Some(stdout) = stdout else { return Ok(0) };
+        // each piece is handed to a thread that writes it: few large ones cost less
+        let copied = tokio::io::copy_buf(&mut BufReader::with_capacity(PIECE, stdout), out).await?;
+        out.flush().await?;
+        Ok::<u64, std::io::Error>(copied)
     };
     // a broken `out` has to end the program, or it would wait for ever to get rid of its bytes
     let (copied, said) = tokio::join!(copied, tail(stderr));

@@ -24,6 +24,8 @@ const KEY: &str = "qdrant-secret";
 struct Data {
     collections: BTreeMap<String, Vec<u8>>,
     snapshots: BTreeMap<String, Vec<u8>>,
+    /// Points that everybody sees, beside one for each byte of the collection.
+    more_points: usize,
     /// A download breaks off.
     breaks: bool,
     /// A download ends early, as if that were all.
@@ -38,6 +40,16 @@ async fn list(State(data): State<Shared>, headers: HeaderMap) -> Response {
     }
     let names: Vec<_> = data.lock().unwrap().collections.keys().map(|name| json!({ "name": name })).collect();
     json!({ "result": { "collections": names }, "status": "ok", "time": 0.1 }).to_string().into_response()
+}
+
+async fn count(State(data): State<Shared>, Path(collection): Path<String>, body: Bytes) -> Response {
+    let asked: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(asked, json!({ "exact": true }));
+    let data = data.lock().unwrap();
+    let Some(contents) = data.collections.get(&collection) else { return StatusCode::NOT_FOUND.into_response() };
+    json!({ "result": { "count": contents.len() + data.more_points }, "status": "ok", "time": 0.1 })
+        .to_string()
+        .into_response()
 }
 
 async fn make(State(data): State<Shared>, Path(collection): Path<String>) -> Response {
@@ -95,6 +107,7 @@ async fn server() -> (Double, Shared) {
     }
     let routes = Router::new()
         .route("/collections", get(list))
+        .route("/collections/{collection}/points/count", post(count))
         .route("/collections/{collection}/snapshots", post(make))
         .route(
             "/collections/{collection}/snapshots/upload",
@@ -127,13 +140,33 @@ async fn every_collection_is_fetched_and_put_back_and_no_snapshot_stays_on_the_s
     assert!(data.lock().unwrap().snapshots.is_empty());
     let before = data.lock().unwrap().collections.clone();
     assert_eq!(all["docs"].bytes, before["docs"]);
+    assert_eq!(all["docs"].stored.facts, json!({ "points": [800_000, 800_000] }));
+    let said = source.compared(&[all["docs"].stored.clone(), all["user 1/docs"].stored.clone()]);
+    assert_eq!(said, "2 collections with 800005 points, 800005 bytes equal");
     let place = scratch(&pod.directory("proved"), 0);
     bring_back(source.as_ref(), &all["docs"], &place).await.expect("a restore");
     data.lock().unwrap().collections.clear();
     for kept in all.values() {
-        bring_back(source.as_ref(), kept, &Place::Source).await.expect("a restore");
+        let found = bring_back(source.as_ref(), kept, &Place::Source).await.expect("a restore");
+        assert_eq!(found, Vec::<String>::new());
     }
     assert_eq!(data.lock().unwrap().collections, before);
+}
+
+#[tokio::test]
+async fn a_collection_that_is_put_back_has_the_points_that_were_counted_unless_it_was_written_to_meanwhile() {
+    let (server, data) = server().await;
+    let pod = pod(KEY);
+    let source = pod.source(&spec(server.port, &["docs"])).expect("a source");
+    let mut kept = take_all(source.as_ref()).await.expect("a backup").remove("docs").expect("the collection");
+    data.lock().unwrap().more_points = 3;
+    let found = bring_back(source.as_ref(), &kept, &Place::Source).await.expect("a restore");
+    assert_eq!(found, ["800003 points are there, and 800000 were backed up"]);
+    for facts in [json!({ "points": [799_990, 800_000] }), json!(null)] {
+        kept.stored.facts = facts;
+        let found = bring_back(source.as_ref(), &kept, &Place::Source).await.expect("a restore");
+        assert_eq!(found, Vec::<String>::new());
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use crate::support::job::{Kept, Pod, bring_back, scratch, take, take_all};
 use crate::support::process::{Process, component, directory, free_port};
 use crate::support::wait::until;
 use rustix::process::Signal;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -114,7 +115,15 @@ async fn the_file_of_a_server_is_whole_whether_it_is_sent_from_disk_or_not_and_l
         let found = bring_back(source.as_ref(), &kept, &place).await.expect("it loads");
         assert_eq!(found, Vec::<String>::new());
         let said = source.compared(std::slice::from_ref(&kept.stored));
-        assert_eq!(said, format!("{} bytes equal, and loaded by a Redis server", kept.bytes.len()));
+        let bytes = kept.bytes.len();
+        assert_eq!(said, format!("{bytes} bytes equal, and loaded by a Redis server, 1007 keys in 2 databases"));
+        let keys = json!({"databases": {"0": {"lasting": 1005, "passing": 1}, "5": {"lasting": 1, "passing": 0}}});
+        assert_eq!(kept.stored.facts, keys);
+        let mut other = kept.clone();
+        other.stored.facts["databases"]["0"]["lasting"] = json!(1007);
+        let found = bring_back(source.as_ref(), &other, &scratch(&pod.directory("fewer"), 0)).await.expect("it loads");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("database 0 has 1006 keys"), "{found:?}");
 
         for (name, bytes) in [
             ("cut", kept.bytes[..kept.bytes.len() - 20].to_vec()),
@@ -203,4 +212,53 @@ async fn a_server_that_ends_while_it_sends_is_an_error() {
     let failure = taken.map(|_| ()).expect_err("half a file");
     assert_eq!(failure.error, JobError::SourceFailed, "{failure}");
     assert!(server.dir.path().is_dir());
+}
+
+#[tokio::test]
+async fn values_of_every_type_are_counted_as_the_server_counts_them() {
+    let Some(server) = Redis::start(&["--list-max-ziplist-size", "4", "--hash-max-ziplist-entries", "4"]).await else {
+        return;
+    };
+    let long = "z".repeat(500);
+    let mut commands: Vec<Vec<String>> = Vec::new();
+    let mut add = |words: &str| commands.push(words.split(' ').map(str::to_owned).collect());
+    for number in 0..40 {
+        add(&format!("SET number:{number} {}", i64::from(number) * 7_000_000));
+        add(&format!("SET packed:{number} {long}"));
+        add(&format!("RPUSH list a {number} {long}"));
+        add(&format!("HSET hash field:{number} {number}"));
+        add(&format!("HSET small:{number} field {number}"));
+        add(&format!("SADD numbers {number}"));
+        add(&format!("SADD words word:{number}"));
+        add(&format!("ZADD scores {number}.5 member:{number}"));
+        add(&format!("ZADD many:{number} {number} {long}"));
+        add(&format!("XADD stream * field {number}"));
+    }
+    for number in 0..200 {
+        add(&format!("ZADD large {number}.25 member:{number}"));
+    }
+    add("ZADD large inf most -inf least");
+    add("XGROUP CREATE stream group 0");
+    add("XREADGROUP GROUP group one COUNT 5 STREAMS stream >");
+    add("XREADGROUP GROUP group two COUNT 5 STREAMS stream >");
+    add("PFADD log a b c");
+    add("SETBIT bits 9999 1");
+    add("SET passing x EX 100000");
+    // fields that expire: Redis 7.4 and later, older ones refuse
+    add("HSET some a 1 b 2");
+    add("HEXPIRE some 100000 FIELDS 1 a");
+    add("-n 3 SET other x");
+    add("-n 15 SET other x PX 100000000");
+    let commands: Vec<Vec<&str>> = commands.iter().map(|words| words.iter().map(String::as_str).collect()).collect();
+    server.say(&commands.iter().map(Vec::as_slice).collect::<Vec<_>>());
+
+    let kept = backup(&server, &server.pod(PASSWORD)).await;
+    let facts = &kept.stored.facts["databases"];
+    for database in ["0", "3", "15"] {
+        let counted = &facts[database];
+        let all = counted["lasting"].as_u64().unwrap_or_default() + counted["passing"].as_u64().unwrap_or_default();
+        assert_eq!(server.say(&[&["-n", database, "DBSIZE"]])[0], all.to_string(), "database {database}: {facts}");
+    }
+    assert_eq!(facts["15"]["passing"], 1, "{facts}");
+    assert_eq!(facts.as_object().map(serde_json::Map::len), Some(3), "{facts}");
 }

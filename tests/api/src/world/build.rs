@@ -91,7 +91,7 @@ impl Builder {
         let pve = Pve::start(&seed, dir.path()).await;
         let system = format!("{unique}-system");
         let launch = Launch {
-            kubeconfig: kubeconfig.clone(),
+            kubeconfig: dir.path().join("operator.kubeconfig"),
             namespace: system.clone(),
             shard: control_plane.is_none().then(|| unique.clone()),
             dial_map: vec![pve.dial_map()],

@@ -7,7 +7,6 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicI64, Ordering};
-use zentoria_api_tests::World;
 use zentoria_api_tests::wait::eventually;
 use zentoria_types::backup_job::{JobSpec, Outcome};
 
@@ -21,8 +20,8 @@ pub struct Kcm {
 
 impl Kcm {
     /// With the service account that pods get.
-    pub async fn of(world: &World) -> Self {
-        let kcm = Self { client: world.client.clone(), namespace: world.namespace.clone(), ended: AtomicI64::new(0) };
+    pub async fn of(client: &Client, namespace: &str) -> Self {
+        let kcm = Self { client: client.clone(), namespace: namespace.to_owned(), ended: AtomicI64::new(0) };
         let account: ServiceAccount =
             serde_json::from_value(json!({"metadata": {"name": "default"}})).expect("a service account");
         let api: Api<ServiceAccount> = kcm.api();

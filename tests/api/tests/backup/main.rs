@@ -39,7 +39,7 @@ async fn started(test: &str) -> (World, Kcm) {
     put_secret(&world.client, &world.namespace, "repository", &[("password", "x")]).await;
     put_secret(&world.client, &world.namespace, "s3", &[("accessKeyId", "x"), ("secretAccessKey", "x")]).await;
     put_secret(&world.client, &world.namespace, "db", &[("password", "x")]).await;
-    let kcm = Kcm::of(&world).await;
+    let kcm = Kcm::of(&world.client, &world.namespace).await;
     (world, kcm)
 }
 

@@ -1,39 +1,59 @@
-//! `manifests/zentoria-backups.yaml` as it is: every policy is accepted, whatever it still waits for.
+//! The backups of the estates as the manifests have them: every policy is accepted, whatever it still waits for. Those that
+//! rest until somebody has put the key of their server in are woken for it.
 
 use super::{message, policies, ready};
 use kube::api::ListParams;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api_tests::World;
 use zentoria_api_tests::estate::documents;
 use zentoria_api_tests::kubernetes::{apply_any, put_secret};
 use zentoria_api_tests::wait::eventually;
 
-const SECRETS: [(&str, &[&str]); 7] = [
-    ("backup-passwords", &["local", "files", "minio"]),
-    ("backup-minio", &["accessKeyId", "secretAccessKey"]),
-    ("backup-postgres", &["password"]),
-    ("backup-redis", &["password"]),
-    ("backup-qdrant", &["api-key"]),
-    ("backup-vault", &["token"]),
-    ("backup-files", &["accessKeyId", "secretAccessKey"]),
-];
+/// The Secrets that a document names, with the keys that it names or that go without saying.
+fn secrets(value: &Value, found: &mut BTreeMap<String, BTreeSet<String>>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if let (true, Some(secret)) = (name.ends_with("SecretRef"), field["name"].as_str()) {
+                    let usual = ["accessKeyId", "secretAccessKey", "username", "password"].map(Some);
+                    let keys = if field["key"].is_string() { vec![field["key"].as_str()] } else { usual.to_vec() };
+                    found.entry(secret.to_owned()).or_default().extend(keys.into_iter().flatten().map(str::to_owned));
+                }
+                secrets(field, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| secrets(item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
 
-#[tokio::test]
-async fn the_backups_of_the_whole_estate_are_accepted() {
-    let world = World::builder("vzdump estate").without_cluster().start().await;
-    for (name, keys) in SECRETS {
-        let data: Vec<(&str, &str)> = keys.iter().map(|key| (*key, "x")).collect();
+/// Applies the manifests, and waits until all of so many policies are accepted.
+async fn accepted(test: &str, manifests: &[&str], count: usize) -> World {
+    let world = World::builder(test).without_cluster().start().await;
+    let mut named = BTreeMap::new();
+    let mut all: Vec<Value> = Vec::new();
+    for manifest in manifests {
+        all.extend(documents(manifest, &world.namespace, &world.cluster));
+    }
+    all.iter().for_each(|document| secrets(document, &mut named));
+    // Policies over SSH log in by the key of the namespace, which comes with a container that it is put into.
+    named.insert("zentoria-ssh".to_owned(), BTreeSet::from(["ssh-privatekey".to_owned()]));
+    for (name, keys) in &named {
+        let data: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "x")).collect();
         put_secret(&world.client, &world.namespace, name, &data).await;
     }
-    for manifest in ["manifests/zentoria.yaml", "manifests/zentoria-backups.yaml"] {
-        for document in documents(manifest, &world.namespace, &world.cluster) {
-            apply_any(&world.client, &document).await.unwrap_or_else(|error| panic!("{manifest}: {error}"));
+    for mut document in all {
+        if document["spec"]["suspend"] == true {
+            document["spec"]["suspend"] = false.into();
         }
+        apply_any(&world.client, &document).await.unwrap_or_else(|error| panic!("{manifests:?}: {error}"));
     }
-    let wrong = ["InvalidSpec", "SecretNotFound", "NotFound", "NotAllowed", "MatchesNothing", "PveError"];
-    let seen = eventually("every policy that does not rest was looked at and is accepted", || async {
+    let wrong = ["InvalidSpec", "SecretNotFound", "NotFound", "NotAllowed", "MatchesNothing", "PveError", "Paused"];
+    eventually("every policy was looked at and is accepted", || async {
         let all = policies(&world).list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
         let mut lines = Vec::new();
-        for policy in all.iter().filter(|policy| !policy.spec.suspend) {
+        for policy in &all {
             let name = policy.metadata.name.clone().unwrap_or_default();
             match ready(policy).map(|one| one.reason) {
                 None => lines.push(format!("{name}: nothing yet")),
@@ -43,10 +63,24 @@ async fn the_backups_of_the_whole_estate_are_accepted() {
                 Some(_) => {}
             }
         }
-        if lines.is_empty() { Ok(all.len()) } else { Err(lines.join("\n")) }
+        if lines.is_empty() && all.len() == count { Ok(()) } else { Err(format!("{}: {}", all.len(), lines.join("\n"))) }
     })
     .await;
-    assert_eq!(seen, 26);
+    world
+}
+
+#[tokio::test]
+async fn the_backups_of_the_whole_estate_are_accepted() {
+    let manifests = ["manifests/zentoria.yaml", "manifests/zentoria-backups.yaml"];
+    let world = accepted("vzdump estate", &manifests, 26).await;
     let by_pve = policies(&world).get("lxc-containers").await.unwrap();
     assert_eq!(by_pve.status.and_then(|status| status.target).as_deref(), Some("storage local"));
+}
+
+#[tokio::test]
+async fn the_backups_of_the_other_estates_are_accepted() {
+    let world = accepted("vzdump aiqso", &["manifests/estates/aiqso.yaml"], 3).await;
+    let by_pve = policies(&world).get("lxc-snapshots").await.unwrap();
+    assert_eq!(by_pve.status.and_then(|status| status.target).as_deref(), Some("storage nas"));
+    accepted("vzdump enterprise", &["manifests/estates/enterprise.yaml"], 40).await;
 }

@@ -69,7 +69,7 @@ impl Postgres {
         let (client, database) = maintenance(&self.login, None).await?;
         let mut command = programs::command("pg_dumpall", major(&client).await?, &self.login).await?;
         command.args(["--roles-only", "--no-password", &format!("--database={database}")]);
-        tool::print(command, out).await.map_err(|error| {
+        tool::print(command, out).await.map(drop).map_err(|error| {
             let refused = error.said.contains("permission denied");
             let remedy = if refused {
                 ": only a superuser reads the passwords of roles; use one, or set roles to false"
@@ -87,7 +87,7 @@ impl Postgres {
         drop(client);
         command.args(["--format=custom", "--compress=0", "--no-password", LOCK_WAIT]);
         command.arg(format!("--snapshot={snapshot}")).arg(format!("--dbname={}", connection(name)));
-        tool::print(command, out).await.map_err(|error| {
+        tool::print(command, out).await.map(drop).map_err(|error| {
             let refused = error.said.contains("permission denied") || error.said.contains("row-level security");
             let remedy = if refused {
                 ": the role needs pg_read_all_data, and BYPASSRLS where tables have row security"

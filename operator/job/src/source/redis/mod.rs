@@ -1,17 +1,22 @@
-//! A Redis server: its RDB file.
+//! A Redis server: its RDB file, in which the keys of each database are counted.
 
+mod keys;
 mod over_source;
 mod rdb;
 mod scratch;
 mod wire;
 
-use crate::contract::{Input, Output, Part, PartKind, Place, Source, StoredPart};
+use crate::contract::{Held, Input, Output, Part, PartKind, Place, Source, StoredPart};
 use crate::failure::Failure;
 use crate::programs::Programs;
 use crate::setup::Setup;
+use crate::source::counted::Counted;
 use crate::source::directory;
 use async_trait::async_trait;
+use keys::{Databases, Keys};
 use scratch::Scratch;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -33,6 +38,7 @@ pub struct Redis {
     programs: Programs,
     /// Room for a server of our own.
     room: PathBuf,
+    counted: Counted,
 }
 
 impl Redis {
@@ -55,6 +61,7 @@ impl Redis {
             password,
             programs: setup.programs.clone(),
             room: setup.private_dir("redis")?,
+            counted: Counted::of(setup)?,
         })
     }
 
@@ -123,9 +130,14 @@ impl Source for Redis {
         Ok(vec![Part { name: "redis".to_owned(), path: "/redis/dump.rdb".to_owned(), kind: PartKind::Data }])
     }
 
+    async fn hold(&self, _: &Part) -> Result<Box<dyn Held>, Failure> {
+        self.counted.held()
+    }
+
     async fn stream(&self, _: &Part, _: &str, out: Output<'_>) -> Result<(), Failure> {
         let mut connection = self.connect().await?;
-        rdb::read(&mut connection, &self.place(), out).await
+        let databases = rdb::read(&mut connection, &self.place(), out).await?;
+        self.counted.tell(&serde_json::json!(Facts { databases }))
     }
 
     async fn restore(&self, stored: &StoredPart, bytes: Input<'_>, place: &Place) -> Result<Vec<String>, Failure> {
@@ -134,7 +146,9 @@ impl Source for Redis {
                 directory::write(at, &stored.part, bytes).await?;
             }
             Place::Scratch { directory, .. } => {
-                self.loaded(stored, bytes, directory).await?;
+                let scratch = self.loaded(stored, bytes, directory).await?;
+                let found = keyspace(&mut scratch.connect().await?).await?;
+                return Ok(facts(stored).databases.map(|stored| differences(&stored, &found)).unwrap_or_default());
             }
             Place::Source => {
                 let scratch = self.loaded(stored, bytes, &self.room).await?;
@@ -146,8 +160,52 @@ impl Source for Redis {
 
     fn compared(&self, parts: &[StoredPart]) -> String {
         let bytes: u64 = parts.iter().map(|stored| stored.bytes).sum();
-        format!("{bytes} bytes equal, and loaded by a Redis server")
+        let databases: Vec<Databases> = parts.iter().filter_map(|stored| facts(stored).databases).collect();
+        let keys: u64 = databases.iter().flat_map(Databases::values).map(|keys| keys.lasting + keys.passing).sum();
+        let counted = databases.iter().map(Databases::len).sum::<usize>();
+        let said = match (databases.len(), counted) {
+            (0, _) => String::new(),
+            (_, 1) => format!(", {keys} keys in 1 database"),
+            (_, many) => format!(", {keys} keys in {many} databases"),
+        };
+        format!("{bytes} bytes equal, and loaded by a Redis server{said}")
     }
+}
+
+/// What is kept as evidence.
+#[derive(Default, Serialize, Deserialize)]
+struct Facts {
+    /// Keys of the file; nothing, where it holds what cannot be counted.
+    #[serde(default)]
+    databases: Option<Databases>,
+}
+
+/// Those of a part; of one that an older version made, nothing.
+fn facts(stored: &StoredPart) -> Facts {
+    serde_json::from_value(stored.facts.clone()).unwrap_or_default()
+}
+
+/// How many keys each database of our own server has.
+async fn keyspace(connection: &mut Connection) -> Result<BTreeMap<u64, u64>, Failure> {
+    let reply = connection.must(&[b"INFO", b"keyspace"], JobError::TargetFailed, "the scratch place").await?;
+    let line = |line: &str| {
+        let (database, rest) = line.strip_prefix("db")?.split_once(":keys=")?;
+        Some((database.parse().ok()?, rest.split(',').next()?.parse().ok()?))
+    };
+    Ok(text(&reply).lines().filter_map(line).collect())
+}
+
+/// In which databases there are not the keys that were backed up. Those that expire may be there or not.
+fn differences(stored: &Databases, found: &BTreeMap<u64, u64>) -> Vec<String> {
+    let numbers: BTreeSet<u64> = stored.keys().chain(found.keys()).copied().collect();
+    let differs = |number: &u64| {
+        let Keys { lasting, passing } = stored.get(number).copied().unwrap_or_default();
+        let found = found.get(number).copied().unwrap_or_default();
+        (!(lasting..=lasting + passing).contains(&found)).then(|| {
+            format!("database {number} has {found} keys, and {lasting} and {passing} that expire were backed up")
+        })
+    };
+    numbers.iter().filter_map(differs).collect()
 }
 
 /// A value as text.
@@ -156,5 +214,27 @@ fn text(reply: &Reply) -> String {
         Reply::Value(value) => String::from_utf8_lossy(value).into_owned(),
         Reply::Word(word) | Reply::Refused(word) => word.clone(),
         Reply::Number(_) | Reply::Nothing | Reply::List(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Databases, Keys, differences};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn keys_that_expire_may_be_gone_and_no_others() {
+        let stored = Databases::from([(0, Keys { lasting: 4, passing: 2 }), (5, Keys { lasting: 0, passing: 1 })]);
+        for (found, wrong) in [
+            (vec![(0, 6), (5, 1)], 0),
+            (vec![(0, 4)], 0),
+            (vec![(0, 3), (5, 1)], 1),
+            (vec![(0, 7), (5, 1)], 1),
+            (vec![(0, 5), (6, 1)], 1),
+            (vec![], 1),
+        ] {
+            let found: BTreeMap<u64, u64> = found.into_iter().collect();
+            assert_eq!(differences(&stored, &found).len(), wrong, "{found:?}");
+        }
     }
 }

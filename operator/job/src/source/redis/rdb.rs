@@ -2,6 +2,7 @@
 //!
 //! `redis-cli --rdb -` is not used: to a pipe it writes the mark of the end too, which does not belong to the file.
 
+use super::keys::{Counter, Databases};
 use super::wire::Connection;
 use crate::contract::Output;
 use crate::failure::Failure;
@@ -21,11 +22,11 @@ enum Until {
     Mark(Vec<u8>),
 }
 
-/// Asks for the file, and writes the whole of it.
+/// Asks for the file, writes the whole of it, and tells the keys that are in it, as far as they can be counted.
 ///
 /// # Errors
 /// The server refuses, or the file is not whole.
-pub async fn read(connection: &mut Connection, place: &str, out: Output<'_>) -> Result<(), Failure> {
+pub async fn read(connection: &mut Connection, place: &str, out: Output<'_>) -> Result<Option<Databases>, Failure> {
     // what an older server does not know of these, it does without
     for option in [[b"capa".as_slice(), b"eof"], [b"rdb-only", b"1"]] {
         let _ = connection.ask(&[b"REPLCONF", option[0], option[1]]).await.map_err(|error| broken(place, &error))?;
@@ -38,17 +39,18 @@ pub async fn read(connection: &mut Connection, place: &str, out: Output<'_>) -> 
             break begins(&line, place)?;
         }
     };
-    let mut file = File { out, held: Vec::new(), head: Vec::new(), passed: 0 };
+    let mut file = File { out, held: Vec::new(), head: Vec::new(), passed: 0, counter: Counter::new() };
     copy(connection, until, &mut file).await.map_err(|error| broken(place, &error))?;
     if !file.ends_well() {
         return Err(Failure::new(JobError::SourceFailed, format!("what Redis at {place} sent is no whole RDB file")));
     }
-    let File { out, held, .. } = file;
+    let File { out, held, counter, .. } = file;
     let rest = async {
         out.write_all(&held).await?;
         out.flush().await
     };
-    rest.await.map_err(|error| broken(place, &error))
+    rest.await.map_err(|error| broken(place, &error))?;
+    Ok(counter.databases())
 }
 
 fn begins(line: &str, place: &str) -> Result<Until, Failure> {
@@ -74,6 +76,7 @@ struct File<'a> {
     held: Vec<u8>,
     head: Vec<u8>,
     passed: u64,
+    counter: Counter,
 }
 
 async fn copy(connection: &mut Connection, until: Until, file: &mut File<'_>) -> std::io::Result<()> {
@@ -107,6 +110,7 @@ impl File<'_> {
     async fn take(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         let missing = MAGIC.len().saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(missing));
+        self.counter.take(bytes);
         self.held.extend_from_slice(bytes);
         // the mark, and the end before it
         let ready = self.held.len().saturating_sub(2 * MARK);
