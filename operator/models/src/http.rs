@@ -90,9 +90,6 @@ impl Http {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
             return Err(self.not_this(format!("it sends {what} to {}", short(to))));
         }
-        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(ModelError::Unauthorized { server: self.name(), status: status.as_u16() });
-        }
         let body = self.whole(&what, response).await?;
         Ok(Err(Refused { status, body }))
     }
@@ -213,6 +210,9 @@ impl Http {
 
     /// A refusal that has no better name.
     pub fn failed(&self, what: &str, refused: &Refused) -> ModelError {
+        if matches!(refused.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return ModelError::Unauthorized { server: self.name(), status: refused.status.as_u16() };
+        }
         let said = shown(&refused.body);
         let html = said.starts_with('<') || refused.status == StatusCode::NOT_FOUND;
         if html {
