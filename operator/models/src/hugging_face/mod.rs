@@ -210,15 +210,17 @@ impl ModelServer for HuggingFace {
                 Err(ModelError::TimedOut { .. }) => return Err(stalled()),
                 next => next?,
             };
-            let now = match next {
-                Some(Said::Resolving) => Progress { stage: Stage::Resolving, completed: 0, total: 0 },
-                Some(Said::Downloading { completed, total }) => {
-                    Progress { stage: Stage::Downloading, completed, total }
+            // beside it, how much is compared: that grows too
+            let (now, checked) = match next {
+                Some(Said::Resolving { checked }) => {
+                    (Progress { stage: Stage::Resolving, completed: 0, total: 0 }, checked)
                 }
-                // all is there, and `checked` of it is compared
-                Some(Said::Verifying { checked, total }) => {
-                    progress(Progress { stage: Stage::Verifying, completed: total, total });
-                    Progress { stage: Stage::Verifying, completed: checked, total }
+                Some(Said::Downloading { completed, total }) => {
+                    (Progress { stage: Stage::Downloading, completed, total }, 0)
+                }
+                Some(Said::Verifying { checked }) => {
+                    let all = last.map_or(0, |(progress, _): (Progress, u64)| progress.total);
+                    (Progress { stage: Stage::Verifying, completed: all, total: all }, checked)
                 }
                 Some(Said::Done(found)) => {
                     progress(Progress { stage: Stage::Writing, completed: found.size, total: found.size });
@@ -233,12 +235,10 @@ impl ModelServer for HuggingFace {
                     return Err(ModelError::Broken { server: self.name(), what: "the pull".to_owned(), why });
                 }
             };
-            if last != Some(now) {
+            if last != Some((now, checked)) {
                 grown = Instant::now();
-                last = Some(now);
-                if now.stage != Stage::Verifying {
-                    progress(now);
-                }
+                last = Some((now, checked));
+                progress(now);
             }
         }
     }

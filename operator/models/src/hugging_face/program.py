@@ -3,7 +3,7 @@
 import hashlib, json, os, shutil, sys, threading, time
 
 MARKER = ".zentoria-model.json"
-OURS = os.path.join(".cache", "huggingface")
+PARTS = ".zentoria"  # what is not yet whole
 
 
 def say(at, **line):
@@ -56,7 +56,7 @@ def show_all(directory):
 def delete(directory, repository):
     top = place(directory, repository)
     if os.path.isdir(top):
-        if not (marker(top) or os.path.isdir(os.path.join(top, OURS))):
+        if not (marker(top) or os.path.isdir(os.path.join(top, PARTS))):
             fail("Foreign", top + " was not made by a pull")
         shutil.rmtree(top)
     say("end")
@@ -94,88 +94,116 @@ def wanted(info):
     return files
 
 
-def there(top, files):
-    done = 0
-    for path, (size, _, _) in files.items():
-        try:
-            done += min(size, os.path.getsize(os.path.join(top, path)))
-        except OSError:
-            pass
-    parts = 0
-    for root, _, names in os.walk(os.path.join(top, OURS)):
-        for name in names:
-            if name.endswith(".incomplete"):
-                try:
-                    parts += os.path.getsize(os.path.join(root, name))
-                except OSError:
-                    pass
-    total = sum(size for size, _, _ in files.values())
-    return min(total, done + parts), total
+def part(top, wish):
+    return os.path.join(top, PARTS, wish[2] + ".part")
 
 
-def download(repository, revision, top, files):
-    from huggingface_hub import snapshot_download
+def size_of(path):
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
+
+def teller(at, total):
+    told = {"checked": 0, "last": 0.0}
+
+    def progress(more):
+        told["checked"] += more
+        if time.monotonic() - told["last"] >= 0.5:
+            told["last"] = time.monotonic()
+            say(at, checked=told["checked"], total=total)
+
+    say(at, checked=0, total=total)
+    return progress
+
+
+def keep(top, files):
+    """Digests of the files that are there already, and right."""
+    digests, progress = {}, teller("resolving", 0)
+    for path, (size, kind, promised) in files.items():
+        full = os.path.join(top, path)
+        if os.path.isfile(full) and os.path.getsize(full) == size:
+            found, plain = digest_of(full, kind, progress)
+            if found == promised:
+                digests[path] = plain
+    return digests
+
+
+def download(repository, revision, top, files, tell):
+    """All parts, one after another; each goes on where it was."""
+    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    constants.DOWNLOAD_CHUNK_SIZE = 1 << 20  # it writes no sooner
+    endpoint = os.environ.get("HF_ENDPOINT")
     failure = []
 
     def run():
         try:
-            snapshot_download(repository, revision=revision, local_dir=top)
+            for path, wish in files.items():
+                with open(part(top, wish), "ab") as file:
+                    begun = file.tell()
+                    if begun > wish[0]:
+                        begun = file.truncate(0)
+                    if begun < wish[0] or not wish[0]:
+                        url = hf_hub_url(repository, path, revision=revision, endpoint=endpoint)
+                        http_get(url, file, resume_size=begun, headers=build_hf_headers(), expected_size=wish[0])
         except BaseException as error:
             failure.append(error)
 
     worker = threading.Thread(target=run, daemon=True)
     worker.start()
     while worker.is_alive():
-        completed, total = there(top, files)
-        say("downloading", completed=completed, total=total, free=shutil.disk_usage(top).free)
+        tell()
         worker.join(0.5)
     if failure:
         raise failure[0]
 
 
 def verify(top, files):
-    total, checked, last = sum(size for size, _, _ in files.values()), 0, 0.0
-    digests = {}
-
-    def progress(more):
-        nonlocal checked, last
-        checked += more
-        if time.monotonic() - last >= 0.5:
-            last = time.monotonic()
-            say("verifying", checked=checked, total=total)
-
-    say("verifying", checked=0, total=total)
-    for path, (_, kind, promised) in files.items():
-        found, digests[path] = digest_of(os.path.join(top, path), kind, progress)
-        if promised and found != promised:
-            # without it the client fetches it again
-            for stale in (os.path.join(top, path), os.path.join(top, OURS, "download", path + ".metadata")):
-                if os.path.exists(stale):
-                    os.remove(stale)
-            fail("Damaged", "%s: want %s %s, got %s" % (path, kind, promised, found))
+    """Puts each file into its place, if it is what the hub promised."""
+    digests, progress = {}, teller("verifying", sum(size for size, _, _ in files.values()))
+    for path, wish in files.items():
+        found, digests[path] = digest_of(part(top, wish), wish[1], progress)
+        if found != wish[2]:
+            os.remove(part(top, wish))
+            fail("Damaged", "%s: want %s %s, got %s" % (path, wish[1], wish[2], found))
+    for path, wish in files.items():
+        full = os.path.join(top, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        os.replace(part(top, wish), full)
     return digests
 
 
 def pull(directory, repository, revision, room):
-    say("resolving")
-    os.makedirs(directory, exist_ok=True)
+    say("resolving", checked=0, total=0)
     from huggingface_hub import HfApi
 
     info = HfApi().model_info(repository, revision=revision, files_metadata=True)
     files = wanted(info)
     top = place(directory, repository)
-    os.makedirs(top, exist_ok=True)
-    completed, total = there(top, files)
+    os.makedirs(os.path.join(top, PARTS), exist_ok=True)
+    digests = keep(top, files)
+    missing = {path: wish for path, wish in files.items() if path not in digests}
+    total = sum(size for size, _, _ in files.values())
+
+    def there():
+        parts = sum(min(wish[0], size_of(part(top, wish))) for wish in missing.values())
+        return total - sum(size for size, _, _ in missing.values()) + parts
+
+    left = total - there()
     free = min([shutil.disk_usage(top).free] + ([int(room)] if room else []))
-    say("downloading", completed=completed, total=total, free=free)
-    if total - completed > free:
-        fail("TooBig", "%d %d" % (total - completed, free))
+    say("downloading", completed=there(), total=total)
+    if left > free:
+        fail("TooBig", "%d %d" % (left, free))
+    download(repository, info.sha, top, missing, lambda: say("downloading", completed=there(), total=total))
+    say("downloading", completed=there(), total=total)
     before = marker(top) or {"stamps": {}}
     if os.path.exists(os.path.join(top, MARKER)):
         os.remove(os.path.join(top, MARKER))
-    download(repository, info.sha, top, files)
-    digests = verify(top, files)
+    digests.update(verify(top, missing))
     for path in set(before["stamps"]) - set(files):
         if os.path.exists(os.path.join(top, path)):
             os.remove(os.path.join(top, path))
@@ -187,10 +215,11 @@ def pull(directory, repository, revision, room):
         "size": total,
         "stamps": {path: stamp(os.path.join(top, path)) for path in files},
     }
-    unfinished = os.path.join(top, MARKER + ".new")
+    unfinished = os.path.join(top, PARTS, MARKER)
     with open(unfinished, "w", encoding="utf-8") as file:
         json.dump(found, file)
     os.replace(unfinished, os.path.join(top, MARKER))
+    shutil.rmtree(os.path.join(top, PARTS))
     show("done", found)
 
 

@@ -8,12 +8,12 @@ use crate::Installed;
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "at", rename_all = "lowercase")]
 pub(super) enum Said {
-    /// It asks the hub.
-    Resolving,
+    /// It asks the hub, and compares what is there already.
+    Resolving { checked: u64 },
     /// Bytes that are there, and in all.
     Downloading { completed: u64, total: u64 },
-    /// Bytes that are compared, and in all.
-    Verifying { checked: u64, total: u64 },
+    /// Bytes that are compared.
+    Verifying { checked: u64 },
     /// It is there, and right.
     Done(Found),
     /// A model of the list.
