@@ -40,7 +40,7 @@ impl Source for Command {
 
     async fn stream(&self, _: &Part, _: &str, out: Output<'_>) -> Result<(), Failure> {
         let mut counted = Digesting::new(out);
-        tool::print(self.ssh.command(&self.line)?, &mut counted).await.map_err(|error| {
+        tool::print(self.ssh.command(&self.line), &mut counted).await.map_err(|error| {
             self.ssh.failure(&error).unwrap_or_else(|| {
                 let said = if error.said.is_empty() { "it said nothing" } else { &error.said };
                 let code = error.code.unwrap_or_default();

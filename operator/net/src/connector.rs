@@ -12,14 +12,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service;
 
-use super::Dialer;
+use crate::Dialer;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// Opens the TCP connection for a URI.
 #[derive(Debug, Clone)]
-pub(super) struct DialConnector {
+pub struct DialConnector {
+    /// The way.
     pub dialer: Dialer,
 }
 
@@ -36,7 +37,7 @@ impl Service<Uri> for DialConnector {
         let dialer = self.dialer.clone();
         Box::pin(async move {
             let host = uri.host().unwrap_or_default();
-            let port = uri.port_u16().unwrap_or(443);
+            let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
             dialer.dial(host, port).await.map(TokioIo::new)
         })
     }
@@ -44,8 +45,10 @@ impl Service<Uri> for DialConnector {
 
 /// Limits the time of a whole connect, TLS included, so that a silent endpoint does not eat a request's deadline.
 #[derive(Debug, Clone)]
-pub(super) struct InTime<C> {
+pub struct InTime<C> {
+    /// What connects.
     pub connector: C,
+    /// The limit.
     pub timeout: Duration,
 }
 

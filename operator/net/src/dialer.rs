@@ -1,4 +1,4 @@
-//! The one place that opens connections to PVE and to guests.
+//! The one place that opens connections to PVE, to guests and to servers in them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,8 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-
-use super::ConfigError;
 
 /// Opens TCP connections: directly, or only to the targets of a table.
 ///
@@ -17,10 +15,21 @@ pub struct Dialer {
     map: Option<Arc<BTreeMap<SocketAddr, SocketAddr>>>,
 }
 
+/// A row of a dial map that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} is not a row of a dial map: {problem}")]
+pub struct DialMapError {
+    /// What was given.
+    pub given: String,
+    /// What is wrong.
+    pub problem: &'static str,
+}
+
 /// Why the dialer did not even try.
 #[derive(Debug, thiserror::Error)]
 #[error("{address} is not in the dial map")]
-pub(crate) struct Unmapped {
+pub struct Unmapped {
+    /// What was to be dialled, `host:port`.
     pub address: String,
 }
 
@@ -34,12 +43,12 @@ impl Dialer {
     /// Connects only to addresses that are keys of `map`, at their values.
     ///
     /// # Errors
-    /// [`ConfigError::DialMap`] when a target is not a loopback address.
-    pub fn mapped(map: BTreeMap<SocketAddr, SocketAddr>) -> Result<Self, ConfigError> {
+    /// [`DialMapError`] when a target is not a loopback address.
+    pub fn mapped(map: BTreeMap<SocketAddr, SocketAddr>) -> Result<Self, DialMapError> {
         for (from, to) in &map {
             if !to.ip().is_loopback() {
                 let given = format!("{from}={to}");
-                return Err(ConfigError::DialMap { given, problem: "the target is not a loopback address" });
+                return Err(DialMapError { given, problem: "the target is not a loopback address" });
             }
         }
         Ok(Self { map: Some(Arc::new(map)) })
@@ -48,12 +57,12 @@ impl Dialer {
     /// Parses rows of the form `IP:PORT=127.0.0.1:PORT`. No row at all gives a dialer that refuses everything.
     ///
     /// # Errors
-    /// [`ConfigError::DialMap`] for a row of another form, a doubled one, or a target that is not loopback.
-    pub fn from_rows<I: IntoIterator<Item = S>, S: AsRef<str>>(rows: I) -> Result<Self, ConfigError> {
+    /// [`DialMapError`] for a row of another form, a doubled one, or a target that is not loopback.
+    pub fn from_rows<I: IntoIterator<Item = S>, S: AsRef<str>>(rows: I) -> Result<Self, DialMapError> {
         let mut map = BTreeMap::new();
         for row in rows {
             let row = row.as_ref();
-            let wrong = |problem| ConfigError::DialMap { given: row.to_owned(), problem };
+            let wrong = |problem| DialMapError { given: row.to_owned(), problem };
             let (from, to) = row.split_once('=').ok_or_else(|| wrong("expected IP:PORT=127.0.0.1:PORT"))?;
             let from = from.trim().parse().map_err(|_| wrong("what is mapped is not IP:PORT"))?;
             let to = to.trim().parse().map_err(|_| wrong("the target is not IP:PORT"))?;
@@ -70,22 +79,27 @@ impl Dialer {
         self.map.is_some()
     }
 
+    /// Where a connection to `host` really goes, for programs of others that dial themselves.
+    ///
+    /// # Errors
+    /// [`Unmapped`], for an address that the table lacks.
+    pub fn target(&self, host: &str, port: u16) -> Result<(String, u16), Unmapped> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let Some(map) = &self.map else { return Ok((host.to_owned(), port)) };
+        let asked = host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port));
+        let target = asked.and_then(|asked| map.get(&asked));
+        let target = target.ok_or_else(|| Unmapped { address: format!("{host}:{port}") })?;
+        Ok((target.ip().to_string(), target.port()))
+    }
+
     /// Opens a connection to `host`, an IP address (also in brackets) or, without a table, a name.
     ///
     /// # Errors
     /// The operating system's, or `PermissionDenied` for an address that the table lacks.
     pub async fn dial(&self, host: &str, port: u16) -> io::Result<TcpStream> {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let stream = match &self.map {
-            None => TcpStream::connect((host, port)).await?,
-            Some(map) => {
-                let asked = host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port));
-                let target = asked.and_then(|asked| map.get(&asked)).ok_or_else(|| {
-                    io::Error::new(io::ErrorKind::PermissionDenied, Unmapped { address: format!("{host}:{port}") })
-                })?;
-                TcpStream::connect(target).await?
-            }
-        };
+        let (host, port) =
+            self.target(host, port).map_err(|why| io::Error::new(io::ErrorKind::PermissionDenied, why))?;
+        let stream = TcpStream::connect((host.as_str(), port)).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }
@@ -123,7 +137,7 @@ mod tests {
         ];
         for (row, want) in table {
             let error = Dialer::from_rows([row]).unwrap_err();
-            assert_eq!(error, ConfigError::DialMap { given: row.to_owned(), problem: want });
+            assert_eq!(error, DialMapError { given: row.to_owned(), problem: want });
         }
     }
 }
