@@ -278,7 +278,7 @@ fn looked(status: &mut ModelPullStatus, want: &WantModel, installed: Option<&Ins
                 forget(status);
             }
             Told::new(
-                ModelReason::Queued,
+                ModelReason::Pending,
                 Event::Queued,
                 format!("{} is to be pulled: {}", want.model.words(), why.words()),
             )

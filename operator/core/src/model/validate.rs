@@ -84,7 +84,9 @@ pub fn validate(pull: &ModelPull, around: &Surroundings) -> Result<WantModel, Re
     let mut parts =
         vec![words.as_str(), model.pin().unwrap_or_default(), &server, if insecure { "insecure" } else { "" }];
     parts.extend(versions.iter().map(String::as_str));
+    let access = std::iter::once(server.as_str()).chain(versions.iter().map(String::as_str));
     Ok(WantModel {
+        access: digest::of_parts(access),
         wish: digest::of_parts(parts),
         deletes: spec.deletion_policy == ModelDeletion::Delete,
         container: place.container,

@@ -21,6 +21,8 @@ pub struct WantModel {
     pub deletes: bool,
     /// A pull without any byte for so long is broken off.
     pub stall: Duration,
+    /// Changes with everything that the server shows depends on: its address, who asks.
+    pub access: String,
     /// Changes with everything that a try depends on: model, server, Secrets.
     pub wish: String,
 }
