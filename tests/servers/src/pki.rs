@@ -4,12 +4,16 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 /// A CA, and the certificate and key of a server of it.
 pub struct Pki {
+    /// PEM of the CA.
     pub ca: String,
+    /// PEM of the certificate.
     pub certificate: String,
+    /// PEM of its key.
     pub key: String,
 }
 
 /// For a server of this name.
+#[must_use]
 pub fn pki(host: &str) -> Pki {
     let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
     // OpenSSL takes a certificate whose names are equal for one that signs itself

@@ -103,6 +103,19 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it at once, whatever it does.
+    pub fn kill(mut self) {
+        self.signal = Signal::KILL;
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {

@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 /// The server; it ends when it is dropped.
 pub struct Double {
+    /// Where it listens, on loopback.
     pub port: u16,
     task: JoinHandle<()>,
 }

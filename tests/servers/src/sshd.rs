@@ -1,7 +1,7 @@
 //! A real sshd.
 
-use crate::support::process::{Process, component, directory, free_port, is_root};
-use crate::support::wait::until;
+use crate::process::{Process, component, directory, free_port, is_root};
+use crate::wait::until;
 use rustix::process::Signal;
 use std::path::Path;
 use std::process::Command;
@@ -16,8 +16,11 @@ const AS_ROOT: &str = "set -e; mount -t tmpfs none /run; mkdir -m 755 /run/sshd;
 
 /// The server, and a key that logs in.
 pub struct Sshd {
+    /// Where it listens, on loopback.
     pub port: u16,
+    /// Its files.
     pub dir: TempDir,
+    /// The private key that logs in.
     pub key: String,
     host_key: String,
     _process: Process,
@@ -32,6 +35,7 @@ pub fn keygen(path: &Path) -> String {
 }
 
 impl Sshd {
+    /// Starts one; `None`, said loudly, where it cannot be had.
     pub async fn start() -> Option<Self> {
         let sshd = component("sshd")?;
         let dir = tempfile::Builder::new().prefix("zs").tempdir_in("/tmp").expect("a directory");
