@@ -7,7 +7,6 @@
 pub mod conflict;
 pub mod decide;
 pub mod machine;
-pub mod name;
 pub mod progress;
 pub mod report;
 pub mod surroundings;

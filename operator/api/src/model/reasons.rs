@@ -16,8 +16,6 @@ reasons! {
         Pulling => Progressing,
         /// All bytes are there, and are being verified.
         Verifying => Progressing,
-        /// The resource is deleted, and the model with it.
-        Deleting => Progressing,
         /// Another model is being pulled on that server.
         Queued => Waiting,
         /// The container has no address yet, or is not running.

@@ -78,6 +78,17 @@ impl Progress {
         worth
     }
 
+    /// Where it stands. A server that says nothing new for a while leaves something to be told.
+    fn state(&self) -> State {
+        let mut told = lock(&self.0);
+        let since = told.began.elapsed();
+        if matches!(told.state, State::Pulling { .. }) && told.track.due(since) {
+            let (transfer, verifying) = told.track.told();
+            told.state = State::Pulling { transfer, verifying };
+        }
+        told.state.clone()
+    }
+
     /// It was not needed any more.
     pub fn not_needed(&self) {
         lock(&self.0).state = State::NotNeeded;
@@ -98,7 +109,7 @@ impl Pulls {
         let mut all = lock(&self.0);
         let pull = all.get(uid)?;
         if pull.wish == wish {
-            return Some(lock(&pull.progress.0).state.clone());
+            return Some(pull.progress.state());
         }
         if let Some(pull) = all.remove(uid) {
             pull.task.abort();

@@ -28,6 +28,8 @@ use zentoria_ops::model::{Site, open};
 
 /// What is missing is looked for again after so long, though nobody told of it.
 const MISSING: Duration = Duration::from_secs(30);
+/// How far a pull is, is looked at so often, beside what it tells by itself.
+const PROGRESS: Duration = Duration::from_secs(5);
 
 /// One look at a ModelPull.
 ///
@@ -236,12 +238,10 @@ impl Pass<'_> {
         let mut wait = models.poll;
         match scene {
             Scene::NotSeen(_) | Scene::Deleting(_) => wait = wait.min(models.looks.failed(&self.uid()).wait),
-            Scene::Paused
-            | Scene::Looked { .. }
-            | Scene::Queued
-            | Scene::Pulling { .. }
-            | Scene::Pulled { .. }
-            | Scene::Failed(_) => models.looks.reset(&self.uid()),
+            Scene::Pulling { .. } => wait = wait.min(PROGRESS),
+            Scene::Paused | Scene::Looked { .. } | Scene::Queued | Scene::Pulled { .. } | Scene::Failed(_) => {
+                models.looks.reset(&self.uid())
+            }
         }
         if let Some(moment) = report.look_again {
             // A moment later, so that it has passed.

@@ -1,9 +1,9 @@
 //! What is done about a model that was looked at.
 
-use super::name;
 use super::want::{Model, WantModel};
 use jiff::Timestamp;
 use zentoria_api::model::{ModelPullStatus, PullTrouble};
+use zentoria_types::model::OllamaName;
 
 /// A model as its server shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,9 @@ pub struct Installed {
 #[must_use]
 pub fn find<'a>(model: &Model, list: &'a [Installed]) -> Option<&'a Installed> {
     list.iter().find(|installed| match model {
-        Model::Ollama { name, .. } => name::canonical(&installed.name).eq_ignore_ascii_case(name),
+        Model::Ollama { name, .. } => {
+            installed.name.parse::<OllamaName>().is_ok_and(|it| it.to_string().eq_ignore_ascii_case(name))
+        }
         Model::Whisper { repository, .. } => installed.name.eq_ignore_ascii_case(repository),
     })
 }

@@ -30,6 +30,12 @@ impl Track {
             completed_bytes: completed.max(self.now.completed_bytes),
             total_bytes: total.max(self.now.total_bytes),
         };
+        self.due(since)
+    }
+
+    /// Whether what is known is worth a write now, though nothing new was said.
+    pub fn due(&mut self, since: Duration) -> bool {
+        let percent = self.now.percent;
         let worth = match &self.told {
             None => true,
             Some((_, _, verifying)) if *verifying != self.verifying => true,

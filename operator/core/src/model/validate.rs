@@ -3,7 +3,6 @@
 mod place;
 
 use super::conflict::{Claim, rival};
-use super::name;
 use super::surroundings::{SecretSeen, Surroundings};
 use super::want::{Model, RefreshPlan, Server, WantModel};
 use crate::backup::jitter;
@@ -17,6 +16,7 @@ use zentoria_api::model::{
     HubDownload, ModelDeletion, ModelPull, ModelPullSpec, OllamaModel, PullPolicy, WhisperModel,
 };
 use zentoria_api::wire::{SSH_PRIVATE_KEY, SSH_SECRET_NAME};
+use zentoria_types::model::OllamaName;
 
 /// Why something is refused, or waits: reason and message.
 pub type Refused = (ModelReason, String);
@@ -122,7 +122,7 @@ fn claim_of(pull: &ModelPull, model: &Model, server: &Server) -> Option<Claim> {
         uid: metadata.uid.clone()?,
         made: metadata.creation_timestamp.clone(),
         server: server.key(),
-        model: model.name().to_owned(),
+        model: model.name().to_ascii_lowercase(),
         pin: model.pin().map(str::to_owned),
     })
 }
@@ -131,16 +131,11 @@ fn model(spec: &ModelPullSpec) -> Result<Model, Refused> {
     let pinned = spec.policy == PullPolicy::Pinned;
     match (&spec.ollama, &spec.whisper) {
         (Some(OllamaModel { model, insecure, digest }), None) => {
-            name::check(model)
-                .map_err(|why| invalid(format!("spec.ollama.model {model:?} is no model's name: {why}")))?;
+            let name: OllamaName = model.parse().map_err(|why| invalid(format!("spec.ollama.model: {why}")))?;
             if pinned && digest.is_none() {
                 return Err(invalid("spec.ollama.digest: policy Pinned needs it".to_owned()));
             }
-            Ok(Model::Ollama {
-                name: name::canonical(model),
-                insecure: *insecure,
-                digest: digest.clone().filter(|_| pinned),
-            })
+            Ok(Model::Ollama { name: name.to_string(), insecure: *insecure, digest: digest.clone().filter(|_| pinned) })
         }
         (None, Some(whisper)) => whisper_model(whisper, pinned),
         (Some(_), Some(_)) | (None, None) => {
