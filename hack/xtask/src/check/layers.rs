@@ -114,13 +114,13 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         dir: "operator/ops",
-        ours: &["zentoria-types", "zentoria-api", "zentoria-core", "zentoria-net", "zentoria-pve"],
+        ours: &["zentoria-types", "zentoria-api", "zentoria-core", "zentoria-models", "zentoria-net", "zentoria-pve"],
         forbidden_crates: &["axum", "clap", "kube"],
         forbidden_names: &["kube::runtime", "kube::Client", "println!", "eprintln!"],
     },
     Layer {
         dir: "operator/controller",
-        ours: &["zentoria-types", "zentoria-api", "zentoria-core", "zentoria-models", "zentoria-ops"],
+        ours: &["zentoria-types", "zentoria-api", "zentoria-core", "zentoria-ops"],
         forbidden_crates: &["proxmox-api"],
         forbidden_names: &["zentoria_pve", "proxmox_api"],
     },
