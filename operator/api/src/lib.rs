@@ -9,6 +9,7 @@ pub mod common;
 pub mod conditions;
 pub mod container;
 pub mod firewall;
+pub mod model;
 pub mod wire;
 
 pub use backup::{
@@ -18,6 +19,7 @@ pub use backup::{
 pub use cluster::{ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus};
 pub use container::{ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus};
 pub use firewall::{FirewallRule, FirewallRuleSpec, FirewallRuleStatus};
+pub use model::{ModelPull, ModelPullSpec, ModelPullStatus};
 
 /// API group of every kind.
 pub const GROUP: &str = "zentoria.ai";

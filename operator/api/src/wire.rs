@@ -34,6 +34,8 @@ pub const CONTAINER_FINALIZER: &str = "zentoria.ai/container";
 pub const CLUSTER_FINALIZER: &str = "zentoria.ai/proxmox-cluster";
 /// Finalizer of a BackupPolicy for which Proxmox VE keeps a job.
 pub const BACKUP_JOB_FINALIZER: &str = "zentoria.ai/backup-job";
+/// Finalizer of a ModelPull whose model is deleted with it.
+pub const MODEL_FINALIZER: &str = "zentoria.ai/model";
 /// Name of the Secret that holds a namespace's SSH key pair.
 pub const SSH_SECRET_NAME: &str = "zentoria-ssh";
 /// Key of the private key in an SSH Secret (as in Secrets of type `kubernetes.io/ssh-auth`).

@@ -6,6 +6,7 @@ use crate::cluster::registry::Registry;
 use crate::container::PublicKeys;
 use crate::estate::waves::Waves;
 use crate::firewall::Firewalls;
+use crate::model::Models;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::events::EventSink;
 use crate::runtime::finalizer::Finalizer;
@@ -114,6 +115,8 @@ pub struct Context {
     pub firewalls: Arc<Firewalls>,
     /// Repositories, policies and restores of backups, and what carries them out.
     pub backups: Backups,
+    /// Models, and the pulls that are at work.
+    pub models: Models,
     /// Who writes the status of an object just now.
     pub turns: Turns,
     /// Namespaces, for their labels.
@@ -196,6 +199,15 @@ impl Context {
     pub fn identity(&self, cluster: &ProxmoxCluster, key: Key) -> Option<Identity> {
         let estate = EstateId::new(cluster.spec.estate_id.clone()).ok()?;
         Some(Identity { estate, key, control_plane: self.control_plane.clone() })
+    }
+
+    /// Wakes all containers of a namespace.
+    pub fn wake_containers_in(&self, namespace: &str) {
+        for container in self.containers.store.state() {
+            if container.namespace().as_deref() == Some(namespace) {
+                self.containers.wake.wake(ObjectRef::from_obj(container.as_ref()));
+            }
+        }
     }
 
     /// Wakes all containers on a cluster.

@@ -7,6 +7,7 @@ use crate::container::{self, PublicKeys};
 use crate::context::{Context, Kind, Unheld};
 use crate::estate::waves::Waves;
 use crate::firewall::{self, Firewalls};
+use crate::model;
 use crate::options::Options;
 use crate::outside::outside;
 use crate::runtime::backoff::{Backoff, BackoffConfig};
@@ -172,11 +173,15 @@ async fn work(
     let backoff = BackoffConfig { base: options.backoff_base, max: options.backoff_max, ..BackoffConfig::default() };
     let firewalls = Arc::new(Firewalls::new(wake_firewalls, backoff));
     let (backups, backup_controllers) = backup::open(&client, health, &tasks, &stop, &options.jobs_image, backoff);
+    let writer = Writer::new(fence.clone());
+    let (models, model_controller) = model::open(&client, health, &writer, options.model_poll, backoff);
     let mut touched = firewall::touching(&firewalls);
     let mut concerned = backup_controllers.concerned();
+    let mut served = model_controller.concerned();
     let (containers, container_stream) = watched_with(api, any(), health.gate("containers"), move |event| {
         touched(event);
         concerned(event);
+        served(event);
     });
     let (clusters, cluster_stream) = watched_with(
         Api::<ProxmoxCluster>::all(client.clone()),
@@ -199,7 +204,6 @@ async fn work(
     let secrets_api = Api::<Secret>::namespaced(client.clone(), &options.namespace);
     let (secrets, secret_stream) = watched(secrets_api, any(), health.gate("secrets"));
 
-    let writer = Writer::new(fence.clone());
     let (wake_containers, container_wakes) = Wakeups::new();
     let (wake_clusters, cluster_wakes) = Wakeups::new();
     let (wake_rules, rule_wakes) = Wakeups::new();
@@ -212,6 +216,7 @@ async fn work(
         rules: Unheld::new(rules.clone(), wake_rules),
         firewalls: Arc::clone(&firewalls),
         backups,
+        models,
         turns: Turns::default(),
         namespaces,
         secrets,
@@ -232,7 +237,7 @@ async fn work(
     let woken = Arc::clone(&context);
     tasks.spawn("secrets", drain(secret_stream, stop.clone(), move |secret: &Secret| woken_by_secret(&woken, secret)));
     let woken = Arc::clone(&context);
-    let told = move |namespace: &Namespace| woken_by_namespace(&woken, &namespace.name_any());
+    let told = move |namespace: &Namespace| woken.wake_containers_in(&namespace.name_any());
     tasks.spawn("namespaces", drain(namespace_stream, stop.clone(), told));
     tasks.spawn(
         "clusters",
@@ -265,6 +270,7 @@ async fn work(
         ),
     );
     backup_controllers.spawn(&context, &tasks, &stop);
+    model_controller.spawn(&context, &tasks, &stop);
     firewall::spawn(&context, &tasks, &stop, firewall_wakes);
     tasks.spawn("housekeeping", housekeeping(Arc::clone(&context), stop.clone()));
 
@@ -345,14 +351,6 @@ fn woken_by_secret(context: &Context, secret: &Secret) {
     }
 }
 
-fn woken_by_namespace(context: &Context, namespace: &str) {
-    for container in context.containers.store.state() {
-        if container.namespace().as_deref() == Some(namespace) {
-            context.containers.wake.wake(ObjectRef::from_obj(container.as_ref()));
-        }
-    }
-}
-
 /// Figures for people, and memory given back.
 async fn housekeeping(context: Arc<Context>, stop: Shutdown) {
     loop {
@@ -365,6 +363,7 @@ async fn housekeeping(context: Arc<Context>, stop: Shutdown) {
         context.containers.latest.sweep(|uid| live.contains(uid));
         context.rules.sweep();
         backup::sweep(&context);
+        model::sweep(&context);
         for cluster in context.clusters.store.state() {
             let mut by_state = std::collections::BTreeMap::new();
             for container in context.containers_on(&cluster.name_any()) {

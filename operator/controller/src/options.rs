@@ -14,13 +14,17 @@ pub struct Options {
     pub namespace: String,
 
     /// Serve only ProxmoxClusters with this label (KEY=VALUE), the containers that refer to them, and the
-    /// BackupRepositories, BackupPolicies and BackupRestores with the same label.
+    /// BackupRepositories, BackupPolicies, BackupRestores and ModelPulls with the same label.
     #[arg(long, value_parser = parse_label)]
     pub cluster_selector: Option<(String, String)>,
 
     /// Image of the Jobs of backups, where a BackupRepository or BackupPolicy names no other.
     #[arg(long, default_value = concat!("ghcr.io/zentoria/zentoria-jobs:", env!("CARGO_PKG_VERSION")))]
     pub jobs_image: String,
+
+    /// How often model servers are asked for their models.
+    #[arg(long, default_value = "1m", value_parser = parse_duration)]
+    pub model_poll: Duration,
 
     /// Reach IP:PORT at 127.0.0.1:PORT instead (IP:PORT=127.0.0.1:PORT; can be repeated). With it no other address is
     /// contacted.

@@ -10,6 +10,7 @@ pub mod digest;
 pub mod estate;
 pub mod fact;
 pub mod firewall;
+pub mod model;
 pub mod placement;
 pub mod windows;
 

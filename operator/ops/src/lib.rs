@@ -6,6 +6,7 @@ pub mod container;
 pub mod failure;
 pub mod firewall;
 pub mod journal;
+pub mod model;
 pub mod slots;
 pub mod vzdump;
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zentoria_net::Dialer;
 use zentoria_types::Secret;
 
 use crate::auth::{ApiToken, RootSession, SessionHeaders, TICKET_PATH};
@@ -15,7 +16,7 @@ use crate::decode::{Answer, Call, Decoded, decode};
 use crate::error::PveError;
 use crate::observer::{Observer, RequestRecord};
 use crate::path;
-use crate::transport::{ConfigError, Dialer, Endpoint, HttpTransport, Request, Trust};
+use crate::transport::{ConfigError, Endpoint, HttpTransport, Request, Trust};
 
 /// Says whether this process may write now. It is asked right before every sending of a mutating request.
 pub type Fence = Arc<dyn Fn() -> bool + Send + Sync>;

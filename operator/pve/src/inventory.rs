@@ -96,11 +96,11 @@ impl Inventory {
     }
 }
 
-/// Whether anything but the running clock changed; a clock that went back is a restart.
+/// Whether anything but the running clock and the use of its disk changed; a clock that went back is a restart.
 fn differs(old: &Guest, new: &Guest) -> bool {
     let restarted = new.uptime < old.uptime;
-    let same_clock = Guest { uptime: new.uptime, ..old.clone() };
-    restarted || same_clock != *new
+    let same_use = Guest { uptime: new.uptime, disk: new.disk, ..old.clone() };
+    restarted || same_use != *new
 }
 
 #[cfg(test)]
@@ -121,6 +121,7 @@ mod tests {
             maxmem: Some(1 << 30),
             maxcpu: Some(2.0),
             maxdisk: Some(1 << 33),
+            disk: Some(1 << 30),
             uptime: Some(100),
             pool: None,
             hastate: None,
@@ -135,7 +136,7 @@ mod tests {
     fn only_what_changed_is_different() {
         let old = inventory((101..=108).chain([110]).map(guest).collect());
         let new = inventory(vec![
-            Guest { uptime: Some(110), ..guest(101) },
+            Guest { uptime: Some(110), disk: Some(1 << 31), ..guest(101) },
             Guest { uptime: Some(3), ..guest(102) },
             Guest { state: RunState::Stopped, uptime: Some(0), ..guest(103) },
             Guest { node: "pve2".parse().unwrap(), ..guest(104) },

@@ -62,4 +62,5 @@ pub use retry::Retry;
 pub use snapshot::{Feature, SnapshotRow};
 pub use storage::{NodeStorage, Volume};
 pub use tasks::{TaskFilter, TaskOutcome, TaskRow, TaskSource, TaskStatus};
-pub use transport::{ConfigError, Dialer, Endpoint, Fingerprint, Trust};
+pub use transport::{ConfigError, Endpoint, Fingerprint, Trust};
+pub use zentoria_net::Dialer;

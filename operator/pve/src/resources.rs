@@ -74,6 +74,8 @@ pub struct Guest {
     pub maxcpu: Option<f64>,
     /// Size of the root disk in bytes.
     pub maxdisk: Option<u64>,
+    /// What is used of the root disk, in bytes; 0 for one that does not run.
+    pub disk: Option<u64>,
     /// Seconds since its start.
     pub uptime: Option<u64>,
     /// The pool it is in.
@@ -168,6 +170,7 @@ impl Guest {
             maxmem: row.unsigned("maxmem"),
             maxcpu: row.float("maxcpu"),
             maxdisk: row.unsigned("maxdisk"),
+            disk: row.unsigned("disk"),
             uptime: row.unsigned("uptime"),
             pool: row.word("pool"),
             hastate: row.word("hastate"),

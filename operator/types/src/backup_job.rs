@@ -4,6 +4,7 @@
 //! [`secrets`]. The [`Outcome`] is the termination message of the pod's container: JSON of at most 4096 bytes.
 //! Times are seconds since 1970 (UTC).
 
+pub use crate::ssh::SshServer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -251,20 +252,6 @@ pub struct Server {
     pub host: String,
     /// Port.
     pub port: u16,
-}
-
-/// An SSH server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SshServer {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Who logs in.
-    pub user: String,
-    /// Lines of `known_hosts`.
-    pub known_hosts: Vec<String>,
 }
 
 /// Why a run failed: what the operator decides by.

@@ -18,17 +18,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
 use zentoria_api::firewall::FirewallRule;
-use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
+use zentoria_api::{ModelPull, ProxmoxCluster, ZentoriaContainer};
 
 /// Who the tests are in managed fields.
 pub const FIELD_MANAGER: &str = "api-tests";
 
 /// The CRDs' file names under `crds/`.
-const CRDS: [&str; 6] = [
+const CRDS: [&str; 7] = [
     "backuppolicies",
     "backuprepositories",
     "backuprestores",
     "firewallrules",
+    "modelpulls",
     "proxmoxclusters",
     "zentoriacontainers",
 ];
@@ -146,6 +147,7 @@ pub fn any(client: &Client, object: &Value) -> Api<DynamicObject> {
         (Some("zentoria.ai/v1alpha1"), Some("BackupRepository")) => ("zentoria.ai", "backuprepositories"),
         (Some("zentoria.ai/v1alpha1"), Some("BackupPolicy")) => ("zentoria.ai", "backuppolicies"),
         (Some("zentoria.ai/v1alpha1"), Some("BackupRestore")) => ("zentoria.ai", "backuprestores"),
+        (Some("zentoria.ai/v1alpha1"), Some("ModelPull")) => ("zentoria.ai", "modelpulls"),
         (Some("v1"), Some("PersistentVolumeClaim")) => ("", "persistentvolumeclaims"),
         (Some("v1"), Some("Namespace")) => ("", "namespaces"),
         other => panic!("unexpected {other:?}"),
@@ -170,6 +172,12 @@ pub async fn clean_up(client: &Client, cluster: &str, namespaces: &[String]) {
             let name = container.metadata.name.unwrap_or_default();
             let _ = containers.delete(&name, &now).await;
             let _ = containers.patch(&name, &patch, &strip).await;
+        }
+        let models: Api<ModelPull> = Api::namespaced(client.clone(), namespace);
+        for model in models.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default() {
+            let name = model.metadata.name.unwrap_or_default();
+            let _ = models.delete(&name, &now).await;
+            let _ = models.patch(&name, &patch, &strip).await;
         }
         let all = ListParams::default();
         let _ = Api::<FirewallRule>::namespaced(client.clone(), namespace).delete_collection(&now, &all).await;

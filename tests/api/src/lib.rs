@@ -11,6 +11,7 @@ pub mod cli;
 pub mod diagnose;
 pub mod estate;
 pub mod http;
+pub mod kcm;
 pub mod kubernetes;
 pub mod operator;
 pub mod person;

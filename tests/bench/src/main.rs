@@ -8,19 +8,13 @@ mod bare;
 mod calls;
 mod estate;
 mod firewall;
-#[path = "../../api/tests/backup/kcm.rs"]
-#[allow(dead_code)] // the tests of backups play more than is measured
-mod kcm;
 mod matrix;
 mod measure;
+mod models;
 mod nodes;
 mod operator;
 mod report;
-#[path = "../../../operator/job/tests/sources/sshd.rs"]
-#[allow(dead_code)]
-mod sshd;
 mod stage;
-mod support;
 
 use clap::Parser;
 use firewall::{Firewall, firewall};
@@ -61,15 +55,12 @@ struct Options {
     /// `poll.fullResync` while a change of a description is waited for, in seconds.
     #[arg(long, default_value_t = 60)]
     round: u64,
-    /// Firewalls alone.
-    #[arg(long)]
-    firewalls: bool,
+    /// What is measured. Default: all; with `--quick` what takes no long look.
+    #[arg(long, value_delimiter = ',')]
+    parts: Vec<Part>,
     /// Where the figures of the firewalls go.
     #[arg(long, default_value = "target/bench/firewall.json")]
     firewall_out: PathBuf,
-    /// Backups alone.
-    #[arg(long)]
-    backups: bool,
     /// Rounds of backups of 1 GiB, which take half a minute each.
     #[arg(long, default_value_t = 3)]
     backup_runs: usize,
@@ -79,7 +70,13 @@ struct Options {
     /// How long the pod of a Job takes to start, in a cluster that runs pods; added to the figures of backups that are there.
     #[arg(long)]
     pod_start: bool,
-    /// Creations alone: no steady state, no drift; firewalls without the operator.
+    /// How many ModelPulls at once.
+    #[arg(long, default_value_t = 100)]
+    model_pulls: u32,
+    /// Where the figures of the models go.
+    #[arg(long, default_value = "target/bench/models.json")]
+    models_out: PathBuf,
+    /// Creations alone: no steady state, no drift; firewalls without the operator, no backups, no models.
     #[arg(long)]
     quick: bool,
     /// Where the double's journal of the last creation goes, to see what was asked when.
@@ -88,6 +85,31 @@ struct Options {
     /// Where the figures go.
     #[arg(long, default_value = "target/bench/estate.json")]
     out: PathBuf,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Containers.
+    Estate,
+    /// Their firewalls.
+    Firewalls,
+    /// Backups; needs 3 GiB of disk.
+    Backups,
+    /// ModelPulls, with a real Ollama.
+    Models,
+}
+
+impl Options {
+    fn measures(&self, part: Part) -> bool {
+        if !self.parts.is_empty() {
+            return self.parts.contains(&part);
+        }
+        match part {
+            Part::Estate | Part::Firewalls => true,
+            Part::Backups | Part::Models => !self.quick,
+        }
+    }
 }
 
 #[tokio::main]
@@ -118,23 +140,29 @@ async fn run(options: &Options) {
         return;
     }
     let stage = Stage::new().await;
-    if !options.firewalls && !options.quick {
+    if options.measures(Part::Backups) {
         backups(options, &stage, started).await;
     }
-    if options.backups {
-        return;
+    if options.measures(Part::Models) {
+        models(options, &stage).await;
     }
-    firewalls(options, &stage, started).await;
-    if options.firewalls {
-        return;
+    if options.measures(Part::Firewalls) {
+        firewalls(options, &stage, started).await;
     }
+    if options.measures(Part::Estate) {
+        estate(options, &stage, started).await;
+    }
+}
+
+/// Creations, the steady state and drift, on one node beside the bare client and on several.
+async fn estate(options: &Options, stage: &Stage, started: Instant) {
     let mut sizes = Vec::new();
     for size in options.sizes.iter().filter(|_| options.nodes.contains(&1)) {
-        if let Some(size) = measured(options, &stage, *size, started).await {
+        if let Some(size) = measured(options, stage, *size, started).await {
             sizes.push(size);
         }
     }
-    let on_nodes = several(options, &stage, started).await;
+    let on_nodes = several(options, stage, started).await;
     println!("{}{}", report::text(&sizes), report::on_nodes(&on_nodes));
     if options.quick {
         return;
@@ -160,6 +188,7 @@ fn write(out: &Path, figures: &Value) {
     std::fs::write(out, text).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
 }
 
+/// Backups beside restic, and what many policies cost.
 async fn backups(options: &Options, stage: &Stage, started: Instant) {
     let dir = options.backup_out.parent().unwrap_or(Path::new("."));
     let figures = backup::backup(stage, dir, options.backup_runs, Duration::from_secs(options.steady)).await;
@@ -170,6 +199,15 @@ async fn backups(options: &Options, stage: &Stage, started: Instant) {
         started.elapsed().as_secs_f64(),
         options.backup_out.display()
     );
+}
+
+/// ModelPulls beside `curl`.
+async fn models(options: &Options, stage: &Stage) {
+    let Some(figures) = models::models(stage, options.runs, options.model_pulls).await else { return };
+    println!("{}", report::models(&figures));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    write(&options.models_out, &json!({"cores": cores, "models": figures}));
+    println!("bench: figures of models in {}", options.models_out.display());
 }
 
 /// The firewalls of all sizes; with `--quick` without the operator.

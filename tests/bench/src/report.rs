@@ -3,6 +3,7 @@
 use crate::backup::Backup;
 use crate::firewall::Firewall;
 use crate::measure::{Creation, Drift, Steady};
+use crate::models::Models;
 use crate::nodes::OnNodes;
 use serde::Serialize;
 use std::fmt::Write;
@@ -161,6 +162,12 @@ pub fn firewalls(all: &[Firewall]) -> String {
 #[must_use]
 pub fn backups(figures: &Backup) -> String {
     format!("\nbackups\n{}", table(&figures.rows))
+}
+
+/// The table of the models.
+#[must_use]
+pub fn models(figures: &Models) -> String {
+    format!("\nmodels on real Ollamas\n{}", table(&figures.rows))
 }
 
 fn table(rows: &[Row]) -> String {

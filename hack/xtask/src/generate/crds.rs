@@ -12,8 +12,8 @@ use zentoria_api::backup::{
     BackupRestore, BackupRestoreSpec, BackupRestoreStatus,
 };
 use zentoria_api::{
-    FirewallRule, FirewallRuleSpec, FirewallRuleStatus, ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus,
-    ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus,
+    FirewallRule, FirewallRuleSpec, FirewallRuleStatus, ModelPull, ModelPullSpec, ModelPullStatus, ProxmoxCluster,
+    ProxmoxClusterSpec, ProxmoxClusterStatus, ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus,
 };
 
 const HEADER: &str = "# Generated from operator/api by `xtask gen`. Do not edit.\n";
@@ -34,6 +34,7 @@ pub fn definitions() -> Result<Vec<Definition>, TaskError> {
         definition::<BackupRestore, BackupRestoreSpec, BackupRestoreStatus>()?,
         definition::<ProxmoxCluster, ProxmoxClusterSpec, ProxmoxClusterStatus>()?,
         definition::<FirewallRule, FirewallRuleSpec, FirewallRuleStatus>()?,
+        definition::<ModelPull, ModelPullSpec, ModelPullStatus>()?,
         definition::<ZentoriaContainer, ZentoriaContainerSpec, ZentoriaContainerStatus>()?,
     ])
 }

@@ -6,8 +6,8 @@ use crate::tree::TaskError;
 use serde_json::Value;
 use std::fmt::Write as _;
 use zentoria_api::conditions::{
-    ClusterReason, ContainerReason, FirewallReason, Phase, PolicyReason, RepositoryReason, RestoreReason, RuleReason,
-    UpToDateReason,
+    ClusterReason, ContainerReason, FirewallReason, ModelReason, Phase, PolicyReason, RepositoryReason, RestoreReason,
+    RuleReason, UpToDateReason,
 };
 use zentoria_api::wire;
 
@@ -213,6 +213,7 @@ fn reasons(text: &mut String) {
     table(text, "Ready of a BackupRepository", RepositoryReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
     table(text, "Ready of a BackupPolicy", PolicyReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
     table(text, "Ready of a BackupRestore", RestoreReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
+    table(text, "Ready of a ModelPull", ModelReason::ALL, |r| (r.as_str(), Some(r.phase()), r.meaning()));
 }
 
 fn table<R: Copy>(

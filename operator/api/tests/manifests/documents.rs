@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
-use zentoria_api::{FirewallRule, ProxmoxCluster, ZentoriaContainer};
+use zentoria_api::{FirewallRule, ModelPull, ProxmoxCluster, ZentoriaContainer};
 
 /// One document of a manifest.
 pub enum Document {
@@ -13,6 +13,7 @@ pub enum Document {
     Repository(Box<BackupRepository>),
     Policy(Box<BackupPolicy>),
     Restore(Box<BackupRestore>),
+    Model(Box<ModelPull>),
     /// A Namespace, Secret or claim: of Kubernetes itself.
     Namespace,
 }
@@ -62,6 +63,7 @@ pub fn document(value: Value) -> Result<Document, String> {
         (Some("zentoria.ai/v1alpha1"), Some("BackupRepository")) => strict(&value).map(Document::Repository),
         (Some("zentoria.ai/v1alpha1"), Some("BackupPolicy")) => strict(&value).map(Document::Policy),
         (Some("zentoria.ai/v1alpha1"), Some("BackupRestore")) => strict(&value).map(Document::Restore),
+        (Some("zentoria.ai/v1alpha1"), Some("ModelPull")) => strict(&value).map(Document::Model),
         (Some("v1"), Some("Namespace" | "PersistentVolumeClaim")) => Ok(Document::Namespace),
         other => Err(format!("unexpected {other:?}")),
     }

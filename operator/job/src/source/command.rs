@@ -38,7 +38,7 @@ impl Source for Command {
     }
 
     async fn stream(&self, _: &Part, _: &str, out: Output<'_>) -> Result<(), Failure> {
-        let printed = tool::print(self.ssh.command(&self.line)?, out).await.map_err(|error| {
+        let printed = tool::print(self.ssh.command(&self.line), out).await.map_err(|error| {
             self.ssh.failure(&error).unwrap_or_else(|| {
                 let said = if error.said.is_empty() { "it said nothing" } else { &error.said };
                 let code = error.code.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Files of another machine, as a tar archive for each path: owner, mode, times, ACLs and extended attributes are in it.
 
 use super::directory;
-use super::ssh::{Ssh, quoted};
+use super::ssh::Ssh;
 use super::tool;
 use crate::contract::{Input, Output, Part, PartKind, Place, Source, StoredPart};
 use crate::failure::Failure;
@@ -9,6 +9,7 @@ use crate::programs::Programs;
 use crate::setup::Setup;
 use async_trait::async_trait;
 use std::path::Path;
+use zentoria_ssh::quoted;
 use zentoria_types::backup_job::{JobError, SshServer};
 
 /// GNU tar, so that the same files make the same bytes: sorted, without the times of access and change, and without the
@@ -87,7 +88,7 @@ impl Source for Files {
         let exclude: Vec<String> = self.exclude.iter().map(|pattern| format!("--exclude={pattern}")).collect();
         let words: Vec<String> =
             exclude.iter().chain(["--".to_owned(), part.name.clone()].iter()).map(|word| quoted(word)).collect();
-        match tool::print(self.ssh.command(&format!("{CREATE} {}", words.join(" ")))?, out).await {
+        match tool::print(self.ssh.command(&format!("{CREATE} {}", words.join(" "))), out).await {
             Ok(_) => Ok(()),
             // as every backup of files that are in use; tar says which, and so does the log of the Job
             Err(error) if error.code == Some(CHANGED) => {
@@ -102,7 +103,7 @@ impl Source for Files {
         match place {
             Place::Directory(at) | Place::Scratch { directory: at, .. } => self.unpack(at, bytes).await?,
             Place::Source => {
-                tool::feed(self.ssh.command(EXTRACT)?, bytes).await.map_err(|error| {
+                tool::feed(self.ssh.command(EXTRACT), bytes).await.map_err(|error| {
                     let failure = self.ssh.failure(&error);
                     let said = failure.map_or_else(|| error.to_string(), |failure| failure.message);
                     Failure::new(

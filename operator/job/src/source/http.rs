@@ -13,15 +13,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use std::convert::Infallible;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
+use zentoria_net::failure::said;
 use zentoria_types::Secret;
 use zentoria_types::backup_job::secrets::SOURCE_CA;
 use zentoria_types::backup_job::{JobError, Server};
@@ -109,7 +107,7 @@ impl Http {
         loop {
             let frame = timeout(SILENCE, body.frame()).await.map_err(|_| broken("it is silent".to_owned()))?;
             let Some(frame) = frame else { break };
-            let frame = frame.map_err(|error| broken(chain(&error)))?;
+            let frame = frame.map_err(|error| broken(said(&error)))?;
             if let Ok(bytes) = frame.into_data() {
                 out.write_all(&bytes).await.map_err(|error| broken(error.to_string()))?;
             }
@@ -193,7 +191,7 @@ impl Http {
     }
 
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
-        let said = chain(error);
+        let said = said(error);
         let name = &self.name;
         if said.contains("certificate") || said.contains("TLS") || said.contains("InvalidContentType") {
             return Failure::new(
@@ -226,33 +224,12 @@ impl Http {
 /// The CA of the spec, else those of the system.
 fn trust(setup: &Setup) -> Result<ClientConfig, Failure> {
     let failed = |why: String| Failure::new(JobError::Setup, format!("the secret `{SOURCE_CA}` {why}"));
-    let mut roots = RootCertStore::empty();
-    match setup.secrets.path_if_there(SOURCE_CA) {
-        Some(ca) => {
-            let all = CertificateDer::pem_file_iter(ca).map_err(|error| failed(format!("cannot be read: {error}")))?;
-            for certificate in all {
-                let certificate = certificate.map_err(|error| failed(format!("is no PEM certificate: {error}")))?;
-                roots.add(certificate).map_err(|error| failed(format!("holds a certificate that is none: {error}")))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
+    let ca = setup.secrets.path_if_there(SOURCE_CA).map(std::fs::read_to_string).transpose();
+    let ca = ca.map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let roots = zentoria_net::roots(ca.as_deref()).map_err(|error| failed(format!("is no CA bundle: {error}")))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(JobError::Setup, format!("TLS: {error}")))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// An error with all that caused it.
-fn chain(error: &dyn Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }

@@ -1,8 +1,8 @@
 //! Runs that end before their time.
 
 use crate::pod::{Pod, Running, noise, now, succeeded};
-use crate::wait::until;
 use rustix::process::Signal;
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::{JobError, Operation};
 
 /// A backup that has stored some of a part, and goes on for ever.

@@ -1,8 +1,8 @@
 //! Two Jobs on one repository.
 
 use crate::pod::{Pod, now, succeeded};
-use crate::wait::until;
 use rustix::process::Signal;
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::{JobError, Operation};
 
 #[tokio::test]

@@ -13,9 +13,3 @@ mod pod;
 mod refusals;
 mod retention;
 mod servers;
-
-#[path = "../sources/support/process.rs"]
-#[allow(dead_code)]
-mod process;
-#[path = "../sources/support/wait.rs"]
-mod wait;

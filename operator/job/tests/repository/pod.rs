@@ -1,12 +1,12 @@
 //! The pod of a Job, and the Job in it as a process.
 
-use crate::process::component;
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
+use zentoria_test_servers::process::component;
 use zentoria_types::backup_job::{
     JobError, JobSpec, Location, Operation, Outcome, RestoreInto, Server, SnapshotWish, SourceSpec, SshServer, secrets,
 };
@@ -246,7 +246,7 @@ pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
 
 /// A server's address that a spec needs and nobody calls.
 pub fn nowhere() -> Server {
-    Server { host: "127.0.0.1".to_owned(), port: crate::process::free_port() }
+    Server { host: "127.0.0.1".to_owned(), port: zentoria_test_servers::process::free_port() }
 }
 
 /// A Job at work. Dropped, all of it is killed.

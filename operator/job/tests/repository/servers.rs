@@ -1,12 +1,12 @@
 //! Real servers that repositories lie on.
 
 use crate::pod::Pod;
-use crate::process::{Process, component, free_port};
-use crate::wait::until;
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
+use zentoria_test_servers::process::{Process, component, free_port};
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::Location;
 
 /// A server with a directory of its own.

@@ -1,13 +1,13 @@
 //! Whole Jobs as processes: a real source, a real repository, and back.
 
 use crate::postgres::{PASSWORD, estate};
-use crate::sshd::Sshd;
-use crate::support::process::component;
-use crate::support::wait::until;
 use crate::{redis, s3, vault};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
+use zentoria_test_servers::process::component;
+use zentoria_test_servers::sshd::Sshd;
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::secrets::{REPOSITORY_PASSWORD, SOURCE_PASSWORD, SOURCE_SSH_KEY};
 use zentoria_types::backup_job::{
     JobError, JobSpec, Location, Operation, Outcome, RestoreInto, SnapshotWish, SourceSpec,

@@ -10,6 +10,5 @@ mod qdrant;
 mod redis;
 mod s3;
 mod ssh;
-mod sshd;
 mod support;
 mod vault;

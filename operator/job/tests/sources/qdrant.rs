@@ -1,8 +1,6 @@
 //! Qdrant, by a double of its snapshot API: the real server is in no package registry.
 
-use crate::support::http::{Double, serve};
 use crate::support::job::{Pod, bring_back, scratch, take, take_all};
-use crate::support::process::free_port;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -14,6 +12,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use zentoria_job::contract::Place;
+use zentoria_test_servers::http::{Double, serve};
+use zentoria_test_servers::process::free_port;
 use zentoria_types::backup_job::secrets::SOURCE_PASSWORD;
 use zentoria_types::backup_job::{JobError, Server, SourceSpec};
 

@@ -1,8 +1,6 @@
 //! Redis.
 
 use crate::support::job::{Kept, Pod, bring_back, scratch, take, take_all};
-use crate::support::process::{Process, component, directory, free_port};
-use crate::support::wait::until;
 use rustix::process::Signal;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -10,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 use zentoria_job::contract::Place;
+use zentoria_test_servers::process::{Process, component, directory, free_port};
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::secrets::SOURCE_PASSWORD;
 use zentoria_types::backup_job::{JobError, Server, SourceSpec};
 

@@ -1,9 +1,6 @@
 //! S3, served by rclone.
 
-use crate::support::http::serve;
 use crate::support::job::{Kept, Pod, bring_back, scratch, take_all};
-use crate::support::process::{Process, component, directory, free_port};
-use crate::support::wait::until;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Path as Name;
@@ -15,6 +12,9 @@ use std::process::Command;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use zentoria_job::contract::Place;
+use zentoria_test_servers::http::serve;
+use zentoria_test_servers::process::{Process, component, directory, free_port};
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::{JobError, Server, SourceSpec};
 
 pub const ID: &str = "accesskey01";

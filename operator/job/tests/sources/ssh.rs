@@ -1,13 +1,13 @@
 //! Commands and files over SSH.
 
-use crate::sshd::{Sshd, keygen};
 use crate::support::job::{Kept, Pod, bring_back, scratch, take, take_all};
-use crate::support::process::{directory, free_port};
-use crate::support::wait::until;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use zentoria_job::contract::Place;
+use zentoria_test_servers::process::{directory, free_port};
+use zentoria_test_servers::sshd::{Sshd, keygen};
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::secrets::SOURCE_SSH_KEY;
 use zentoria_types::backup_job::{JobError, SourceSpec, SshServer};
 

@@ -1,10 +1,6 @@
 //! OpenBao, whose interface is Vault's.
 
-use crate::support::http::{Double, serve};
 use crate::support::job::{Kept, Pod, bring_back, scratch, take_all};
-use crate::support::pki::{Pki, pki};
-use crate::support::process::{Process, component, directory, free_port};
-use crate::support::wait::until;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
@@ -14,6 +10,10 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 use zentoria_job::contract::Place;
+use zentoria_test_servers::http::{Double, serve};
+use zentoria_test_servers::pki::{Pki, pki};
+use zentoria_test_servers::process::{Process, component, directory, free_port};
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::secrets::{SOURCE_CA, SOURCE_PASSWORD};
 use zentoria_types::backup_job::{JobError, Server, SourceSpec};
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use zentoria_api::cluster::{ProxmoxClusterSpec, Tls};
 use zentoria_core::cluster::span;
 use zentoria_core::container::siting::overcommit;
-use zentoria_pve::{ApiToken, Client, ClientConfig, Dialer, Endpoint, Fence, Limits, Observer, Trust};
+use zentoria_net::Dialer;
+use zentoria_pve::{ApiToken, Client, ClientConfig, Endpoint, Fence, Limits, Observer, Trust};
 use zentoria_types::secret::Secret;
 
 /// What the Secrets of a ProxmoxCluster hold.
@@ -101,6 +102,6 @@ pub fn connect(
 ///
 /// # Errors
 /// Where a row cannot be read.
-pub fn dialer(rows: &[String]) -> Result<Dialer, zentoria_pve::ConfigError> {
+pub fn dialer(rows: &[String]) -> Result<Dialer, zentoria_net::DialMapError> {
     if rows.is_empty() { Ok(Dialer::direct()) } else { Dialer::from_rows(rows) }
 }

@@ -215,6 +215,16 @@ impl Cluster {
         changed
     }
 
+    /// What is free of the root disk of a container that runs, as the last poll had it.
+    #[must_use]
+    pub fn free_on(&self, vmid: Vmid) -> Option<u64> {
+        let inventory = self.inventory()?;
+        let guest = inventory.guests().find(|guest| guest.vmid == vmid)?;
+        // Of one that does not run nothing is known, and 0 is said.
+        let used = guest.disk.filter(|used| *used > 0)?;
+        Some(guest.maxdisk?.saturating_sub(used))
+    }
+
     fn due(&self, interval: std::time::Duration) -> Vec<(Vmid, zentoria_types::names::NodeName)> {
         let Some(inventory) = self.inventory() else { return Vec::new() };
         let online = |guest: &&Guest| inventory.node(&guest.node).is_some_and(|node| node.online);

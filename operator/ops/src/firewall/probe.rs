@@ -4,7 +4,7 @@
 use futures::future::join_all;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use zentoria_pve::Dialer;
+use zentoria_net::Dialer;
 
 /// How long an answer may take. A dropped packet has none.
 const ANSWER: Duration = Duration::from_secs(2);

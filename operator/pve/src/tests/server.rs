@@ -12,7 +12,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::auth::ApiToken;
 use crate::client::{Client, ClientConfig, Limits};
-use crate::transport::{Dialer, Fingerprint, Trust};
+use crate::transport::{Fingerprint, Trust};
+use zentoria_net::Dialer;
 use zentoria_types::Secret;
 
 /// A request as it came over the wire.

@@ -10,7 +10,8 @@ use crate::config::ConfigChange;
 use crate::error::PveError;
 use crate::observer::{Observer, RequestRecord};
 use crate::tests::support::fingerprint;
-use crate::transport::{Dialer, Trust};
+use crate::transport::Trust;
+use zentoria_net::Dialer;
 use zentoria_types::{ConfigDigest, NodeName, Vmid};
 
 const VERSION: &str = "{\"version\":\"9.2.11\",\"release\":\"9.2\"}";

@@ -10,11 +10,11 @@ use hyper::ext::ReasonPhrase;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use zentoria_net::{DialConnector, Dialer, InTime};
 
-use super::connector::{DialConnector, InTime};
 use super::failure::{Failure, classify};
 use super::verifier::tls_config;
-use super::{ConfigError, Dialer, Endpoint, Trust};
+use super::{ConfigError, Endpoint, Trust};
 use crate::decode::{self, Answer, Call};
 use crate::error::PveError;
 

@@ -1,15 +1,12 @@
 //! The way to PVE: dialing, TLS by CA or pinned fingerprint, several endpoints with failover, and the proof whether a
 //! failed request may have been sent.
 
-mod connector;
-mod dialer;
 mod endpoint;
 mod failure;
 mod http;
 mod trust;
 mod verifier;
 
-pub use dialer::Dialer;
 pub use endpoint::Endpoint;
 pub use trust::{Fingerprint, Trust};
 
@@ -40,14 +37,6 @@ pub enum ConfigError {
     CaBundle {
         /// What is wrong.
         problem: String,
-    },
-    /// A row of the dial map is wrong.
-    #[error("{given:?} is not a row of a dial map: {problem}")]
-    DialMap {
-        /// What was given.
-        given: String,
-        /// What is wrong.
-        problem: &'static str,
     },
     /// The TLS library refused its settings.
     #[error("TLS cannot be set up: {problem}")]

@@ -131,7 +131,7 @@ impl Scene {
         if let Some(rest) = &rest {
             std::os::unix::fs::symlink(&rest.restic, dir.join("bin/restic")).unwrap();
         }
-        let kcm = Kcm::of(&world).await;
+        let kcm = Kcm::of(&world.client, &world.namespace).await;
         estate(&world, rest.as_ref()).await;
         kcm.ends(&kcm.job("br-minio-init").await, &empty()).await;
         says::<BackupRepository>(&world, "minio", "Ready").await;
@@ -144,7 +144,7 @@ impl Scene {
         world.kubectl_zentoria(&args).await.with(0).has("Keep it away");
         world.stop_operator().await;
         world.empty_etcd().await;
-        let kcm = Arc::new(Kcm::of(&world).await);
+        let kcm = Arc::new(Kcm::of(&world.client, &world.namespace).await);
         Self { world, kcm, dir, old, rest, player: None }
     }
 

@@ -5,7 +5,6 @@
 
 mod disaster;
 mod drills;
-mod kcm;
 mod locks;
 mod policies;
 mod repositories;
@@ -15,7 +14,6 @@ mod slice;
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kcm::Kcm;
 use kube::core::object::HasStatus;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -25,6 +23,7 @@ use std::fmt::Debug;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, BackupRestore};
 use zentoria_api::conditions::READY;
 use zentoria_api_tests::World;
+use zentoria_api_tests::kcm::Kcm;
 use zentoria_api_tests::kubernetes::{apply_any, put_secret};
 use zentoria_api_tests::wait::eventually;
 use zentoria_api_tests::world::condition;

@@ -63,7 +63,11 @@ async fn accepted(test: &str, manifests: &[&str], count: usize) -> World {
                 Some(_) => {}
             }
         }
-        if lines.is_empty() && all.len() == count { Ok(()) } else { Err(format!("{}: {}", all.len(), lines.join("\n"))) }
+        if lines.is_empty() && all.len() == count {
+            Ok(())
+        } else {
+            Err(format!("{}: {}", all.len(), lines.join("\n")))
+        }
     })
     .await;
     world

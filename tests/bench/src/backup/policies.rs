@@ -1,10 +1,9 @@
 //! Many policies on one API server. The Jobs are played, as in the tests of the API tier: no node is needed.
 
-use crate::kcm::Kcm;
 use crate::stage::{Scene, Stage};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde::Serialize;
@@ -13,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use zentoria_api::backup::{BackupPolicy, BackupRepository};
 use zentoria_api::conditions::{FRESH, READY};
+use zentoria_api_tests::kcm::Kcm;
 use zentoria_api_tests::kubernetes::{apply_any, clean_up, put_secret};
 use zentoria_api_tests::wait::within;
 use zentoria_types::backup_job::{Outcome, Snapshot};
@@ -80,7 +80,7 @@ pub async fn measure(stage: &Stage, window: Duration) -> Policies {
     let peak_mib = scene.operator.peak_mib();
     let (client, namespace) = (stage.client().clone(), field.namespace.clone());
     scene.end().await;
-    clean_up(&client, &namespace, &[namespace.clone()]).await;
+    clean_up(&client, &namespace, std::slice::from_ref(&namespace)).await;
     Policies {
         policies: POLICIES,
         cron_jobs,
@@ -187,6 +187,10 @@ impl Field {
             let cron = self.kcm.cron(&format!("bp-{}-hourly", name(number))).await;
             let job = self.kcm.fire(&cron, "1").await;
             let pod = self.kcm.pod(&job).await;
+            let status = json!({"status": {"active": 1, "startTime": Timestamp::now().to_string()}});
+            let jobs: Api<Job> = self.kcm.api();
+            let patch = kube::api::Patch::Merge(status);
+            jobs.patch_status(&job.name_any(), &Default::default(), &patch).await.expect("the Job's status");
             running.push((job, pod));
         }
         let mut seen = BTreeSet::new();

@@ -1,8 +1,6 @@
 //! One backup of the same data by the Jobs' program, as a pod runs it, and by restic alone; alternating, each into an empty
 //! repository, with an empty cache.
 
-use crate::sshd::Sshd;
-use crate::support::process::component;
 use serde::Serialize;
 use serde_json::Value;
 use std::fs::{self, File};
@@ -12,6 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use tempfile::TempDir;
 use zentoria_api_tests::operator::variable;
+use zentoria_test_servers::process::component;
+use zentoria_test_servers::sshd::Sshd;
 use zentoria_types::backup_job::{JobSpec, Location, Operation, Outcome, SourceSpec, secrets};
 
 /// What is backed up.

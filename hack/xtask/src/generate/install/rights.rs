@@ -79,6 +79,20 @@ pub const RIGHTS: &[Right] = &[
     },
     Right {
         scope: Scope::Cluster,
+        group: zentoria_api::GROUP,
+        resources: &["modelpulls"],
+        verbs: &["get", "list", "watch", "patch"],
+        why: "models; patch: the finalizer of one that is deleted with its resource, nothing else of the object",
+    },
+    Right {
+        scope: Scope::Cluster,
+        group: zentoria_api::GROUP,
+        resources: &["modelpulls/status"],
+        verbs: &["patch"],
+        why: "what was seen and done",
+    },
+    Right {
+        scope: Scope::Cluster,
         group: "batch",
         resources: &["cronjobs", "jobs"],
         verbs: &["get", "list", "watch", "create", "patch", "delete"],
@@ -133,7 +147,8 @@ pub const RIGHTS: &[Right] = &[
         resources: &["secrets"],
         verbs: &["get", "create"],
         why: "the SSH key of a namespace: read under the name that a container gives, generated where it is missing; \
-              and whether the Secrets that a backup names have their keys, under the names that it gives. Never listed, changed or deleted; namespaces are not known at install, so it cannot be a Role",
+              and whether the Secrets that a backup names have their keys, and tokens and certificates that a ModelPull names, \
+              under the names that they give. Never listed, changed or deleted; namespaces are not known at install, so it cannot be a Role",
     },
     Right {
         scope: Scope::Cluster,

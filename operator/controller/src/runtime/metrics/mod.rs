@@ -23,9 +23,11 @@ use prometheus_client::{
 };
 
 mod backups;
+mod models;
 mod process;
 
 pub use backups::{DrillFigures, PolicyFigures, RepositoryFigures, TierFigures};
+pub use models::ModelFigures;
 
 /// Seconds; from a cache hit to a slow PVE call.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
@@ -146,6 +148,7 @@ struct Inner {
     queue_depth: Level<KindLabels>,
     tasks: Level<NodeLabels>,
     backups: backups::BackupMetrics,
+    models: models::ModelMetrics,
     /// Which gauges of which cluster exist, so that they can be removed.
     known: Mutex<Known>,
 }
@@ -173,6 +176,7 @@ impl Metrics {
             queue_depth: Family::default(),
             tasks: Family::default(),
             backups: backups::BackupMetrics::default(),
+            models: models::ModelMetrics::default(),
             known: Mutex::default(),
         };
         inner.register(build);
@@ -254,6 +258,21 @@ impl Metrics {
         self.0.backups.set_repository(namespace, repository, figures);
     }
 
+    /// Shows what is known of a model.
+    pub fn set_model(&self, namespace: &str, name: &str, figures: ModelFigures) {
+        self.0.models.set(namespace, name, figures);
+    }
+
+    /// A pull of a model ended: with so many bytes, or (`None`) it failed.
+    pub fn model_pulled(&self, engine: &str, bytes: Option<u64>, took: Duration) {
+        self.0.models.pulled(engine, bytes, took);
+    }
+
+    /// Removes the figures of models that are gone.
+    pub fn retain_models(&self, is_there: impl Fn(&str, &str) -> bool) {
+        self.0.models.retain(is_there);
+    }
+
     /// Counts a run of a Job of backups that has ended; `owner` is `policy/NAME` and its like.
     pub fn count_backup_run(&self, namespace: &str, owner: &str, operation: &str, succeeded: bool) {
         self.0.backups.count_run(namespace, owner, operation, succeeded);
@@ -314,6 +333,7 @@ impl Inner {
         registry.register("zentoria_queue_depth", "Objects that wait for a reconcile", self.queue_depth.clone());
         registry.register("zentoria_tasks_in_flight", "PVE tasks that run at our request", self.tasks.clone());
         self.backups.register(registry);
+        self.models.register(registry);
         registry.register_collector(Box::new(process::ProcessCollector));
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{PASSWORD, estate, pod};
 use crate::support::job::{bring_back, take, take_all};
-use crate::support::process::free_port;
-use crate::support::wait::until;
 use tokio::io::AsyncReadExt;
 use zentoria_job::contract::{PartKind, Place};
+use zentoria_test_servers::process::free_port;
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::{JobError, SourceSpec};
 
 #[tokio::test]

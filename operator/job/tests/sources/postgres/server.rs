@@ -1,14 +1,14 @@
 //! Real PostgreSQL servers.
 
-use crate::support::process::{
-    NOBODY, Process, as_nobody, component, directory, free_port, is_root, readable_by_nobody,
-};
-use crate::support::wait::until;
 use rustix::process::Signal;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
+use zentoria_test_servers::process::{
+    NOBODY, Process, as_nobody, component, directory, free_port, is_root, readable_by_nobody,
+};
+use zentoria_test_servers::wait::until;
 use zentoria_types::backup_job::{Server, SourceSpec};
 
 /// Password of `postgres` on a source.

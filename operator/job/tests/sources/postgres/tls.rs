@@ -2,7 +2,7 @@
 
 use super::server::{PASSWORD, Postgres, programs};
 use crate::support::job::{Pod, take_all};
-use crate::support::pki::{Pki, pki};
+use zentoria_test_servers::pki::{Pki, pki};
 use zentoria_types::backup_job::JobError;
 use zentoria_types::backup_job::secrets::{SOURCE_CA, SOURCE_PASSWORD};
 
