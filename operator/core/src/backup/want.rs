@@ -6,6 +6,7 @@ pub use upkeep::{DrillTimes, Upkeep, WantDrill};
 
 use super::keep::Keeping;
 use super::schedule::Runs;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -367,6 +368,9 @@ pub struct RestoreItem {
     pub secrets: SourceSecrets,
     /// Which snapshot.
     pub snapshot: SnapshotWish,
+    /// When the policy last found the source to be as its newest snapshot has it, or made that one: where that snapshot is
+    /// restored, and a tier makes none while nothing changes.
+    pub seen_equal: Option<Timestamp>,
     /// Where to.
     pub into: ItemInto,
     /// Only these parts.
