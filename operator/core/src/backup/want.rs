@@ -2,7 +2,7 @@
 
 mod upkeep;
 
-pub use upkeep::{DrillTimes, Upkeep, WantDrill};
+pub use upkeep::{DrillTimes, Upkeep, WantCopy, WantDrill};
 
 use super::keep::Keeping;
 use super::schedule::Runs;
@@ -321,19 +321,6 @@ pub struct WantMaintenance {
     pub retry_lock: Duration,
     /// What is kept.
     pub keep: Vec<KeepRule>,
-}
-
-/// A copy to another repository.
-#[derive(Clone, Debug)]
-pub struct WantCopy {
-    /// Its name.
-    pub name: String,
-    /// The schedule as Kubernetes takes it.
-    pub cron: String,
-    /// When it runs.
-    pub runs: Runs,
-    /// Where to. Its id is `None` while it is not initialised: the copy waits.
-    pub to: RepositoryUse,
 }
 
 /// A restore, checked.

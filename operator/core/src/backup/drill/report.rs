@@ -127,6 +127,12 @@ pub fn config_map(owner: &Owner, report: &Report) -> ConfigMap {
     }
 }
 
+/// Reads the ConfigMap of a report.
+#[must_use]
+pub fn read(config: &ConfigMap) -> Option<Report> {
+    serde_json::from_str(config.data.as_ref()?.get(JSON)?).ok()
+}
+
 /// A report for people.
 #[must_use]
 pub fn text(report: &Report) -> String {
