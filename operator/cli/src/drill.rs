@@ -13,7 +13,7 @@ use kube::api::ListParams;
 use std::time::Duration;
 use zentoria_api::backup::{BackupRepository, DrillStatus};
 use zentoria_api::wire::{DRILL_ANNOTATION, DRILL_OPERATION, OPERATION_LABEL};
-use zentoria_core::backup::drill::report::{JSON, Report, text};
+use zentoria_core::backup::drill::report::{self, Report, text};
 use zentoria_core::estate::is_paused;
 
 /// How often the repository is read while a drill is waited for.
@@ -127,7 +127,7 @@ async fn all(api: &Api) -> Result<Vec<Report>, Error> {
     let found = configs(api).list(&params).await;
     let found = found.map_err(|error| Error::kubernetes("cannot list the reports of drills", &error))?;
     let mut reports: Vec<Report> = found.items.iter().map(read).collect::<Result<_, _>>()?;
-    reports.sort_by(|one, other| (one.begun, &one.name).cmp(&(other.begun, &other.name)));
+    reports.sort_by(|one, other| (one.ended, one.begun, &one.name).cmp(&(other.ended, other.begun, &other.name)));
     Ok(reports)
 }
 
@@ -149,9 +149,8 @@ fn configs(api: &Api) -> kube::Api<ConfigMap> {
 }
 
 fn read(config: &ConfigMap) -> Result<Report, Error> {
-    let text = config.data.as_ref().and_then(|data| data.get(JSON));
-    let report = text.and_then(|text| serde_json::from_str(text).ok());
-    report.ok_or_else(|| Error::Refused(format!("the ConfigMap {} is no report of a drill", config.name_any())))
+    let name = config.name_any();
+    report::read(config).ok_or_else(|| Error::Refused(format!("the ConfigMap {name} is no report of a drill")))
 }
 
 #[cfg(test)]

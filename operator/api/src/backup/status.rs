@@ -347,6 +347,9 @@ pub struct RestoreResult {
     /// When that was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Time>,
+    /// When a later run last found that nothing had changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchanged_until: Option<Time>,
     /// What was proved, for a scratch restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,

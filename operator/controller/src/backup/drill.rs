@@ -156,7 +156,8 @@ async fn clear(
     // That of the last one is written anew wherever it is missing: it is kept, whatever the clock says.
     let last = drills.last().map(|(drill, _)| drill.name.as_str());
     let is_last = |config: &ConfigMap| config.metadata.name.as_deref() == last;
-    reports.sort_by_key(|config| std::cmp::Reverse((is_last(config), config.creation_timestamp(), config.name_any())));
+    let ended = |config: &ConfigMap| report::read(config).map(|report| (report.ended, report.begun));
+    reports.sort_by_cached_key(|config| std::cmp::Reverse((is_last(config), ended(config), config.name_any())));
     for report in reports.iter().skip(want.drill.keep_reports) {
         objects::delete(context, report.as_ref()).await?;
     }

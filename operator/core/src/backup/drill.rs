@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use std::collections::BTreeMap;
 use zentoria_api::backup::{
-    BackupRepository, BackupRestore, BackupRestoreSpec, DrillStatus, Into, JobSettings, RestorePhase, ScratchTarget,
-    SnapshotChoice,
+    BackupRepository, BackupRestore, BackupRestoreSpec, DrillStatus, Into, JobSettings, RestorePhase, RestoreResult,
+    ScratchTarget, SnapshotChoice,
 };
 use zentoria_api::conditions::READY;
 use zentoria_api::wire::{
@@ -129,8 +129,7 @@ fn end(restore: &BackupRestore, made: Timestamp, now: Timestamp) -> Option<End> 
     let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
     let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
     let at = || status.ended.as_ref().or(ready.map(|ready| &ready.last_transition_time)).map_or(now, |time| time.0);
-    let ages = status.results.values().filter_map(|result| result.made.as_ref());
-    let data_age = ages.map(|made_at| between(made_at.0, made)).max();
+    let data_age = status.results.values().filter_map(|result| data_age(result, made)).max();
     match status.phase {
         RestorePhase::Succeeded => Some(End { at: at(), succeeded: true, message, data_age }),
         RestorePhase::Failed => Some(End { at: at(), succeeded: false, message, data_age }),
@@ -146,6 +145,12 @@ fn end(restore: &BackupRestore, made: Timestamp, now: Timestamp) -> Option<End> 
         }
         RestorePhase::SecuringSource | RestorePhase::Restoring => None,
     }
+}
+
+/// How old the data of a backup was at a moment: since it was made, or last seen to be as it is.
+fn data_age(result: &RestoreResult, at: Timestamp) -> Option<u64> {
+    let since = result.unchanged_until.as_ref().max(result.made.as_ref())?;
+    Some(between(since.0, at))
 }
 
 fn between(from: Timestamp, to: Timestamp) -> u64 {

@@ -113,7 +113,7 @@ pub fn fold(before: &BackupRestoreStatus, want: &WantRestore, runs: &[Run]) -> (
     let results: BTreeMap<String, RestoreResult> = want
         .items
         .iter()
-        .map(|item| (item.policy.clone(), result(before.results.get(&item.policy), &standing(want, item, runs))))
+        .map(|item| (item.policy.clone(), result(before.results.get(&item.policy), item, &standing(want, item, runs))))
         .chain(refused)
         .collect();
     let done = results.values().filter(|result| result.phase == RestorePhase::Succeeded).count();
@@ -147,7 +147,7 @@ fn refused(why: &str) -> RestoreResult {
     RestoreResult { phase: RestorePhase::Failed, message: Some(why.to_owned()), ..RestoreResult::default() }
 }
 
-fn result(before: Option<&RestoreResult>, at: &Standing<'_>) -> RestoreResult {
+fn result(before: Option<&RestoreResult>, item: &RestoreItem, at: &Standing<'_>) -> RestoreResult {
     let of = |phase: RestorePhase| RestoreResult { phase, ..RestoreResult::default() };
     match at {
         Standing::Nothing => of(RestorePhase::Pending),
@@ -164,10 +164,15 @@ fn result(before: Option<&RestoreResult>, at: &Standing<'_>) -> RestoreResult {
         },
         Standing::Ended(ending) => {
             let told = ending.outcome();
+            let made = told.and_then(|told| told.snapshot.as_ref()).and_then(made);
+            // As it was when the restore ended: later runs of the policy say nothing of it.
+            let known = before.filter(|before| before.made.is_some()).map(|before| before.unchanged_until.clone());
+            let seen = item.seen_equal.filter(|seen| made.as_ref().is_some_and(|made| *seen > made.0)).map(Time);
             RestoreResult {
                 phase: if ending.is_success() { RestorePhase::Succeeded } else { RestorePhase::Failed },
                 snapshot: told.and_then(|told| told.snapshot.as_ref()).map(|snapshot| snapshot.id.clone()),
-                made: told.and_then(|told| told.snapshot.as_ref()).and_then(made),
+                made,
+                unchanged_until: known.unwrap_or(seen),
                 evidence: told.and_then(outcome::evidence),
                 message: (!ending.is_success()).then(|| ending.complaint()),
                 seconds: told.map(|told| told.seconds),

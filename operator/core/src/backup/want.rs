@@ -2,10 +2,11 @@
 
 mod upkeep;
 
-pub use upkeep::{DrillTimes, Upkeep, WantDrill};
+pub use upkeep::{DrillTimes, Upkeep, WantCopy, WantDrill};
 
 use super::keep::Keeping;
 use super::schedule::Runs;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -322,19 +323,6 @@ pub struct WantMaintenance {
     pub keep: Vec<KeepRule>,
 }
 
-/// A copy to another repository.
-#[derive(Clone, Debug)]
-pub struct WantCopy {
-    /// Its name.
-    pub name: String,
-    /// The schedule as Kubernetes takes it.
-    pub cron: String,
-    /// When it runs.
-    pub runs: Runs,
-    /// Where to. Its id is `None` while it is not initialised: the copy waits.
-    pub to: RepositoryUse,
-}
-
 /// A restore, checked.
 #[derive(Clone, Debug)]
 pub struct WantRestore {
@@ -367,6 +355,9 @@ pub struct RestoreItem {
     pub secrets: SourceSecrets,
     /// Which snapshot.
     pub snapshot: SnapshotWish,
+    /// When the policy last found the source to be as its newest snapshot has it, or made that one: where that snapshot is
+    /// restored, and a tier makes none while nothing changes.
+    pub seen_equal: Option<Timestamp>,
     /// Where to.
     pub into: ItemInto,
     /// Only these parts.

@@ -119,7 +119,7 @@ fn read(phase: RestorePhase, message: &str, now: &str) -> Drill {
     let condition = serde_json::json!({"type": "Ready", "status": "False", "reason": "X", "message": message,
         "lastTransitionTime": "2026-02-01T00:20:00Z"});
     let status = serde_json::json!({"phase": phase, "conditions": [condition], "results":
-        {"db": {"phase": "Succeeded", "made": "2026-01-31T23:00:00Z"}, "files": {"phase": "Failed", "made": "2026-01-31T02:00:00Z"}}});
+        {"db": {"phase": "Succeeded", "made": "2026-01-31T23:00:00Z"}, "files": {"phase": "Failed", "made": "2026-01-01T02:00:00Z", "unchangedUntil": "2026-01-31T02:00:00Z"}}});
     object.status = Some(serde_json::from_value(status).unwrap());
     Drill::read(&object, at(now))
 }

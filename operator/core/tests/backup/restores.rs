@@ -221,3 +221,24 @@ fn a_restore_tells_when_it_began_and_ended_and_how_old_its_data_is() {
     assert_eq!([text(status.begun), text(status.ended)], ["2026-02-01T01:59:30Z", "2026-02-01T02:00:00Z"]);
     assert_eq!(text(status.results["db"].made.clone()), "2026-02-01T00:00:00Z");
 }
+
+#[test]
+fn data_that_did_not_change_is_as_young_as_the_last_look_at_it() {
+    let mut around = estate();
+    let mut files = policy("files", &FILES.replace("keep: 7d", "keep: 7d, onlyIfChanged: true"));
+    let last = "2026-02-01T01:00:00Z".parse().unwrap();
+    files.status.get_or_insert_default().last_success = Some(Time(last));
+    around.policies.insert("files".into(), files);
+    let want = want_restore("policyRef: {name: files}\ninto: {scratch: {}}", &around).unwrap();
+    let runs = [restored(&want, "files", backed_up("abcd", "2026-01-03T00:00:00Z"))];
+    let (status, _) = fold(&BackupRestoreStatus::default(), &want, &runs);
+    assert_eq!(status.results["files"].unchanged_until, Some(Time(last)));
+    // A look an hour later says nothing of what was restored.
+    around.policies.get_mut("files").unwrap().status.as_mut().unwrap().last_success =
+        Some(Time("2026-02-01T03:00:00Z".parse().unwrap()));
+    let want = want_restore("policyRef: {name: files}\ninto: {scratch: {}}", &around).unwrap();
+    let (status, _) = fold(&status, &want, &runs);
+    assert_eq!(status.results["files"].unchanged_until, Some(Time(last)));
+    let earlier = "policyRef: {name: files}\nsnapshot: {time: '2026-01-04T00:00:00Z'}\ninto: {scratch: {}}";
+    assert!(want_restore(earlier, &around).unwrap().items[0].seen_equal.is_none());
+}

@@ -208,8 +208,7 @@ fn furnish(dir: &Path) {
 
 /// The estate before the disaster.
 async fn estate(world: &World, rest: Option<&Rest>) {
-    put_secret(&world.client, &world.namespace, "own-key", &[("ssh-privatekey", "x"), ("ssh-publickey", PUBLIC_KEY)])
-        .await;
+    put_secret(&world.client, &world.namespace, "own-key", &[("ssh-publickey", PUBLIC_KEY)]).await;
     let mut container = world.container("db", 404);
     let provision = json!({"sshKeySecretRef": {"name": "own-key"}});
     container.spec.provision = Some(serde_json::from_value(provision).unwrap());

@@ -34,7 +34,15 @@ const ID: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5e
 
 /// A world without ProxmoxCluster, with the Secrets of a repository and of a database.
 async fn started(test: &str) -> (World, Kcm) {
-    let world = World::builder(test).without_cluster().start().await;
+    furnished(World::builder(test).without_cluster().start().await).await
+}
+
+/// The same with an API server of its own, where the operator serves what our program makes, too: that has no label.
+async fn started_alone(test: &str) -> (World, Kcm) {
+    furnished(World::builder(test).without_cluster().fresh().start().await).await
+}
+
+async fn furnished(world: World) -> (World, Kcm) {
     put_secret(&world.client, &world.namespace, "repository", &[("password", "x")]).await;
     put_secret(&world.client, &world.namespace, "s3", &[("accessKeyId", "x"), ("secretAccessKey", "x")]).await;
     put_secret(&world.client, &world.namespace, "db", &[("password", "x")]).await;

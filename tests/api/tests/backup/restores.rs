@@ -1,6 +1,6 @@
 //! Restores: to a scratch place, to a directory, and over the source; each of them done once.
 
-use super::{Kcm, apply, backed_up, failure, message, ready_policy, says, started, until};
+use super::{Kcm, apply, backed_up, failure, message, ready_policy, says, started, started_alone, until};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
@@ -166,7 +166,7 @@ async fn an_operator_that_is_killed_between_two_jobs_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn who_waits_for_a_restore_hears_its_end_good_or_bad() {
-    let (world, kcm) = started("bk-waits").await;
+    let (world, kcm) = started_alone("bk-waits").await;
     backed(&world, &kcm).await;
     let proof = Proof { compared: "1 database, 4 tables, 12 rows, schema equal".into(), seconds: 9 };
     let warned = vec!["the database `db_before_1` was put aside by an earlier restore".to_owned()];

@@ -1,6 +1,6 @@
 //! The report of a drill: what a recovery takes, what it would lose, and what could not be restored.
 
-use super::{Drill, End, between, own_labels};
+use super::{Drill, End, data_age, own_labels};
 use crate::backup::want::Owner;
 use crate::backup::words::{in_units, moment};
 use jiff::Timestamp;
@@ -63,7 +63,7 @@ pub struct PolicyReport {
     /// When that was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Timestamp>,
-    /// How old it was when the drill began, in seconds.
+    /// How old its data was when the drill began, in seconds: since it was made, or a run last found nothing changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_age_seconds: Option<u64>,
     /// What was compared.
@@ -96,14 +96,14 @@ pub fn of(owner: &Owner, drill: &Drill, end: &End, restore: Option<&BackupRestor
 }
 
 fn policy(result: &RestoreResult, begun: Timestamp) -> PolicyReport {
-    let RestoreResult { phase, snapshot, made, evidence, message, seconds, warnings: _ } = result;
+    let RestoreResult { phase, snapshot, made, unchanged_until: _, evidence, message, seconds, warnings: _ } = result;
     let succeeded = *phase == RestorePhase::Succeeded;
     PolicyReport {
         succeeded,
         seconds: *seconds,
         snapshot: snapshot.clone(),
         made: made.as_ref().map(|made| made.0),
-        data_age_seconds: made.as_ref().map(|made| between(made.0, begun)),
+        data_age_seconds: data_age(result, begun),
         compared: evidence.as_ref().map(|evidence| evidence.compared.clone()),
         message: message.clone().or_else(|| (!succeeded).then(|| "it was not begun".to_owned())),
     }
@@ -125,6 +125,12 @@ pub fn config_map(owner: &Owner, report: &Report) -> ConfigMap {
         },
         ..ConfigMap::default()
     }
+}
+
+/// Reads the ConfigMap of a report.
+#[must_use]
+pub fn read(config: &ConfigMap) -> Option<Report> {
+    serde_json::from_str(config.data.as_ref()?.get(JSON)?).ok()
 }
 
 /// A report for people.

@@ -10,6 +10,7 @@ use crate::backup::surroundings::Surroundings;
 use crate::backup::want::{ItemInto, Owner, OwnerKind, RestoreItem, WantRestore};
 use crate::cluster::access::selects;
 use crate::container::dependencies::Graph;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use zentoria_api::backup::{
     BackupPolicy, BackupRestore, BackupRestoreSpec, DirectoryTarget, Into, ScratchTarget, SnapshotChoice, Source,
@@ -251,10 +252,17 @@ fn item(
         source,
         secrets,
         snapshot: snapshot(&spec.snapshot, alone)?,
+        seen_equal: seen_equal(policy, &spec.snapshot),
         into: into(name, policy, &spec.into, alone, around)?,
         only: spec.only.clone(),
         pod: pod::wish(&settings)?,
     })
+}
+
+fn seen_equal(policy: &BackupPolicy, choice: &SnapshotChoice) -> Option<Timestamp> {
+    let skips = policy.spec.tiers.iter().any(|tier| tier.only_if_changed);
+    let last = policy.status.as_ref().and_then(|status| status.last_success.as_ref()).map(|time| time.0);
+    last.filter(|_| skips && *choice == SnapshotChoice::default())
 }
 
 fn snapshot(choice: &SnapshotChoice, alone: bool) -> Result<SnapshotWish, Problem> {

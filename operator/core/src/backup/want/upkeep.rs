@@ -1,5 +1,6 @@
 //! What is done with a repository beside backups, and when.
 
+use super::RepositoryUse;
 use crate::backup::schedule::Runs;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
@@ -41,4 +42,17 @@ pub struct DrillTimes {
     pub words: String,
     /// The same, read.
     pub runs: Runs,
+}
+
+/// A copy to another repository.
+#[derive(Clone, Debug)]
+pub struct WantCopy {
+    /// Its name.
+    pub name: String,
+    /// The schedule as Kubernetes takes it.
+    pub cron: String,
+    /// When it runs.
+    pub runs: Runs,
+    /// Where to. Its id is `None` while it is not initialised: the copy waits.
+    pub to: RepositoryUse,
 }
