@@ -2,6 +2,8 @@
 //! due by themselves; a place that is lost, another one in its stead, data that rots, a place that is full. All in one
 //! namespace, one after the other, because the servers take longer to start than most of this.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};

@@ -80,7 +80,7 @@ pub async fn measure(stage: &Stage, window: Duration) -> Policies {
     let peak_mib = scene.operator.peak_mib();
     let (client, namespace) = (stage.client().clone(), field.namespace.clone());
     scene.end().await;
-    clean_up(&client, &namespace, &[namespace.clone()]).await;
+    clean_up(&client, &namespace, std::slice::from_ref(&namespace)).await;
     Policies {
         policies: POLICIES,
         cron_jobs,
