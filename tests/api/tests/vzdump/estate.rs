@@ -3,11 +3,12 @@
 
 use super::{message, policies, ready};
 use kube::api::ListParams;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use zentoria_api_tests::World;
 use zentoria_api_tests::estate::documents;
 use zentoria_api_tests::kubernetes::{apply_any, put_secret};
+use zentoria_api_tests::pve::ADDRESS;
 use zentoria_api_tests::wait::eventually;
 
 /// The Secrets that a document names, with the keys that it names or that go without saying.
@@ -30,7 +31,14 @@ fn secrets(value: &Value, found: &mut BTreeMap<String, BTreeSet<String>>) {
 
 /// Applies the manifests, and waits until all of so many policies are accepted.
 async fn accepted(test: &str, manifests: &[&str], count: usize) -> World {
-    let world = World::builder(test).without_cluster().start().await;
+    let builder = World::builder(test).without_cluster();
+    let with_storages = builder.seed(|seed| {
+        for storage in ["nas", "backup"] {
+            seed["storages"][storage] =
+                json!({"type": "dir", "path": format!("/mnt/{storage}"), "content": "backup", "total": 1_u64 << 40});
+        }
+    });
+    let world = with_storages.start().await;
     let mut named = BTreeMap::new();
     let mut all: Vec<Value> = Vec::new();
     for manifest in manifests {
@@ -44,8 +52,20 @@ async fn accepted(test: &str, manifests: &[&str], count: usize) -> World {
         put_secret(&world.client, &world.namespace, name, &data).await;
     }
     for mut document in all {
-        if document["spec"]["suspend"] == true {
-            document["spec"]["suspend"] = false.into();
+        let spec = &mut document["spec"];
+        if spec["suspend"] == true {
+            spec["suspend"] = false.into();
+        }
+        if spec["endpoints"].is_array() {
+            // The double stands for the Proxmox VE of each.
+            spec["endpoints"] = json!([format!("https://{ADDRESS}:8006")]);
+            spec["tls"] = json!({"caSecretRef": {"name": "pve-ca"}});
+            spec["credentials"] = json!({"tokenSecretRef": {"name": "pve-token"}});
+        }
+        if spec["adoption"] == "IfExists" {
+            let name = document["metadata"]["name"].clone();
+            let guest = json!({"vmid": document["spec"]["vmid"], "name": name, "node": "pve1", "status": "running"});
+            world.pve.add_guest(guest).await;
         }
         apply_any(&world.client, &document).await.unwrap_or_else(|error| panic!("{manifests:?}: {error}"));
     }
