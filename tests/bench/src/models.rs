@@ -101,9 +101,8 @@ async fn one(stage: &Stage, registry: &Registry, runs: usize) -> Option<One> {
         scene.all_ready(1).await;
         one.operator_seconds.push(started.elapsed().as_secs_f64());
         one.status_writes.push(scene.status_writes().await - before);
-        // else it would bring back what is deleted
+        // it deletes the model, too: what was deleted behind its back it would believe to be there until it looks again
         scene.delete_all().await;
-        curl(&server, "DELETE", "delete", &model).await;
     }
     scene.end().await;
     Some(one)
@@ -194,7 +193,7 @@ impl Scene {
     async fn apply(&self, name: &str, server: &Ollama, model: &str) {
         let object = json!({
             "apiVersion": "zentoria.ai/v1alpha1", "kind": "ModelPull", "metadata": {"name": name},
-            "spec": {"url": server.url(), "ollama": {"model": model, "insecure": true}},
+            "spec": {"url": server.url(), "ollama": {"model": model, "insecure": true}, "deletionPolicy": "Delete"},
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
         self.pulls().patch(name, &params, &Patch::Apply(&object)).await.expect("a ModelPull is applied");

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use zentoria_types::{Checksum, OllamaName};
 
 use self::pulling::{Pulling, Turn};
@@ -24,6 +24,10 @@ const LONGEST_LINE: usize = 64 * 1024;
 const LONGEST_PULL: usize = 2 * 1024 * 1024 * 1024;
 /// What a disk is believed to read at least while digests are compared, in bytes per second: nothing is said meanwhile.
 const SLOWEST_DISK: u64 = 20 * 1024 * 1024;
+/// How often a pull is begun anew that met the end of an earlier one of the same model, which Ollama still breaks off, and
+/// how long it is waited before.
+const ENDINGS: u32 = 5;
+const ENDING: Duration = Duration::from_secs(1);
 const PULL: &str = "POST /api/pull";
 
 /// An Ollama server.
@@ -67,6 +71,48 @@ impl Ollama {
             Ok(_) => Ok(()),
             Err(refused) if refused.status == StatusCode::NOT_FOUND && refusal::said(&refused.body).is_some() => Ok(()),
             Err(refused) => Err(self.http.failed(&what, &refused)),
+        }
+    }
+
+    /// One pull from its beginning to its end.
+    async fn attempt(&self, name: &OllamaName, ask: PullOptions, progress: OnProgress<'_>) -> Result<(), ModelError> {
+        progress(Progress { stage: Stage::Resolving, completed: 0, total: 0 });
+        let body = json!({ "model": name.to_string(), "insecure": ask.insecure, "stream": true });
+        let answer = self.http.begin(Method::POST, "/api/pull", Some(&body), ask.stall).await?;
+        let mut stream = answer.map_err(|refused| self.refused(name, &refused))?.into_body();
+        let mut lines = Lines::new(LONGEST_LINE, LONGEST_PULL);
+        let mut pulling = Pulling::default();
+        let mut grown = Instant::now();
+        loop {
+            let patience = patience(&pulling, ask.stall);
+            let next = timeout_at(grown + patience, self.http.part(PULL, &mut stream, 2 * patience)).await;
+            let Ok(next) = next else {
+                return Err(ModelError::NoGrowth { server: self.http.name(), after: patience });
+            };
+            let next = next?;
+            let whole = match &next {
+                Some(bytes) => lines.push(bytes).map_err(|why| self.too_long(why))?,
+                None => lines.end().into_iter().collect(),
+            };
+            for line in whole {
+                match pulling.take(&line) {
+                    Turn::Same => {}
+                    Turn::Grown => {
+                        grown = Instant::now();
+                        progress(pulling.progress());
+                        fits(&self.http.name(), name, &pulling, ask.room)?;
+                    }
+                    Turn::Done => return Ok(()),
+                    Turn::Failed(said) => return Err(refusal::read(&self.http.name(), name, None, &said)),
+                    Turn::Foreign(why) => return Err(self.http.not_this(format!("{PULL} gives {why}"))),
+                    Turn::TooMany(limit) => {
+                        return Err(self.http.too_much(format!("in parts of one model of {PULL}"), limit));
+                    }
+                }
+            }
+            if next.is_none() {
+                return Err(self.http.broken(PULL, "the answer ended before `success`"));
+            }
         }
     }
 
@@ -116,44 +162,13 @@ impl ModelServer for Ollama {
 
     async fn pull(&self, model: &Model, ask: PullOptions, progress: OnProgress<'_>) -> Result<(), ModelError> {
         let name = named(model)?;
-        progress(Progress { stage: Stage::Resolving, completed: 0, total: 0 });
-        let body = json!({ "model": name.to_string(), "insecure": ask.insecure, "stream": true });
-        let answer = self.http.begin(Method::POST, "/api/pull", Some(&body), ask.stall).await?;
-        let mut stream = answer.map_err(|refused| self.refused(&name, &refused))?.into_body();
-        let mut lines = Lines::new(LONGEST_LINE, LONGEST_PULL);
-        let mut pulling = Pulling::default();
-        let mut grown = Instant::now();
-        loop {
-            let patience = patience(&pulling, ask.stall);
-            let next = timeout_at(grown + patience, self.http.part(PULL, &mut stream, 2 * patience)).await;
-            let Ok(next) = next else {
-                return Err(ModelError::NoGrowth { server: self.http.name(), after: patience });
-            };
-            let next = next?;
-            let whole = match &next {
-                Some(bytes) => lines.push(bytes).map_err(|why| self.too_long(why))?,
-                None => lines.end().into_iter().collect(),
-            };
-            for line in whole {
-                match pulling.take(&line) {
-                    Turn::Same => {}
-                    Turn::Grown => {
-                        grown = Instant::now();
-                        progress(pulling.progress());
-                        fits(&self.http.name(), &name, &pulling, ask.room)?;
-                    }
-                    Turn::Done => return Ok(()),
-                    Turn::Failed(said) => return Err(refusal::read(&self.http.name(), &name, None, &said)),
-                    Turn::Foreign(why) => return Err(self.http.not_this(format!("{PULL} gives {why}"))),
-                    Turn::TooMany(limit) => {
-                        return Err(self.http.too_much(format!("in parts of one model of {PULL}"), limit));
-                    }
-                }
-            }
-            if next.is_none() {
-                return Err(self.http.broken(PULL, "the answer ended before `success`"));
+        for _ in 0..ENDINGS {
+            match self.attempt(&name, ask, progress).await {
+                Err(error) if refusal::is_ending(&error) => sleep(ENDING).await,
+                outcome => return outcome,
             }
         }
+        self.attempt(&name, ask, progress).await
     }
 
     async fn loaded(&self, model: &Model) -> Result<bool, ModelError> {

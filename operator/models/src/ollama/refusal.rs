@@ -20,11 +20,16 @@ enum Meaning {
     Full,
     TooOld,
     Unreachable,
+    Ending,
 }
+
+/// What Ollama says to whoever joins a download that it is just breaking off for another.
+const BROKEN_OFF: &str = "context canceled";
 
 /// The first row with a phrase that occurs counts: a registry's address may be in the sentence, and so may be its answer.
 const MEANINGS: &[(Meaning, &[&str])] = &[
     (Meaning::BadName, &["invalid model name"]),
+    (Meaning::Ending, &[BROKEN_OFF]),
     (Meaning::Full, &["no space left on device", "disk quota exceeded", "not enough space"]),
     (Meaning::Damaged, &["digest mismatch"]),
     (Meaning::TooOld, &["newer version of ollama", "412:"]),
@@ -82,8 +87,14 @@ pub(super) fn read(server: &str, name: &OllamaName, status: Option<u16>, said: &
         Some(Meaning::Full) => ModelError::DiskFull { server, why },
         Some(Meaning::TooOld) => ModelError::NeedsNewerServer { server, name, why },
         Some(Meaning::Unreachable) => ModelError::RegistryUnreachable { server, source_name, why },
+        Some(Meaning::Ending) => ModelError::Broken { server, what: format!("the pull of {name}"), why },
         None => ModelError::ServerError { server, what: format!("the pull of {name}"), status, said: why },
     }
+}
+
+/// Whether it failed because an earlier pull of the model is still being broken off.
+pub(super) fn is_ending(error: &ModelError) -> bool {
+    matches!(error, ModelError::Broken { why, .. } if why.contains(BROKEN_OFF))
 }
 
 #[cfg(test)]
@@ -122,7 +133,7 @@ mod tests {
                 "NeedsNewerServer",
             ),
             ("http: no Location header in response", "ServerError"),
-            ("context canceled", "ServerError"),
+            ("context canceled", "Broken"),
         ] {
             let name = "r/ns/model:1b".parse().unwrap();
             let error = read("Ollama at http://o", &name, None, said);

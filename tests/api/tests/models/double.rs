@@ -80,6 +80,16 @@ impl Double {
         Self { port, inner, task }
     }
 
+    /// Where it is, as specs have it: of each its own, for ModelPulls of all namespaces know each other.
+    pub fn authority(&self) -> String {
+        format!("10.9.{}.{}:11434", self.port >> 8, self.port & 255)
+    }
+
+    /// The same, as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.authority())
+    }
+
     /// What the registry has under a name from now on.
     pub fn offer(&self, name: &str, word: char, act: Act) {
         let offer = Offer { digest: digest(word), size: 4_000_000_000, act };

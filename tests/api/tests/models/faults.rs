@@ -1,7 +1,7 @@
 //! What goes wrong, and what is said of it.
 
 use super::double::{Act, digest};
-use super::{URL, apply, message, ollama, phase, pulls, says, started, until};
+use super::{apply, message, ollama, phase, pulls, says, started, until};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use zentoria_api::model::ModelPhase;
@@ -10,7 +10,7 @@ use zentoria_api_tests::kubernetes::put_secret;
 #[tokio::test]
 async fn what_fails_is_said_and_tried_again_until_it_works() {
     let (world, double) = started("mp-fails").await;
-    apply(&world, "tiny", ollama("tiny")).await;
+    apply(&world, "tiny", ollama(&double, "tiny")).await;
     let missing = says(&world, "tiny", "ModelNotFound").await;
     assert_eq!(phase(&missing), ModelPhase::Stalled);
     let status = missing.status.as_ref().unwrap();
@@ -29,8 +29,7 @@ async fn a_pin_that_the_registry_does_not_hold_any_more_is_pulled_once_and_then_
     let (world, double) = started("mp-pin").await;
     double.install("tiny:latest", 'b');
     double.offer("tiny:latest", 'b', Act::Whole);
-    let spec =
-        |word: char| json!({"url": URL, "policy": "Pinned", "ollama": {"model": "tiny", "digest": digest(word)}});
+    let spec = |word: char| json!({"url": double.url(), "policy": "Pinned", "ollama": {"model": "tiny", "digest": digest(word)}});
     apply(&world, "tiny", spec('a')).await;
     let stalled = says(&world, "tiny", "DigestMismatch").await;
     assert_eq!(phase(&stalled), ModelPhase::Stalled);
@@ -43,7 +42,7 @@ async fn a_pin_that_the_registry_does_not_hold_any_more_is_pulled_once_and_then_
 async fn secrets_servers_and_conflicts_are_named_with_what_to_do() {
     let (world, double) = started("mp-bad").await;
     double.offer("tiny:latest", 'a', Act::Whole);
-    let mut spec = ollama("tiny");
+    let mut spec = ollama(&double, "tiny");
     spec["tokenSecretRef"] = json!({"name": "token", "key": "token"});
     apply(&world, "secret", spec).await;
     let missing = says(&world, "secret", "SecretNotFound").await;
@@ -57,8 +56,7 @@ async fn secrets_servers_and_conflicts_are_named_with_what_to_do() {
     let unreachable = says(&world, "nobody", "Unreachable").await;
     assert_eq!(phase(&unreachable), ModelPhase::Failed);
 
-    let pinned =
-        |word: char| json!({"url": URL, "policy": "Pinned", "ollama": {"model": "tiny", "digest": digest(word)}});
+    let pinned = |word: char| json!({"url": double.url(), "policy": "Pinned", "ollama": {"model": "tiny", "digest": digest(word)}});
     apply(&world, "older", pinned('a')).await;
     says(&world, "older", "Ready").await;
     apply(&world, "younger", pinned('c')).await;
@@ -72,9 +70,9 @@ async fn a_pull_of_what_is_suspended_or_changed_is_broken_off() {
     let (world, double) = started("mp-off").await;
     double.offer("tiny:latest", 'a', Act::Hold(30));
     double.offer("other:latest", 'b', Act::Whole);
-    apply(&world, "tiny", ollama("tiny")).await;
+    apply(&world, "tiny", ollama(&double, "tiny")).await;
     double.called("pull tiny:latest", 1).await;
-    let mut spec = ollama("tiny");
+    let mut spec = ollama(&double, "tiny");
     spec["suspend"] = json!(true);
     apply(&world, "tiny", spec).await;
     double.called("cancelled tiny:latest", 1).await;
@@ -84,9 +82,9 @@ async fn a_pull_of_what_is_suspended_or_changed_is_broken_off() {
             .is_some_and(|status| status.summary.as_deref() == Some("Paused") && status.progress.is_none())
     })
     .await;
-    apply(&world, "tiny", json!({"url": URL, "suspend": false, "ollama": {"model": "tiny"}})).await;
+    apply(&world, "tiny", json!({"url": double.url(), "suspend": false, "ollama": {"model": "tiny"}})).await;
     double.called("pull tiny:latest", 2).await;
-    apply(&world, "tiny", json!({"url": URL, "suspend": false, "ollama": {"model": "other"}})).await;
+    apply(&world, "tiny", json!({"url": double.url(), "suspend": false, "ollama": {"model": "other"}})).await;
     double.called("cancelled tiny:latest", 2).await;
     let ready = says(&world, "tiny", "Ready").await;
     assert_eq!(ready.status.unwrap().model.as_deref(), Some("other:latest"));

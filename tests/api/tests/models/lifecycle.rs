@@ -14,14 +14,14 @@ use zentoria_api_tests::wait::eventually;
 async fn a_model_is_pulled_with_its_progress_shown_and_watched_from_then_on() {
     let (world, double) = started("mp-life").await;
     double.offer("tiny:latest", 'a', Act::Hold(50));
-    apply(&world, "tiny", ollama("tiny")).await;
+    apply(&world, "tiny", ollama(&double, "tiny")).await;
     let half = until(&world, "is half there", "tiny", |pull| {
         pull.status.as_ref().is_some_and(|status| status.progress.as_deref() == Some("50%"))
     })
     .await;
     let status = half.status.as_ref().unwrap();
     assert_eq!((phase(&half), status.model.as_deref()), (ModelPhase::Pulling, Some("tiny:latest")));
-    assert_eq!(status.target.as_deref(), Some("10.9.9.9:11434"));
+    assert_eq!(status.target.as_deref(), Some(double.authority().as_str()));
     assert_eq!(status.transfer.unwrap().total_bytes, 4_000_000_000);
     world.event("tiny", "PullStarted").await;
     assert!(world.event("tiny", "Pulling").await.note.unwrap().contains("50%"));
@@ -56,7 +56,7 @@ async fn a_moved_tag_is_followed_when_its_refresh_is_due() {
     let (world, double) = started("mp-moved").await;
     double.install("tiny:latest", 'a');
     double.offer("tiny:latest", 'b', Act::Whole);
-    let mut spec = ollama("tiny");
+    let mut spec = ollama(&double, "tiny");
     spec["policy"] = json!("Always");
     spec["refresh"] = json!({"schedule": "0 0 1 1 *"});
     apply(&world, "tiny", spec).await;
@@ -80,10 +80,10 @@ async fn two_resources_for_one_model_pull_it_once_and_a_server_pulls_one_model_a
     let (world, double) = started("mp-two").await;
     double.offer("tiny:latest", 'a', Act::Hold(10));
     double.offer("other:latest", 'b', Act::Whole);
-    apply(&world, "first", ollama("tiny")).await;
+    apply(&world, "first", ollama(&double, "tiny")).await;
     double.called("pull tiny:latest", 1).await;
-    apply(&world, "second", ollama("library/tiny:latest")).await;
-    apply(&world, "third", ollama("other")).await;
+    apply(&world, "second", ollama(&double, "library/tiny:latest")).await;
+    apply(&world, "third", ollama(&double, "other")).await;
     says(&world, "second", "Queued").await;
     says(&world, "third", "Queued").await;
     assert_eq!(double.count("pull other:latest"), 0);
@@ -98,13 +98,13 @@ async fn two_resources_for_one_model_pull_it_once_and_a_server_pulls_one_model_a
 async fn a_resource_that_goes_in_mid_pull_ends_the_pull_and_takes_its_model_where_it_says_so() {
     let (world, double) = started("mp-gone").await;
     double.offer("tiny:latest", 'a', Act::Hold(50));
-    apply(&world, "tiny", ollama("tiny")).await;
+    apply(&world, "tiny", ollama(&double, "tiny")).await;
     double.called("pull tiny:latest", 1).await;
     pulls(&world).delete("tiny", &DeleteParams::default()).await.unwrap();
     double.called("cancelled tiny:latest", 1).await;
     double.release();
 
-    let mut deleting = ollama("tiny");
+    let mut deleting = ollama(&double, "tiny");
     deleting["deletionPolicy"] = json!("Delete");
     apply(&world, "owner", deleting.clone()).await;
     apply(&world, "other", deleting).await;
@@ -113,7 +113,8 @@ async fn a_resource_that_goes_in_mid_pull_ends_the_pull_and_takes_its_model_wher
     says(&world, "other", "Ready").await;
     pulls(&world).delete("owner", &DeleteParams::default()).await.unwrap();
     let kept = world.event("owner", "ModelKept").await;
-    assert!(kept.note.unwrap().contains("/other names it, too"));
+    let note = kept.note.unwrap();
+    assert!(note.contains("/other names it, too"), "{note}");
     gone(&world, "owner").await;
     assert!(double.has("tiny:latest"));
     pulls(&world).delete("other", &DeleteParams::default()).await.unwrap();
@@ -153,11 +154,23 @@ async fn a_container_is_waited_for_and_a_model_that_does_not_fit_into_it_is_stop
     world.apply(&ai).await;
     let ready = says(&world, "tiny", "Ready").await;
     assert_eq!(ready.status.unwrap().target.as_deref(), Some("ai/ollama"));
-    world.patch("ai", json!({"powerState": "Stopped"})).await;
+    world.patch("ai", json!({"power": {"state": "Stopped"}})).await;
     let waits = says(&world, "tiny", "WaitingFor").await;
     assert_eq!(phase(&waits), ModelPhase::Waiting);
     assert!(waits.status.unwrap().digest.is_some(), "what is known stays");
-    world.patch("ai", json!({"powerState": "Running"})).await;
+    world.patch("ai", json!({"power": {"state": "Running"}})).await;
     says(&world, "tiny", "Ready").await;
     assert_eq!(double.count("pull tiny:latest"), 1);
+
+    // 4 GB are to go where 2 GiB of 8 are free.
+    world.pve.set(json!({"resource_lag": 0})).await;
+    world.pve.set(json!({"vmid": 405, "stats": {"disk": 6_442_450_944_u64}})).await;
+    world.polls(3).await;
+    double.offer("big:latest", 'b', Act::Hold(50));
+    apply(&world, "big", json!({"containerRef": {"name": "ai"}, "ollama": {"model": "big"}})).await;
+    let full = says(&world, "big", "NotEnoughSpace").await;
+    let free = ["2Gi free", "2 GiB free", "2.0 GiB free"].iter().any(|words| message(&full).contains(words));
+    assert!(free && message(&full).contains("big:latest has "), "{}", message(&full));
+    assert_eq!(phase(&full), ModelPhase::Stalled);
+    assert!(double.count("cancelled big:latest") > 0 && !double.has("big:latest"));
 }

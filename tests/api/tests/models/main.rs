@@ -18,10 +18,7 @@ use zentoria_api_tests::kubernetes::apply_any;
 use zentoria_api_tests::wait::eventually;
 use zentoria_api_tests::world::condition;
 
-/// Where the doubles are, as specs have it; the operator's dial map leads to them.
-const URL: &str = "http://10.9.9.9:11434";
-
-/// A world without ProxmoxCluster, whose operator reaches a double at [`URL`].
+/// A world without ProxmoxCluster, whose operator reaches a double.
 async fn started(test: &str) -> (World, Double) {
     let double = Double::start().await;
     let world = World::builder(test).without_cluster().flags(&flags(&double)).start().await;
@@ -31,7 +28,7 @@ async fn started(test: &str) -> (World, Double) {
 /// The flags that lead to a double, and have it looked at often.
 fn flags(double: &Double) -> [&'static str; 4] {
     // The names of a test's flags live as long as the test's process.
-    let row = format!("10.9.9.9:11434=127.0.0.1:{}", double.port);
+    let row = format!("{}=127.0.0.1:{}", double.authority(), double.port);
     ["--dial-map", Box::leak(row.into_boxed_str()), "--model-poll", "500ms"]
 }
 
@@ -45,9 +42,9 @@ async fn apply(world: &World, name: &str, spec: Value) {
     apply_any(&world.client, &object).await.unwrap_or_else(|error| panic!("ModelPull {name}: {error}"));
 }
 
-/// A model of the double.
-fn ollama(model: &str) -> Value {
-    json!({"url": URL, "ollama": {"model": model}})
+/// A model of a double.
+fn ollama(double: &Double, model: &str) -> Value {
+    json!({"url": double.url(), "ollama": {"model": model}})
 }
 
 fn pulls(world: &World) -> Api<ModelPull> {

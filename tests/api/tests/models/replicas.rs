@@ -10,7 +10,7 @@ use zentoria_api_tests::operator::Launch;
 async fn an_operator_that_is_killed_in_mid_pull_issues_the_pull_again_when_it_is_back() {
     let (world, double) = started("mp-kill").await;
     double.offer("tiny:latest", 'a', Act::Hold(50));
-    apply(&world, "tiny", ollama("tiny")).await;
+    apply(&world, "tiny", ollama(&double, "tiny")).await;
     double.called("pull tiny:latest", 1).await;
     world.kill_operator().await;
     double.called("cancelled tiny:latest", 1).await;
@@ -31,7 +31,7 @@ async fn of_two_operators_one_pulls_and_the_other_takes_over_when_it_ends() {
     let quick = ["--leader-elect=true", "--lease-duration=3s", "--renew-deadline=2s", "--retry-period=500ms"];
     launch.flags.extend(quick.map(str::to_owned));
     let mut operators = vec![world.another_operator("one", &launch)];
-    apply(&world, "tiny", ollama("tiny")).await;
+    apply(&world, "tiny", ollama(&double, "tiny")).await;
     double.called("pull tiny:latest", 1).await;
     operators.push(world.another_operator("two", &launch));
     assert_eq!(double.count("pull tiny:latest"), 1);
