@@ -6,6 +6,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use zentoria_api::model::ModelPhase;
 use zentoria_api_tests::kubernetes::put_secret;
+use zentoria_api_tests::wait::{eventually, when};
 
 #[tokio::test]
 async fn what_fails_is_said_and_tried_again_until_it_works() {
@@ -58,7 +59,13 @@ async fn secrets_servers_and_conflicts_are_named_with_what_to_do() {
 
     let pinned = |word: char| json!({"url": double.url(), "policy": "Pinned", "ollama": {"model": "tiny", "digest": digest(word)}});
     apply(&world, "older", pinned('a')).await;
-    says(&world, "older", "Ready").await;
+    let older = says(&world, "older", "Ready").await;
+    // Ages are whole seconds.
+    let made = older.metadata.creation_timestamp.unwrap().0.as_second();
+    eventually("the clock shows another second", || async {
+        when(jiff::Timestamp::now().as_second(), |now| *now > made).map(|_| ())
+    })
+    .await;
     apply(&world, "younger", pinned('c')).await;
     let conflict = says(&world, "younger", "Conflict").await;
     assert!(message(&conflict).contains("/older pins tiny:latest"), "{}", message(&conflict));
