@@ -7,12 +7,14 @@ MAKEFLAGS += --no-print-directory
 
 STEP := hack/tools/step.sh
 LOCKED := $(if $(filter true,$(CI)),--locked)
-# The packages that need an API server, pods, or the real restic and what it backs up; everything else is a unit test.
+# The packages that need an API server, pods, the real restic and what it backs up, or real model servers; everything else is
+# a unit test.
 API_TESTS := zentoria-api-tests
 JOB_TESTS := zentoria-job
+MODELS_TESTS := zentoria-models
 PODS_TESTS := zentoria-e2e-tests
 
-.PHONY: help need build generate check test test-unit test-fakepve test-api test-job test-pods test-all test-demo demo demo-down clean-demo bench
+.PHONY: help need build generate check test test-unit test-fakepve test-api test-job test-models test-pods test-all test-demo demo demo-down clean-demo bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +37,7 @@ build: need ## the operator (debug)
 generate: need ## CRDs and what else is derived from the code
 	@$(STEP) "generate" cargo run $(LOCKED) --quiet -p xtask -- gen
 
-test: check test-unit test-fakepve test-api test-job ## everything that CI runs
+test: check test-unit test-fakepve test-api test-job test-models ## everything that CI runs
 
 test-all: test test-pods test-demo ## and what takes longer: backups in real pods, the demo up and down
 
@@ -47,7 +49,7 @@ check: need ## format, lints, generated files, layers, licences and bans, shell 
 	@$(STEP) "shell scripts" hack/tools/lint.sh shell
 
 test-unit: need ## all tests that need no API server and no other real programs
-	@$(STEP) "unit tests" cargo test $(LOCKED) --workspace --exclude $(API_TESTS) --exclude $(JOB_TESTS) --exclude $(PODS_TESTS)
+	@$(STEP) "unit tests" cargo test $(LOCKED) --workspace --exclude $(API_TESTS) --exclude $(JOB_TESTS) --exclude $(MODELS_TESTS) --exclude $(PODS_TESTS)
 
 test-fakepve: need ## the Proxmox VE double against the recorded answers of a real one
 	@$(STEP) "the double's own tests" hack/fakepve/run --self-test
@@ -57,6 +59,9 @@ test-api: need ## the operator against a real API server and the double; T=NAME 
 
 test-job: need ## the Jobs of backups with the real restic, its servers and sources; T=NAME runs some
 	@hack/tools/test-job.sh $(T)
+
+test-models: need ## the clients of model servers with a real Ollama, registry, Hugging Face client and Whisper; T=NAME runs some
+	@hack/tools/test-models.sh $(T)
 
 test-pods: need ## backups from end to end in real pods (needs root); T=NAME runs some
 	@hack/tools/test-pods.sh $(T)

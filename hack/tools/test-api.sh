@@ -5,11 +5,8 @@
 # depends on the other tests' load shall be seen and mended, and not hide what the rest of the run says.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cd "$root"
-locked=()
-[ "${CI:-}" != true ] || locked=(--locked)
-target=${CARGO_TARGET_DIR:-$root/target}
+# shellcheck source=hack/tools/test-env.sh
+. "$(dirname "${BASH_SOURCE[0]}")/test-env.sh"
 
 # Runs the tests that the arguments name, and leaves what they print in $output.
 run_tests() {
@@ -23,18 +20,13 @@ failed_tests() {
   sed -n 's/^test \([a-z0-9_:]*\) \.\.\. FAILED$/\1/p' "$output" | sort -u
 }
 
-hack/tools/step.sh "control plane" hack/cluster/cluster.sh build api || status=$?
-if [ "${status:-0}" = 77 ]; then # only where CI is not true
-  echo "== SKIPPED: the tests against an API server (see above)"
-  exit 0
-fi
-[ "${status:-0}" = 0 ] || exit "$status"
+needs "the tests against an API server" "control plane" hack/cluster/cluster.sh build api
 hack/tools/step.sh "build the operator" cargo build "${locked[@]}" -p zentoria-operator -p zentoria-cli
 hack/tools/step.sh "build the tests" cargo test "${locked[@]}" -p zentoria-api-tests --no-run
 
-ZENTORIA_OPERATOR_BIN=$(realpath "$target/debug/zentoria-operator")
+ZENTORIA_OPERATOR_BIN=$(built zentoria-operator)
 export ZENTORIA_OPERATOR_BIN
-ZENTORIA_CLI_BIN=$(realpath "$target/debug/kubectl-zentoria")
+ZENTORIA_CLI_BIN=$(built kubectl-zentoria)
 export ZENTORIA_CLI_BIN
 export ZENTORIA_FAKEPVE=$root/hack/fakepve/run
 export ZENTORIA_CLUSTER_SH=$root/hack/cluster/cluster.sh

@@ -4,9 +4,8 @@
 # A component that cannot be had here is said, and its tests are skipped; with CI=true that is a failure.
 set -euo pipefail
 
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-locked=()
-[ "${CI:-}" != true ] || locked=(--locked)
+# shellcheck source=hack/tools/test-env.sh
+. "$(dirname "${BASH_SOURCE[0]}")/test-env.sh"
 
 for name in restic rest-server rclone openbao redis postgres16 postgres17 postgres18 sshd; do
   hack/tools/components.sh "$name" >/dev/null || [ $? = 77 ]

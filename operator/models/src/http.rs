@@ -43,7 +43,11 @@ impl Http {
     /// The server, nothing connected to yet. `kind` is what people call it: `Ollama`.
     pub fn new(kind: &'static str, endpoint: Endpoint) -> Result<Self, ModelError> {
         let setup = |why: String| ModelError::Setup(format!("the CA of {kind} at {endpoint}: {why}"));
-        let roots = zentoria_net::roots(endpoint.ca.as_deref()).map_err(|why| setup(why.problem))?;
+        // those of the system take long to read, and without TLS nobody asks for them
+        let plain = endpoint.base.scheme_str() == Some("http") && endpoint.ca.is_none();
+        let roots =
+            if plain { Ok(rustls::RootCertStore::empty()) } else { zentoria_net::roots(endpoint.ca.as_deref()) };
+        let roots = roots.map_err(|why| setup(why.problem))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -89,9 +93,6 @@ impl Http {
         if status.is_redirection() {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
             return Err(self.not_this(format!("it sends {what} to {}", short(to))));
-        }
-        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(ModelError::Unauthorized { server: self.name(), status: status.as_u16() });
         }
         let body = self.whole(&what, response).await?;
         Ok(Err(Refused { status, body }))
@@ -213,6 +214,9 @@ impl Http {
 
     /// A refusal that has no better name.
     pub fn failed(&self, what: &str, refused: &Refused) -> ModelError {
+        if matches!(refused.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return ModelError::Unauthorized { server: self.name(), status: refused.status.as_u16() };
+        }
         let said = shown(&refused.body);
         let html = said.starts_with('<') || refused.status == StatusCode::NOT_FOUND;
         if html {

@@ -9,6 +9,7 @@ mod estate;
 mod firewall;
 mod matrix;
 mod measure;
+mod models;
 mod nodes;
 mod operator;
 mod report;
@@ -59,7 +60,16 @@ struct Options {
     /// Where the figures of the firewalls go.
     #[arg(long, default_value = "target/bench/firewall.json")]
     firewall_out: PathBuf,
-    /// Creations alone: no steady state, no drift; firewalls without the operator.
+    /// Models alone.
+    #[arg(long)]
+    models: bool,
+    /// How many ModelPulls at once.
+    #[arg(long, default_value_t = 100)]
+    model_pulls: u32,
+    /// Where the figures of the models go.
+    #[arg(long, default_value = "target/bench/models.json")]
+    models_out: PathBuf,
+    /// Creations alone: no steady state, no drift; firewalls without the operator, no models.
     #[arg(long)]
     quick: bool,
     /// Where the double's journal of the last creation goes, to see what was asked when.
@@ -89,6 +99,12 @@ fn stopped(signal: &str) -> ! {
 async fn run(options: &Options) {
     let started = Instant::now();
     let stage = Stage::new().await;
+    if options.models || !(options.quick || options.firewalls) {
+        models(options, &stage).await;
+    }
+    if options.models {
+        return;
+    }
     firewalls(options, &stage, started).await;
     if options.firewalls {
         return;
@@ -123,6 +139,15 @@ fn write(out: &Path, figures: &Value) {
     std::fs::create_dir_all(dir).expect("a directory for the figures");
     let text = serde_json::to_string_pretty(figures).expect("JSON");
     std::fs::write(out, text).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+}
+
+/// ModelPulls beside `curl`.
+async fn models(options: &Options, stage: &Stage) {
+    let Some(figures) = models::models(stage, options.runs, options.model_pulls).await else { return };
+    println!("{}", report::models(&figures));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    write(&options.models_out, &json!({"cores": cores, "models": figures}));
+    println!("bench: figures of models in {}", options.models_out.display());
 }
 
 /// The firewalls of all sizes; with `--quick` without the operator.

@@ -24,11 +24,12 @@ impl Operator {
     /// # Panics
     /// Where it cannot be started.
     #[must_use]
-    pub fn start(kubeconfig: &Path, namespace: &str, dial_map: &str, log: &Path) -> Self {
+    pub fn start(kubeconfig: &Path, namespace: &str, dial_map: &[String], log: &Path) -> Self {
         let output = File::create(log).expect("a log file");
         let both = output.try_clone().expect("a second handle of the log file");
         let mut command = Command::new(variable("ZENTORIA_OPERATOR_BIN"));
-        command.args(["--namespace", namespace, "--dial-map", dial_map]);
+        command.args(["--namespace", namespace]);
+        command.args(dial_map.iter().flat_map(|row| ["--dial-map", row]));
         command.args(["--http-address", "127.0.0.1:0", "--log-format", "json"]);
         command.env("KUBECONFIG", kubeconfig).env("RUST_LOG", "info");
         command.stdin(Stdio::null()).stdout(output).stderr(both);

@@ -2,6 +2,7 @@
 
 use crate::firewall::Firewall;
 use crate::measure::{Creation, Drift, Steady};
+use crate::models::Models;
 use crate::nodes::OnNodes;
 use serde::Serialize;
 use std::fmt::Write;
@@ -154,6 +155,12 @@ pub fn firewalls(all: &[Firewall]) -> String {
         out += &table(&one.rows);
     }
     out
+}
+
+/// The table of the models.
+#[must_use]
+pub fn models(figures: &Models) -> String {
+    format!("\nmodels on real Ollamas\n{}", table(&figures.rows))
 }
 
 fn table(rows: &[Row]) -> String {

@@ -51,6 +51,20 @@ impl Stage {
         Self { client, kubeconfig, pve, dir }
     }
 
+    /// The API server.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// An operator that reaches these addresses alone (`IP:PORT=127.0.0.1:PORT`), and has nothing to do yet.
+    pub async fn operator(&self, name: &str, dial_map: &[String]) -> Operator {
+        let log = self.dir.path().join(format!("{name}.log"));
+        let mut operator = Operator::start(&self.kubeconfig, SYSTEM, dial_map, &log);
+        operator.ready().await;
+        operator
+    }
+
     /// An empty Proxmox VE of so many nodes.
     pub async fn empty_pve(&self, nodes: u32) {
         self.pve.ctl.json("POST", "/ctl/reset", Some(&estate::seed(nodes))).await;
@@ -67,7 +81,7 @@ impl Stage {
         self.empty_pve(nodes).await;
         kubernetes::ensure_namespace(&self.client, name).await;
         let log = self.dir.path().join(format!("{name}.log"));
-        let dial_map = self.pve.dial_map();
+        let dial_map = [self.pve.dial_map()];
         let scene = Scene {
             stage: self,
             name: name.to_owned(),

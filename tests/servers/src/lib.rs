@@ -5,6 +5,7 @@
 
 pub mod gguf;
 pub mod http;
+pub mod hub;
 pub mod line;
 pub mod ollama;
 pub mod pki;

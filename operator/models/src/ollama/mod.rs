@@ -34,6 +34,8 @@ pub struct Ollama {
 /// `GET /api/tags` and `GET /api/ps`.
 #[derive(Deserialize)]
 struct List {
+    // null is none; without the key it is another program's
+    #[serde(deserialize_with = "Option::deserialize")]
     models: Option<Vec<Listed>>,
 }
 
@@ -70,6 +72,8 @@ impl Ollama {
 
     fn refused(&self, name: &OllamaName, refused: &Refused) -> ModelError {
         match refusal::said(&refused.body) {
+            // a proxy before Ollama: it never asks who we are itself
+            Some(_) | None if matches!(refused.status.as_u16(), 401 | 403) => self.http.failed(PULL, refused),
             Some(said) => refusal::read(&self.http.name(), name, Some(refused.status.as_u16()), &said),
             None => self.http.failed(PULL, refused),
         }

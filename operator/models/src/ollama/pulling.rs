@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_pull_adds_up_its_parts_and_never_goes_back() {
         let mut pulling = Pulling::default();
-        let steps: [(Vec<u8>, Turn, (Stage, u64, u64)); 9] = [
+        for (line, turn, (stage, completed, total)) in [
             (br#"{"status":"pulling manifest"}"#.to_vec(), Turn::Same, (Stage::Resolving, 0, 0)),
             (line("a", 100, 0), Turn::Grown, (Stage::Downloading, 0, 100)),
             (line("a", 100, 60), Turn::Grown, (Stage::Downloading, 60, 100)),
@@ -137,8 +137,7 @@ mod tests {
             (line("b", 20, 10), Turn::Grown, (Stage::Downloading, 110, 120)),
             (br#"{"status":"verifying sha256 digest"}"#.to_vec(), Turn::Grown, (Stage::Verifying, 110, 120)),
             (br#"{"status":"a new one"}"#.to_vec(), Turn::Same, (Stage::Verifying, 110, 120)),
-        ];
-        for (line, turn, (stage, completed, total)) in steps {
+        ] {
             assert_eq!(pulling.take(&line), turn, "{}", String::from_utf8_lossy(&line));
             assert_eq!(pulling.progress(), Progress { stage, completed, total });
         }
