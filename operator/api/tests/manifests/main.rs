@@ -7,4 +7,5 @@ mod bad;
 mod documents;
 mod estate;
 mod matrix;
+mod models;
 mod samples;
