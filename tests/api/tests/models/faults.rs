@@ -5,6 +5,7 @@ use super::{apply, message, ollama, phase, pulls, says, started, until};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use zentoria_api::model::ModelPhase;
+use zentoria_api_tests::World;
 use zentoria_api_tests::kubernetes::put_secret;
 use zentoria_api_tests::wait::{eventually, when};
 
@@ -95,4 +96,18 @@ async fn a_pull_of_what_is_suspended_or_changed_is_broken_off() {
     double.called("cancelled tiny:latest", 2).await;
     let ready = says(&world, "tiny", "Ready").await;
     assert_eq!(ready.status.unwrap().model.as_deref(), Some("other:latest"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_none_of_its_kind_is_said() {
+    let app = axum::Router::new().fallback(|| async { axum::response::Html("<html><body>Welcome</body></html>") });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let row = format!("10.9.1.2:11434={}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let world = World::builder("mp-html").without_cluster().flags(&["--dial-map", &row]).start().await;
+    apply(&world, "tiny", json!({"url": "http://10.9.1.2:11434", "ollama": {"model": "tiny"}})).await;
+    let said = says(&world, "tiny", "NotAModelServer").await;
+    assert_eq!(phase(&said), ModelPhase::Stalled);
+    assert!(message(&said).contains("10.9.1.2:11434"), "{}", message(&said));
+    server.abort();
 }
