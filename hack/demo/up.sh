@@ -2,6 +2,7 @@
 # `make demo`: a control plane, a Proxmox VE, the operator and manifests/zentoria.yaml, until every container is Ready.
 # NODES=3 gives the double three nodes, and the estate spreads over them. TIER=pods runs pods, too (root only): a real
 # PostgreSQL is backed up to a real S3 server, proved and restored.
+# Where Ollama was built already (MODELS=1 builds it), a model is pulled to a real one, and its percentage shown.
 # Repeatable: on a running demo it builds and applies again and starts what died. State: .demo/ of the checkout.
 #
 # With PVE_ENDPOINT, PVE_TOKEN_ID, PVE_TOKEN_SECRET and PVE_FINGERPRINT set, that Proxmox VE takes the place of the
@@ -10,7 +11,8 @@ set -euo pipefail
 
 DEMO_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$DEMO_HOME/../.." && pwd)
-for part in cluster/lib/processes demo/lib/common demo/lib/pve demo/lib/operator demo/lib/estate demo/lib/backup; do
+for part in cluster/lib/processes demo/lib/common demo/lib/pve demo/lib/operator demo/lib/models demo/lib/estate \
+  demo/lib/backup; do
   # shellcheck source=/dev/null
   . "$ROOT/hack/$part.sh"
 done
@@ -79,10 +81,12 @@ main() {
   write_env
   operator_build
   kubernetes_objects
+  models_start
   operator_start
   estate_apply
   estate_wait
   estate_filtered
+  models_show
   if [ "$DEMO_TIER" = pods ]; then backup_demo; fi
   estate_show
 }

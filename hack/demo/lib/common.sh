@@ -43,7 +43,9 @@ env_line() { echo "$1=$(quoted "$2")"; }
 # Ends what up.sh started, in the reverse order.
 demo_stop() {
   process_stop "$DEMO" operator
+  process_stop "$DEMO" ollama
+  process_stop "$DEMO" registry
   process_stop "$DEMO" fakepve
   "$CLUSTER" down
-  rm -rf "$DEMO/run" "$DEMO"/{env,kubeconfig,pve-ca.pem,operator.stamp,operator.log,seed.json}
+  rm -rf "$DEMO/run" "$DEMO/ollama" "$DEMO"/{ollama.port,registry.port,env,kubeconfig,pve-ca.pem,operator.stamp,operator.log,seed.json}
 }

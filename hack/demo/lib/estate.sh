@@ -122,6 +122,9 @@ What to try next:
   hack/demo/pve DELETE '/nodes/$node/lxc/$vmid?force=1'
   kubectl patch zc $name --type merge -p '{"spec":{"onMissing":"Recreate"}}'
 
+  # the models of the plan wait for an Ollama at 10.10.40.5; one of the demo's own is pulled where there is one
+  kubectl get mp -w
+
   # make the operator look away, and look again
   kubectl annotate zc $name zentoria.ai/paused=true
   kubectl annotate zc $name zentoria.ai/paused-

@@ -15,6 +15,7 @@ operator_start() {
   local arguments=(--namespace "$SYSTEM_NAMESPACE" --http-address 127.0.0.1:0) stamp
   # All traffic for the manifest's address goes to the double; with a map, the operator refuses every other address.
   [ "$PVE_KIND" = real ] || arguments+=(--dial-map "$DOUBLE_ADDRESS:8006=127.0.0.1:${PVE_ENDPOINT##*:}")
+  [ -z "$MODEL_MAP" ] || arguments+=(--dial-map "$MODEL_MAP" --model-poll 5s)
   [ "$DEMO_TIER" != pods ] || arguments+=(--jobs-image "$BACKUP_IMAGE")
   stamp=$(sha256sum "$OPERATOR_BIN" "$KUBECONFIG" && echo "${arguments[*]}")
   if process_alive "$DEMO" operator; then

@@ -76,7 +76,9 @@ pub fn documents(path: &str, namespace: &str, cluster: &str) -> Vec<Value> {
                 document["metadata"]["namespace"] = namespace.into();
                 document["spec"]["clusterRef"]["name"] = cluster.into();
             }
-            Some("FirewallRule" | "PersistentVolumeClaim") => document["metadata"]["namespace"] = namespace.into(),
+            Some("FirewallRule" | "PersistentVolumeClaim" | "ModelPull") => {
+                document["metadata"]["namespace"] = namespace.into()
+            }
             Some("BackupRepository" | "BackupPolicy") => {
                 document["metadata"]["namespace"] = namespace.into();
                 document["metadata"]["labels"]["zentoria.ai/shard"] = cluster.into();

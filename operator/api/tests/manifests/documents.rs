@@ -37,6 +37,7 @@ pub fn containers(path: &str) -> Vec<ZentoriaContainer> {
         | Document::Repository(_)
         | Document::Policy(_)
         | Document::Restore(_)
+        | Document::Model(_)
         | Document::Namespace => None,
     };
     read(path).into_iter().filter_map(of_container).collect()
@@ -50,6 +51,7 @@ pub fn rules(path: &str) -> Vec<FirewallRule> {
         | Document::Repository(_)
         | Document::Policy(_)
         | Document::Restore(_)
+        | Document::Model(_)
         | Document::Namespace => None,
     };
     read(path).into_iter().filter_map(of_rule).collect()

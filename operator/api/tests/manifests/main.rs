@@ -8,4 +8,5 @@ mod documents;
 mod estate;
 mod estates;
 mod matrix;
+mod models;
 mod samples;

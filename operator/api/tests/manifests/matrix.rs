@@ -179,6 +179,7 @@ fn the_cluster_names_the_control_plane_its_networks_and_the_name_server_that_rul
             | Document::Repository(_)
             | Document::Policy(_)
             | Document::Restore(_)
+            | Document::Model(_)
             | Document::Namespace => None,
         })
         .collect();

@@ -40,6 +40,9 @@ fn samples_only_look_and_destroy_nothing() {
             Document::Restore(restore) => {
                 assert!(!matches!(restore.spec.into, zentoria_api::backup::Into::Source(_)), "nothing is written over");
             }
+            Document::Model(model) => {
+                assert_eq!(model.spec.deletion_policy, zentoria_api::model::ModelDeletion::Retain);
+            }
             Document::Rule(_) | Document::Repository(_) | Document::Namespace => {}
         }
     }

@@ -1,6 +1,6 @@
 //! One look at a ModelPull: is the model there, is it pulled, and what is said.
 
-use super::gather::{self, Gathered};
+use super::gather;
 use super::pulls::{Progress, State};
 use super::{Models, deletion};
 use crate::context::{Context, is_paused};
@@ -58,7 +58,15 @@ pub(super) async fn reconcile(object: Arc<ModelPull>, context: Arc<Context>) -> 
         return Ok(Action::requeue(MISSING));
     };
     pass.hold(wanted).await?;
-    let scene = pass.scene(wanted, &gathered).await;
+    let site = match open(&wanted.server, gathered.keys(wanted), &context.outside.dialer) {
+        Ok(site) => site,
+        Err(Failure { reason, message }) => {
+            pass.models().pulls.stop(&pass.uid());
+            pass.say(&Err((reason, message)), &Scene::Queued).await?;
+            return Ok(Action::requeue(MISSING));
+        }
+    };
+    let scene = pass.scene(wanted, site).await;
     let report = pass.say(&want, &scene).await?;
     Ok(pass.again(&scene, &report))
 }
@@ -103,12 +111,8 @@ impl Pass<'_> {
     }
 
     /// What is seen, and what is begun.
-    async fn scene(&self, want: &WantModel, gathered: &Gathered) -> Scene {
+    async fn scene(&self, want: &WantModel, site: Site) -> Scene {
         let models = self.models();
-        let site = match open(&want.server, gathered.keys(want), &self.context.outside.dialer) {
-            Ok(site) => site,
-            Err(failure) => return Scene::Failed(failure),
-        };
         match models.pulls.state(&self.uid(), &want.wish) {
             Some(State::Queued) => Scene::Queued,
             Some(State::Pulling { transfer, verifying }) => Scene::Pulling { transfer, verifying },

@@ -187,7 +187,10 @@ fn told(
     match scene {
         Scene::Paused => Told::new(ModelReason::Paused, Event::BrokenOff, ""),
         Scene::Looked { installed, decision } => looked(status, want, installed.as_ref(), decision),
-        Scene::NotSeen(Failure { reason, message }) => Told::new(*reason, Event::NotSeen, message),
+        Scene::NotSeen(Failure { reason, message }) => {
+            let event = if reason.phase() == Phase::Stalled { Event::Refused } else { Event::NotSeen };
+            Told::new(*reason, event, message)
+        }
         Scene::Queued => {
             let message = format!("another model is being pulled on {}: this one comes after it", want.target);
             Told::new(ModelReason::Queued, Event::Queued, message)

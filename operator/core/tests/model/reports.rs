@@ -105,6 +105,10 @@ fn a_server_that_cannot_be_looked_at_leaves_what_is_known() {
     assert!(is_true(&said.status.conditions, READY) && is_true(&said.status.conditions, PULLED));
     assert!(is_true(&said.status.conditions, RECONCILING), "it is being asked again");
     assert_eq!(said.status.digest.as_deref(), Some(DIGEST));
+    let other = Scene::NotSeen(Failure { reason: ModelReason::NotAModelServer, message: "a page of HTML".into() });
+    let said = tell(&mut pull, &other, now);
+    assert_eq!(said.status.phase, ModelPhase::Stalled);
+    assert!(is_true(&said.status.conditions, STALLED) && !is_true(&said.status.conditions, READY));
 }
 
 #[test]

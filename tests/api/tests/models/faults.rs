@@ -5,7 +5,9 @@ use super::{apply, message, ollama, phase, pulls, says, started, until};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use zentoria_api::model::ModelPhase;
+use zentoria_api_tests::World;
 use zentoria_api_tests::kubernetes::put_secret;
+use zentoria_api_tests::wait::{eventually, when};
 
 #[tokio::test]
 async fn what_fails_is_said_and_tried_again_until_it_works() {
@@ -58,7 +60,13 @@ async fn secrets_servers_and_conflicts_are_named_with_what_to_do() {
 
     let pinned = |word: char| json!({"url": double.url(), "policy": "Pinned", "ollama": {"model": "tiny", "digest": digest(word)}});
     apply(&world, "older", pinned('a')).await;
-    says(&world, "older", "Ready").await;
+    let older = says(&world, "older", "Ready").await;
+    // Ages are whole seconds.
+    let made = older.metadata.creation_timestamp.unwrap().0.as_second();
+    eventually("the clock shows another second", || async {
+        when(jiff::Timestamp::now().as_second(), |now| *now > made).map(|_| ())
+    })
+    .await;
     apply(&world, "younger", pinned('c')).await;
     let conflict = says(&world, "younger", "Conflict").await;
     assert!(message(&conflict).contains("/older pins tiny:latest"), "{}", message(&conflict));
@@ -88,4 +96,18 @@ async fn a_pull_of_what_is_suspended_or_changed_is_broken_off() {
     double.called("cancelled tiny:latest", 2).await;
     let ready = says(&world, "tiny", "Ready").await;
     assert_eq!(ready.status.unwrap().model.as_deref(), Some("other:latest"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_none_of_its_kind_is_said() {
+    let app = axum::Router::new().fallback(|| async { axum::response::Html("<html><body>Welcome</body></html>") });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let row = format!("10.9.1.2:11434={}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let world = World::builder("mp-html").without_cluster().flags(&["--dial-map", &row]).start().await;
+    apply(&world, "tiny", json!({"url": "http://10.9.1.2:11434", "ollama": {"model": "tiny"}})).await;
+    let said = says(&world, "tiny", "NotAModelServer").await;
+    assert_eq!(phase(&said), ModelPhase::Stalled);
+    assert!(message(&said).contains("10.9.1.2:11434"), "{}", message(&said));
+    server.abort();
 }

@@ -6,6 +6,7 @@
 mod double;
 mod faults;
 mod lifecycle;
+mod real;
 mod replicas;
 
 use double::Double;
