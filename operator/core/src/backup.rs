@@ -20,4 +20,3 @@ pub mod surroundings;
 pub mod validate;
 pub mod vzdump;
 pub mod want;
-pub mod words;

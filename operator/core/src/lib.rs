@@ -13,5 +13,6 @@ pub mod firewall;
 pub mod model;
 pub mod placement;
 pub mod windows;
+pub mod words;
 
 pub use fact::Fact;

@@ -139,7 +139,7 @@ pub enum ModelError {
         why: String,
     },
     /// The model is larger than what is free.
-    #[error("{name} has {} and {server} only {} free: make the container's disk larger, or delete models", Bytes(*total), Bytes(*free))]
+    #[error("{name} has {} and {server} only {} free: make the container's disk larger, or delete models", Bytes(*total).rounded(), Bytes(*free).rounded())]
     TooBig {
         /// The server.
         server: String,

@@ -94,6 +94,19 @@ impl Bytes {
         if self.0.is_multiple_of(GIB) { Some(self.0 / GIB) } else { None }
     }
 
+    /// Cut to a tenth of its unit, for people: `1.4 GiB`.
+    #[must_use]
+    pub fn rounded(self) -> String {
+        let units = [(1024 * TIB, "PiB"), (TIB, "TiB"), (GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
+        match units.into_iter().find(|(scale, _)| self.0 >= *scale) {
+            None => format!("{} B", self.0),
+            Some((scale, unit)) => {
+                let tenths = u128::from(self.0) * 10 / u128::from(scale);
+                format!("{}.{} {unit}", tenths / 10, tenths % 10)
+            }
+        }
+    }
+
     fn with_unit(self, units: [(u64, &str); 4]) -> String {
         let found = units.iter().find(|(size, _)| self.0 > 0 && self.0.is_multiple_of(*size));
         found.map_or_else(|| self.0.to_string(), |(size, name)| format!("{}{name}", self.0 / size))

@@ -17,17 +17,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use zentoria_api::conditions::{ModelReason, PULLED, READY};
 use zentoria_api::model::{ModelPhase, ModelPull, ModelPullStatus};
-use zentoria_core::backup::words::{in_units, size};
 use zentoria_core::conditions::is_true;
-use zentoria_core::model::decide::{Decision, Installed, Why, decide, find, is_pinned};
+use zentoria_core::model::decide::{Decision, Installed, Why, decide, find, is_pinned, speaks_of};
 use zentoria_core::model::progress::milestone;
 use zentoria_core::model::report::{Failure, Report, Scene, made, report};
 use zentoria_core::model::validate::{Refused, validate};
 use zentoria_core::model::want::WantModel;
+use zentoria_core::words::{in_units, size};
 use zentoria_ops::model::{Site, open};
 
 /// What is missing is looked for again after so long, though nobody told of it.
 const MISSING: Duration = Duration::from_secs(30);
+/// A look that another resource asked for serves a new one for so long.
+const NEW: Duration = Duration::from_secs(1);
 /// How far a pull is, is looked at so often, beside what it tells by itself.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -131,13 +133,15 @@ impl Pass<'_> {
 
     /// Looks, and begins a pull where one is needed.
     async fn look(&self, want: &WantModel, site: Site) -> Scene {
-        let age = self.models().poll.mul_f64(0.9);
+        let poll = self.models().poll.mul_f64(0.9);
+        let status = self.object.status.clone().unwrap_or_default();
+        // Whoever has just written the spec wants to hear of the server as it is now.
+        let age = if speaks_of(want, &status) { poll } else { poll.min(NEW) };
         let list = match self.list(want, &site, age).await {
             Ok(list) => list,
             Err(failure) => return Scene::NotSeen(failure),
         };
         let installed = find(&want.model, &list).cloned();
-        let status = self.object.status.clone().unwrap_or_default();
         let decision = decide(want, &status, made(&self.object), installed.as_ref(), self.now);
         match decision {
             Decision::Pull(why) if self.context.writer.may_write() => {

@@ -8,7 +8,7 @@ use std::{fmt::Debug, hash::Hash};
 
 use futures::{Stream, StreamExt};
 use kube::{
-    Api, Resource,
+    Api, Resource, ResourceExt,
     runtime::{
         WatchStreamExt, reflector,
         reflector::Store,
@@ -44,8 +44,10 @@ where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Default + Eq + Hash + Clone + Send + Sync,
 {
+    // Who set which field is for the API server; it is half of a small object, and nothing of ours reads it.
+    let events = watcher(api, config).default_backoff().modify(|object| object.managed_fields_mut().clear());
     let told = move |event: &watcher::Result<watcher::Event<K>>| event.as_ref().ok().into_iter().for_each(&mut tell);
-    cached(watcher(api, config).default_backoff(), gate, told)
+    cached(events, gate, told)
 }
 
 fn cached<K>(

@@ -10,8 +10,8 @@ pub use repository::repository;
 pub use restore::restore;
 
 use super::schedule::Freshness;
-use super::words::moment;
 use crate::conditions::{Conditions, Truth};
+use crate::words::moment;
 use jiff::Timestamp;
 use zentoria_api::conditions::{FRESH, VERIFIED};
 

@@ -4,7 +4,7 @@ use super::names::{self, Operation};
 use super::outcome;
 use super::runs::{Ending, Run, RunState};
 use super::want::{ItemInto, RestoreItem, WantRestore};
-use super::words::{apart, moment};
+use crate::words::{apart, moment};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::BTreeMap;

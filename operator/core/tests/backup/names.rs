@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
+use zentoria_core::backup::jitter;
 use zentoria_core::backup::names::{self, LONGEST, Operation};
-use zentoria_core::backup::{jitter, words};
+use zentoria_core::words;
 
 #[test]
 fn names_say_what_the_job_does() {

@@ -18,7 +18,7 @@ async fn a_model_that_is_larger_than_the_room_is_stopped_at_its_first_size() {
     let error = stage.pull(&model, PullOptions { room: Some(free), ..PATIENT }).await.unwrap_err();
     let ModelError::TooBig { total, free: said, .. } = &error else { panic!("{error:?}") };
     assert!(*total > free && *said == free, "{error}");
-    assert!(error.to_string().contains("only 10Mi free"), "{error}");
+    assert!(error.to_string().contains("only 10.0 MiB free"), "{error}");
     assert!(stage.line.carried() < 8 * MIB as u64, "it was not stopped: {}", stage.line.carried());
     stage.line.set(Way::Open);
     stage.pull(&model, PullOptions { room: Some(64 * MIB as u64), ..PATIENT }).await.unwrap();

@@ -8,6 +8,7 @@ mod faults;
 mod lifecycle;
 mod real;
 mod replicas;
+mod whisper;
 
 use double::Double;
 use kube::Api;

@@ -2,7 +2,7 @@
 
 use super::{Drill, End, data_age, own_labels};
 use crate::backup::want::Owner;
-use crate::backup::words::{in_units, moment};
+use crate::words::{in_units, moment};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

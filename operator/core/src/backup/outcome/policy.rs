@@ -5,7 +5,7 @@ use crate::backup::names::Operation;
 use crate::backup::runs::{Ending, Run};
 use crate::backup::schedule::CLOCK_TOLERANCE;
 use crate::backup::want::{Timetable, WantTier};
-use crate::backup::words::moment;
+use crate::words::moment;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use zentoria_api::backup::{BackupPolicyStatus, OperationStatus};
@@ -26,7 +26,7 @@ pub fn fold_policy(before: &BackupPolicyStatus, times: &Timetable, runs: &[Run],
     next.source = Some(times.source.clone());
     next.target = Some(times.target.clone());
     next.schedule = schedule_words(&times.tiers);
-    next.promise = Some(crate::backup::words::in_units(times.promise));
+    next.promise = Some(crate::words::in_units(times.promise));
     next.next = times.tiers.iter().filter_map(|tier| due(&tier.runs)).min().map(moment);
     next.restore_test = times.restore_test.as_ref().map(|test| {
         let known: OperationStatus = before.restore_test.clone().unwrap_or_default();

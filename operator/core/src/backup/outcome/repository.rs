@@ -5,7 +5,7 @@ use crate::backup::names::Operation;
 use crate::backup::runs::{Ending, Run};
 use crate::backup::schedule::Runs;
 use crate::backup::want::Upkeep;
-use crate::backup::words::size;
+use crate::words::size;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::BTreeSet;

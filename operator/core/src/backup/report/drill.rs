@@ -2,8 +2,8 @@
 
 use crate::backup::drill::overdue_from;
 use crate::backup::want::Upkeep;
-use crate::backup::words::moment;
 use crate::conditions::{Conditions, Truth};
+use crate::words::moment;
 use jiff::Timestamp;
 use zentoria_api::backup::DrillStatus;
 use zentoria_api::conditions::DRILLED;

@@ -9,8 +9,8 @@ use crate::backup::names;
 use crate::backup::schedule::default_promise;
 use crate::backup::surroundings::Surroundings;
 use crate::backup::want::{Owner, OwnerKind, Timetable, WantJobs, WantPolicy, WantRestoreTest, WantTier, What};
-use crate::backup::words::in_units;
 use crate::estate::is_paused;
+use crate::words::in_units;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use zentoria_api::backup::{

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::time::Duration;
+use zentoria_types::size::Bytes;
 
 /// A duration by its two largest units: `2h`, `1h30m`, `8d`, `45s`.
 #[must_use]
@@ -31,16 +32,5 @@ pub fn apart(from: Timestamp, to: Timestamp) -> String {
 /// A size with a unit: `1.4 GiB`.
 #[must_use]
 pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut unit = 0;
-    let mut scale = 1u64;
-    while unit + 1 < UNITS.len() && bytes / scale >= 1024 {
-        scale *= 1024;
-        unit += 1;
-    }
-    if unit == 0 {
-        return format!("{bytes} B");
-    }
-    let tenths = u128::from(bytes) * 10 / u128::from(scale);
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS.get(unit).copied().unwrap_or_default())
+    Bytes(bytes).rounded()
 }
