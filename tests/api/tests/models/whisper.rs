@@ -1,10 +1,11 @@
 //! Models of Whisper: through the API of a server, and by the client of the hub over SSH.
 
 use super::{apply, phase, pulls, says, until};
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,11 +24,17 @@ const SMALL: &str = "Systran/faster-whisper-small";
 /// What a server with the API of speaches has.
 type Shelf = Arc<Mutex<BTreeSet<String>>>;
 
+type Answer = ([(HeaderName, &'static str); 1], String);
+
+fn answer(value: &Value) -> Answer {
+    ([(CONTENT_TYPE, "application/json")], value.to_string())
+}
+
 /// As speaches 0.8 answers.
 fn speaches(shelf: &Shelf) -> Router {
-    async fn list(State(shelf): State<Shelf>) -> Json<Value> {
+    async fn list(State(shelf): State<Shelf>) -> Answer {
         let data: Vec<_> = shelf.lock().unwrap().iter().map(|id| json!({"id": id, "object": "model"})).collect();
-        Json(json!({"data": data, "object": "list"}))
+        answer(&json!({"data": data, "object": "list"}))
     }
     async fn pull(State(shelf): State<Shelf>, Path(id): Path<String>) -> String {
         shelf.lock().unwrap().insert(id.clone());
@@ -36,8 +43,8 @@ fn speaches(shelf: &Shelf) -> Router {
     async fn delete(State(shelf): State<Shelf>, Path(id): Path<String>) -> StatusCode {
         if shelf.lock().unwrap().remove(&id) { StatusCode::OK } else { StatusCode::NOT_FOUND }
     }
-    async fn none() -> Json<Value> {
-        Json(json!({"models": []}))
+    async fn none() -> Answer {
+        answer(&json!({"models": []}))
     }
     Router::new()
         .route("/v1/models", get(list))
@@ -57,7 +64,7 @@ async fn a_whisper_model_comes_to_a_speaches_server_comes_back_and_goes_with_its
     let spec = json!({"url": "http://10.10.4.11:8000", "whisper": {"size": "small"}, "deletionPolicy": "Delete"});
     apply(&world, "small", spec).await;
     let ready = says(&world, "small", "Ready").await;
-    assert_eq!((phase(&ready), ready.status.unwrap().model.as_deref()), (ModelPhase::Ready, Some(SMALL)));
+    assert_eq!((phase(&ready), ready.status.unwrap().model.as_deref()), (ModelPhase::Ready, Some("whisper small")));
     assert_eq!(shelf.lock().unwrap().iter().collect::<Vec<_>>(), [SMALL]);
 
     shelf.lock().unwrap().clear();
@@ -90,8 +97,7 @@ async fn a_whisper_model_is_fetched_from_the_hub_in_its_container_and_its_commit
     let flags = ["--dial-map", &row, "--model-poll", "500ms"];
     let world = World::builder("mp-hub").flags(&flags).start().await;
     // 413 is at 10.10.4.14
-    let mut voice = container(&world.cluster, &world.namespace, "voice", 413);
-    voice.spec.services = serde_json::from_value(json!([{"name": "whisper", "port": 9300}])).unwrap();
+    let voice = container(&world.cluster, &world.namespace, "voice", 413);
     world.apply(&voice).await;
     world.ready("voice").await;
 
@@ -99,7 +105,7 @@ async fn a_whisper_model_is_fetched_from_the_hub_in_its_container_and_its_commit
     let directory = sshd.dir.path().join("models").display().to_string();
     let server = sshd.server();
     let spec = json!({
-        "containerRef": {"name": "voice", "service": "whisper"},
+        "containerRef": {"name": "voice"},
         "whisper": {
             "size": "small", "engine": "HuggingFace", "revision": commit,
             "download": {
