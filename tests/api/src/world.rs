@@ -14,6 +14,7 @@ use crate::http::Http;
 use crate::kubernetes::{self, ControlPlane};
 use crate::operator::{Launch, Operator};
 use crate::pve::Pve;
+use crate::wait::{eventually, when};
 use kube::Client;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -34,7 +35,7 @@ pub struct World {
     /// How the next operator is started.
     pub launch: Launch,
     /// A person's, who may do everything; the operator's own is in [`Self::launch`].
-    pub(crate) kubeconfig: PathBuf,
+    pub kubeconfig: PathBuf,
     operator: Mutex<Option<Operator>>,
     control_plane: Option<ControlPlane>,
     dir: TempDir,
@@ -128,6 +129,14 @@ impl World {
         let (_, text) = self.page("/metrics").await;
         let samples = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
         samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Waits until that sum is as `holds` says: figures are set a moment after the status that they are of.
+    pub async fn measures(&self, name: &str, labels: &str, holds: impl Fn(f64) -> bool) -> f64 {
+        eventually(&format!("the figure {name} of {labels}"), || async {
+            when(self.metric(name, labels).await, |value| holds(*value))
+        })
+        .await
     }
 
     /// Empties etcd: another control plane, with nothing in it but the CRDs, our namespaces and the Secrets. The

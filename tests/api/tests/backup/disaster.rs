@@ -186,7 +186,7 @@ impl Scene {
         let path = format!("{}:{}", self.dir.join("bin").display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new("bash");
         command.args(["-euo", "pipefail", "-c", &text]).current_dir(&self.dir).stdin(Stdio::null()).kill_on_drop(true);
-        command.env("PATH", path).env("HOME", &self.dir).env("KUBECONFIG", &self.world.launch.kubeconfig);
+        command.env("PATH", path).env("HOME", &self.dir).env("KUBECONFIG", &self.world.kubeconfig);
         let output = tokio::time::timeout(LONGEST, command.output()).await;
         let output = output.unwrap_or_else(|_| panic!("it takes too long:\n{text}")).expect("bash runs");
         let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -23,7 +23,7 @@ async fn what_fails_is_said_and_tried_again_until_it_works() {
     let status = ready.status.unwrap();
     assert!(status.trouble.is_none() && status.retry_at.is_none());
     world.event("tiny", "Interrupted").await;
-    assert!(world.metric("zentoria_model_pulls_total", "result=\"failure\"").await >= 2.0);
+    world.measures("zentoria_model_pulls_total", "result=\"failure\"", |failed| failed >= 2.0).await;
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn a_model_is_pulled_with_its_progress_shown_and_watched_from_then_on() {
     assert_eq!((status.digest.clone(), status.pulled_digest.clone()), (Some(digest('a')), Some(digest('a'))));
     assert!(status.last_pull_time.is_some() && status.transfer.is_none());
     world.event("tiny", "Pulled").await;
-    assert!(world.metric("zentoria_model_ready", "model_pull=\"tiny\"").await > 0.5);
+    world.measures("zentoria_model_ready", "model_pull=\"tiny\"", |ready| ready > 0.5).await;
 
     double.looked_at(3).await;
     let quiet = pulls(&world).get("tiny").await.unwrap();

@@ -2,7 +2,6 @@
 
 use super::{apply, archive, dumps, mark, message, says, until, volumes, weekly, world};
 use serde_json::json;
-use zentoria_api_tests::wait::eventually;
 
 #[tokio::test]
 async fn what_others_left_is_shown_with_its_age_and_never_touched() {
@@ -60,11 +59,7 @@ async fn what_is_too_old_is_late_in_status_event_and_figures_and_says_what_pve_s
     let policy = says(&world, "all", "Late").await;
     assert!(message(&policy).contains("no backup that is younger than 6h of db"), "{}", message(&policy));
     world.event("all", "Late").await;
-    eventually("the figure says so", || async {
-        let late = world.metric("zentoria_backup_late{", "policy=\"all\"").await;
-        if late > 0.5 { Ok(()) } else { Err(format!("{late}")) }
-    })
-    .await;
+    world.measures("zentoria_backup_late{", "policy=\"all\"", |late| late > 0.5).await;
     // What PVE's own job ran into is told beside it.
     let fault = json!({"type": "vzdump", "vmid": 400, "message": "no space left on device", "times": 1});
     world.pve.fault("task_fault", json!([]), fault).await;
