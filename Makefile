@@ -22,8 +22,8 @@ help: ## this list
 need:
 	@hack/tools/need.sh cargo cc python3 openssl flock
 
-demo: need ## control plane, Proxmox VE, operator and the estate of 17 containers; NODES=3: three nodes; TIER=pods: real backups, too
-	@NODES=$(NODES) TIER=$(TIER) hack/demo/up.sh
+demo: need ## control plane, Proxmox VE, operator and the estate of 17 containers; NODES=3: three nodes; TIER=pods: real backups, too; MODELS=0: no Ollama
+	@NODES=$(NODES) TIER=$(TIER) MODELS=$(MODELS) hack/demo/up.sh
 
 demo-down: ## end what `make demo` started
 	@hack/demo/down.sh

@@ -2,7 +2,7 @@
 # `make demo`: a control plane, a Proxmox VE, the operator and manifests/zentoria.yaml, until every container is Ready.
 # NODES=3 gives the double three nodes, and the estate spreads over them. TIER=pods runs pods, too (root only): a real
 # PostgreSQL is backed up to a real S3 server, proved and restored.
-# Where Ollama was built already (MODELS=1 builds it), a model is pulled to a real one, and its percentage shown.
+# A model is pulled to a real Ollama, and its percentage shown; MODELS=0 leaves that out.
 # Repeatable: on a running demo it builds and applies again and starts what died. State: .demo/ of the checkout.
 #
 # With PVE_ENDPOINT, PVE_TOKEN_ID, PVE_TOKEN_SECRET and PVE_FINGERPRINT set, that Proxmox VE takes the place of the

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A model for real: an Ollama on loopback, reached through the operator's dial map, pulls a tiny model from a registry of
-# the demo, slowly, and the percentage moves in `kubectl get mp -w`. MODELS=1 builds Ollama where it was never built
-# (some minutes); without it, the demo has it only where it is there.
+# the demo, slowly, and the percentage moves in `kubectl get mp -w`. Ollama is built once, from its Go module (some
+# minutes); MODELS=0 leaves it out.
 
 # Of nobody in the estate; the dial map leads from it to the Ollama.
 readonly MODEL_ADDRESS=10.10.40.250:11434 MODEL_BYTES=25165824 MODEL_RATE=2097152
@@ -9,11 +9,8 @@ MODEL_MAP=
 
 models_start() {
   [ "$PVE_KIND" != real ] || return 0
-  local ollama components=${XDG_CACHE_HOME:-$HOME/.cache}/zentoria/components
-  if [ "${MODELS:-}" != 1 ] && ! compgen -G "$components/ollama-*" >/dev/null; then
-    say "no Ollama was built here yet: MODELS=1 make demo builds it once, and shows a model being pulled"
-    return 0
-  fi
+  [ "${MODELS:-}" != 0 ] || return 0
+  local ollama
   if ! ollama=$("$ROOT/hack/tools/components.sh" ollama); then
     say "there is no Ollama for this machine: no model is pulled for real"
     return 0

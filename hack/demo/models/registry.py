@@ -68,7 +68,7 @@ class Registry(BaseHTTPRequestHandler):
         self.answer(body=True)
 
     def answer(self, body):
-        path = self.path.rstrip('/')
+        path = self.path.partition('?')[0].rstrip('/')  # what the Location leads to ends with a question mark
         if path == '/v2':
             return self.whole(b'{}', 'application/json', body)
         if path == '/v2/lib/tiny/manifests/1b':
@@ -103,9 +103,12 @@ class Registry(BaseHTTPRequestHandler):
             self.send_header('Content-Range', 'bytes %d-%d/%d' % (first, last, len(data)))
         self.end_headers()
         step = max(self.rate // 10, 1)
-        for begin in range(first, last + 1, step) if body else []:
-            self.wfile.write(data[begin:min(begin + step, last + 1)])
-            time.sleep(0.1)
+        try:
+            for begin in range(first, last + 1, step) if body else []:
+                self.wfile.write(data[begin:min(begin + step, last + 1)])
+                time.sleep(0.1)
+        except ConnectionError:
+            self.close_connection = True  # Ollama looks at the head of the first answer, and hangs up
 
     def log_message(self, *_):
         pass
