@@ -51,6 +51,9 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
         &[
             "connection refused",
             "connection reset",
+            "connection closed",
+            "closed idle connection",
+            "broken pipe",
             "no such host",
             "no route to host",
             "network is unreachable",
@@ -116,6 +119,10 @@ mod tests {
                 "RegistryUnreachable",
             ),
             ("max retries exceeded: unexpected EOF", "RegistryUnreachable"),
+            (
+                "pull model manifest: Get \"http://r/v2/lib/tiny/manifests/1b\": http: server closed idle connection",
+                "RegistryUnreachable",
+            ),
             (
                 "pull model manifest: Get \"https://r/\": http: server gave HTTP response to HTTPS client",
                 "RegistryNotTls",
