@@ -1,18 +1,10 @@
 //! Every reason of the three kinds is given somewhere: the words that are documented are those that are said.
 
-use zentoria_api::conditions::{PolicyReason, RepositoryReason, RestoreReason};
+#[path = "../common/sources.rs"]
+mod sources;
 
-/// The sources of what is decided, without their tests.
-fn sources(folder: &std::path::Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else {
-            text.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
-    }
-}
+use sources::sources;
+use zentoria_api::conditions::{PolicyReason, RepositoryReason, RestoreReason};
 
 #[test]
 fn every_reason_is_given_by_the_core() {

@@ -1,17 +1,10 @@
 //! Every reason of a ModelPull is given somewhere, and explained in the documentation.
 
-use zentoria_api::conditions::ModelReason;
+#[path = "../common/sources.rs"]
+mod sources;
 
-fn sources(folder: &std::path::Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else {
-            text.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
-    }
-}
+use sources::sources;
+use zentoria_api::conditions::ModelReason;
 
 #[test]
 fn every_reason_is_given_and_documented() {
