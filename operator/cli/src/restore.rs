@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::PostParams;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 use zentoria_api::backup::{BackupRestore, RestorePhase};
@@ -32,7 +33,9 @@ pub async fn run(to: &To, what: &Restore) -> Result<Answer, Error> {
         spec["confirm"] = json!(confirmed(what, &target, ask)?);
     }
     let name = what.name.clone().unwrap_or_else(|| proposed(what, Timestamp::now()));
-    let object = json!({"apiVersion": "zentoria.ai/v1alpha1", "kind": "BackupRestore", "metadata": {"name": name}, "spec": spec});
+    let labels = what.labels.as_deref().map(|labels| pairs("--labels", labels)).transpose()?.unwrap_or_default();
+    let object = json!({"apiVersion": "zentoria.ai/v1alpha1", "kind": "BackupRestore",
+        "metadata": {"name": name, "labels": labels}, "spec": spec});
     let object: BackupRestore = serde_json::from_value(object)
         .map_err(|error| Error::Refused(format!("no restore can be made of these flags: {error}")))?;
     let made = object::backup_restores(&api).create(&PostParams::default(), &object).await;
@@ -50,13 +53,7 @@ fn spec(what: &Restore) -> Result<Value, Error> {
         spec["policyRef"] = json!({"name": object::backup_policy_name(policy)?});
     }
     if let Some(selector) = &what.selector {
-        let mut labels = serde_json::Map::new();
-        for pair in selector.split(',') {
-            let (key, value) = pair.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
-                Error::Refused(format!("--selector {selector:?}: write KEY=VALUE, with commas between them"))
-            })?;
-            labels.insert(key.to_owned(), json!(value));
-        }
+        let labels = pairs("--selector", selector)?;
         spec["selector"] = json!({"matchLabels": labels});
     }
     if let Some(id) = &what.snapshot {
@@ -74,6 +71,18 @@ fn spec(what: &Restore) -> Result<Value, Error> {
         spec["only"] = json!(what.only);
     }
     Ok(spec)
+}
+
+/// `KEY=VALUE,...`.
+fn pairs(flag: &str, text: &str) -> Result<BTreeMap<String, String>, Error> {
+    let pair = |pair: &str| {
+        let pair = pair.split_once('=').filter(|(key, _)| !key.is_empty());
+        pair.map(|(key, value)| (key.to_owned(), value.to_owned()))
+    };
+    text.split(',')
+        .map(pair)
+        .collect::<Option<_>>()
+        .ok_or_else(|| Error::Refused(format!("{flag} {text:?}: write KEY=VALUE, with commas between them")))
 }
 
 fn into(what: &Restore) -> Result<Value, Error> {
@@ -221,6 +230,11 @@ mod tests {
         ] {
             assert!(spec(&wrong).is_err(), "{wrong:?}");
         }
+        assert_eq!(pairs("--labels", "shard=a").unwrap(), BTreeMap::from([("shard".to_owned(), "a".to_owned())]));
+        assert_eq!(
+            pairs("--labels", "shard=a,=b").unwrap_err().to_string(),
+            "--labels \"shard=a,=b\": write KEY=VALUE, with commas between them"
+        );
     }
 
     #[test]

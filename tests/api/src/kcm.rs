@@ -2,13 +2,27 @@
 
 use crate::wait::eventually;
 use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
 use zentoria_types::backup_job::{JobSpec, Outcome};
+
+/// What lies in a namespace and can be read.
+pub trait Object:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug
+{
+}
+
+impl<K> Object for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug
+{
+}
 
 /// What kube-controller-manager and kubelet do in one namespace.
 pub struct Kcm {
@@ -32,7 +46,7 @@ impl Kcm {
     /// Of its namespace.
     pub fn api<K>(&self) -> Api<K>
     where
-        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
@@ -69,13 +83,7 @@ impl Kcm {
     }
 
     /// The names of all objects of a kind.
-    pub async fn names<K>(&self) -> Vec<String>
-    where
-        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone
-            + serde::de::DeserializeOwned
-            + std::fmt::Debug,
-    {
+    pub async fn names<K: Object>(&self) -> Vec<String> {
         let api: Api<K> = self.api();
         let mut names: Vec<String> =
             api.list(&ListParams::default()).await.expect("a list").items.iter().map(ResourceExt::name_any).collect();
@@ -135,15 +143,24 @@ impl Kcm {
             "state": state})
     }
 
+    /// A Job is seen at work.
+    pub async fn job_runs(&self, job: &Job) -> Job {
+        let status = json!({"active": 1, "startTime": Timestamp::now().to_string()});
+        self.patch_status(&job.name_any(), status).await
+    }
+
     /// A Job ends.
     pub async fn job_ends(&self, job: &Job, succeeded: bool) -> Job {
+        let stored: Job = self.api().get(&job.name_any()).await.unwrap_or_else(|error| panic!("a Job: {error}"));
         let now = self.next_second().to_string();
+        // It never changes once it is set.
+        let begun = stored.status.and_then(|status| status.start_time).map_or_else(|| json!(now), |time| json!(time));
         let (first, last) = if succeeded { ("SuccessCriteriaMet", "Complete") } else { ("FailureTarget", "Failed") };
         let condition = |kind: &str| {
             json!({"type": kind, "status": "True", "reason": "Played", "message": "", "lastTransitionTime": now,
                 "lastProbeTime": now})
         };
-        let mut status = json!({"startTime": now, "conditions": [condition(first), condition(last)],
+        let mut status = json!({"active": 0, "startTime": begun, "conditions": [condition(first), condition(last)],
             "uncountedTerminatedPods": {}});
         if succeeded {
             status["completionTime"] = json!(now);
@@ -168,25 +185,13 @@ impl Kcm {
     }
 
     /// Deletes an object at once, as `kubectl delete --force` does.
-    pub async fn remove<K>(&self, name: &str)
-    where
-        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone
-            + serde::de::DeserializeOwned
-            + std::fmt::Debug,
-    {
+    pub async fn remove<K: Object>(&self, name: &str) {
         let params = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::background() };
         let api: Api<K> = self.api();
         api.delete(name, &params).await.unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 
-    async fn patch_status<K>(&self, name: &str, status: Value) -> K
-    where
-        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone
-            + serde::de::DeserializeOwned
-            + std::fmt::Debug,
-    {
+    async fn patch_status<K: Object>(&self, name: &str, status: Value) -> K {
         let api: Api<K> = self.api();
         let patch = Patch::Merge(json!({"status": status}));
         let answer = api.patch_status(name, &PatchParams::default(), &patch).await;

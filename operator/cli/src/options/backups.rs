@@ -64,6 +64,10 @@ pub struct Restore {
     #[arg(long)]
     pub name: Option<String>,
 
+    /// Labels of the BackupRestore (KEY=VALUE,...): an operator that serves objects with a label alone looks for it.
+    #[arg(long, value_name = "LABELS")]
+    pub labels: Option<String>,
+
     /// Wait for the end, and show what was restored.
     #[arg(long)]
     pub wait: bool,

@@ -33,8 +33,8 @@ pub(super) async fn around(context: &Context, namespace: &str, named: &Named) ->
     let policies = backups.policies.within(namespace).into_iter();
     Ok(Surroundings {
         containers: containers.map(by_name).collect(),
-        repositories: repositories.map(|object| (object.name_any(), object.as_ref().clone())).collect(),
-        policies: policies.map(|object| (object.name_any(), object.as_ref().clone())).collect(),
+        repositories: repositories.map(|object| (object.name_any(), object)).collect(),
+        policies: policies.map(|object| (object.name_any(), object)).collect(),
         secrets: secrets(context, namespace, &named.secrets).await?,
         claims: claims(context, namespace, &named.claims).await?,
         ..Surroundings::default()

@@ -1,6 +1,6 @@
 //! One look at a ModelPull: is the model there, is it pulled, and what is said.
 
-use super::gather;
+use super::gather::{self, Gathered};
 use super::pulls::{Progress, State};
 use super::{Models, deletion};
 use crate::context::{Context, is_paused};
@@ -60,15 +60,7 @@ pub(super) async fn reconcile(object: Arc<ModelPull>, context: Arc<Context>) -> 
         return Ok(Action::requeue(MISSING));
     };
     pass.hold(wanted).await?;
-    let site = match open(&wanted.server, gathered.keys(wanted), &context.outside.dialer) {
-        Ok(site) => site,
-        Err(Failure { reason, message }) => {
-            pass.models().pulls.stop(&pass.uid());
-            pass.say(&Err((reason, message)), &Scene::Queued).await?;
-            return Ok(Action::requeue(MISSING));
-        }
-    };
-    let scene = pass.scene(wanted, site).await;
+    let scene = pass.scene(wanted, &gathered).await;
     let report = pass.say(&want, &scene).await?;
     Ok(pass.again(&scene, &report))
 }
@@ -113,31 +105,37 @@ impl Pass<'_> {
     }
 
     /// What is seen, and what is begun.
-    async fn scene(&self, want: &WantModel, site: Site) -> Scene {
+    async fn scene(&self, want: &WantModel, gathered: &Gathered) -> Scene {
         let models = self.models();
         match models.pulls.state(&self.uid(), &want.wish) {
             Some(State::Queued) => Scene::Queued,
             Some(State::Pulling { transfer, verifying }) => Scene::Pulling { transfer, verifying },
-            Some(State::Ended { result, took, bytes }) => self.ended(want, &site, result, took, bytes).await,
+            Some(State::Ended { result, took, bytes }) => self.ended(want, gathered, result, took, bytes).await,
             Some(State::NotNeeded) => {
                 models.pulls.stop(&self.uid());
-                self.look(want, site).await
+                self.look(want, gathered).await
             }
-            None => self.look(want, site).await,
+            None => self.look(want, gathered).await,
         }
     }
 
-    async fn list(&self, want: &WantModel, site: &Site, age: Duration) -> Result<Arc<Vec<Installed>>, Failure> {
-        self.models().servers.look(&want.server.key(), &want.access, age, site.list()).await
+    /// The client of the server, made where something is to be asked: most looks are answered by what is known.
+    fn site(&self, want: &WantModel, gathered: &Gathered) -> Result<Site, Failure> {
+        open(&want.server, gathered.keys(want), &self.context.outside.dialer)
+    }
+
+    async fn list(&self, want: &WantModel, gathered: &Gathered, age: Duration) -> Result<Arc<Vec<Installed>>, Failure> {
+        let ask = async { self.site(want, gathered)?.list().await };
+        self.models().servers.look(&want.server.key(), &want.access, age, ask).await
     }
 
     /// Looks, and begins a pull where one is needed.
-    async fn look(&self, want: &WantModel, site: Site) -> Scene {
+    async fn look(&self, want: &WantModel, gathered: &Gathered) -> Scene {
         let poll = self.models().poll.mul_f64(0.9);
         let status = self.object.status.clone().unwrap_or_default();
         // Whoever has just written the spec wants to hear of the server as it is now.
         let age = if speaks_of(want, &status) { poll } else { poll.min(NEW) };
-        let list = match self.list(want, &site, age).await {
+        let list = match self.list(want, gathered, age).await {
             Ok(list) => list,
             Err(failure) => return Scene::NotSeen(failure),
         };
@@ -145,6 +143,10 @@ impl Pass<'_> {
         let decision = decide(want, &status, made(&self.object), installed.as_ref(), self.now);
         match decision {
             Decision::Pull(why) if self.context.writer.may_write() => {
+                let site = match self.site(want, gathered) {
+                    Ok(site) => site,
+                    Err(failure) => return Scene::NotSeen(failure),
+                };
                 if installed.is_none() && is_true(&status.conditions, PULLED) {
                     let note = format!("{} is not on {} any more: it is pulled again", want.model.words(), want.target);
                     self.event(EventType::Warning, "ModelGone", "Pull", note);
@@ -171,14 +173,14 @@ impl Pass<'_> {
     async fn ended(
         &self,
         want: &WantModel,
-        site: &Site,
+        gathered: &Gathered,
         result: Result<(), Failure>,
         took: Duration,
         bytes: u64,
     ) -> Scene {
         let failed = match result {
             Err(failure) => Some(failure),
-            Ok(()) => match self.list(want, site, Duration::ZERO).await {
+            Ok(()) => match self.list(want, gathered, Duration::ZERO).await {
                 // The end of the pull is not forgotten: it is looked at again.
                 Err(failure) => return Scene::NotSeen(failure),
                 Ok(list) => match find(&want.model, &list) {

@@ -9,6 +9,7 @@ use kube::runtime::watcher;
 use std::collections::HashMap;
 use std::sync::Arc;
 use zentoria_api::ZentoriaContainer;
+use zentoria_api::conditions::{ModelReason, READY};
 use zentoria_api::model::ModelPull;
 use zentoria_core::model::surroundings::ContainerSeen;
 
@@ -58,7 +59,9 @@ pub(super) fn gone(
             stalled.values().for_each(|other| wake.wake(other.clone()));
         }
         watcher::Event::Apply(pull) | watcher::Event::InitApply(pull) => {
-            let in_conflict = pull.status.as_ref().and_then(|status| status.summary.as_deref()) == Some("Conflict");
+            let conditions = pull.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+            let ready = conditions.iter().find(|condition| condition.type_ == READY);
+            let in_conflict = ready.is_some_and(|ready| ready.reason == ModelReason::Conflict.as_str());
             let uid = pull.uid().unwrap_or_default();
             if in_conflict {
                 stalled.insert(uid, ObjectRef::from_obj(pull));

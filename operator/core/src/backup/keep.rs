@@ -4,6 +4,7 @@ use crate::estate::is_paused;
 use jiff::{Span, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, Keep};
 use zentoria_types::backup_job::KeepRule;
 
@@ -108,10 +109,10 @@ impl Keeping {
 #[must_use]
 pub fn rules(
     repository: &str,
-    repositories: &BTreeMap<String, BackupRepository>,
-    policies: &BTreeMap<String, BackupPolicy>,
+    repositories: &BTreeMap<String, Arc<BackupRepository>>,
+    policies: &BTreeMap<String, Arc<BackupPolicy>>,
 ) -> Vec<KeepRule> {
-    let copied_here = |from: &BackupRepository| from.spec.copies.iter().any(|copy| copy.to.name == repository);
+    let copied_here = |from: &Arc<BackupRepository>| from.spec.copies.iter().any(|copy| copy.to.name == repository);
     let comes_here = |to: &str| to == repository || repositories.get(to).is_some_and(copied_here);
     policies
         .iter()

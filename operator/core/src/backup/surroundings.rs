@@ -3,6 +3,7 @@
 use crate::container::want::Grant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use zentoria_api::backup::{BackupPolicy, BackupRepository};
 use zentoria_api::container::Dependency;
 
@@ -12,9 +13,9 @@ pub struct Surroundings {
     /// All ZentoriaContainers, by name.
     pub containers: BTreeMap<String, ContainerSeen>,
     /// All BackupRepositories, by name.
-    pub repositories: BTreeMap<String, BackupRepository>,
+    pub repositories: BTreeMap<String, Arc<BackupRepository>>,
     /// All BackupPolicies, by name.
-    pub policies: BTreeMap<String, BackupPolicy>,
+    pub policies: BTreeMap<String, Arc<BackupPolicy>>,
     /// The Secrets that were looked for (see [`super::validate::secrets`]). One that is not in here is not judged.
     pub secrets: BTreeMap<String, SecretSeen>,
     /// The PersistentVolumeClaims that were looked for, and whether they exist. One that is not in here is not judged.

@@ -25,7 +25,7 @@ fn upkeep(object: &BackupRepository) -> Upkeep {
 
 fn want(object: &BackupRepository) -> WantRepository {
     let mut around = around();
-    around.repositories.insert("main".into(), object.clone());
+    around.repositories.insert("main".into(), object.clone().into());
     validate::repository(object, &around).unwrap_or_else(|(reason, message)| panic!("{reason}: {message}"))
 }
 
@@ -220,7 +220,7 @@ fn a_drill_leaves_out_what_is_suspended_and_a_restore_by_a_person_does_not() {
     let mut around = around();
     let mut resting = policy("resting", POSTGRES);
     resting.spec.suspend = true;
-    around.policies = [("db".to_owned(), policy("db", POSTGRES)), ("resting".to_owned(), resting)].into();
+    around.policies = [("db".to_owned(), policy("db", POSTGRES).into()), ("resting".to_owned(), resting.into())].into();
     let made = object(&want(&drilled("")), &Cause::Asked("now".into()), Default::default());
     let wanted = validate::restore(&made, &around).unwrap();
     assert_eq!((wanted.items.len(), wanted.policy.as_str()), (1, "db (1 suspended left out)"));

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use zentoria_api::backup::{
     BackupPolicy, BackupPolicySpec, BackupRepository, BackupRepositorySpec, BackupRepositoryStatus, BackupRestore,
     BackupRestoreSpec,
@@ -118,17 +119,22 @@ pub fn around() -> Surroundings {
     let repositories = [("main", known(repository("main", S3))), ("offsite", known(repository("offsite", PVC)))];
     Surroundings {
         containers: containers.map(|(name, seen)| (name.to_owned(), seen)).into(),
-        repositories: repositories.map(|(name, object)| (name.to_owned(), object)).into(),
+        repositories: repositories.map(|(name, object)| (name.to_owned(), object.into())).into(),
         secrets: secrets.map(|(name, seen)| (name.to_owned(), seen)).into(),
         claims: BTreeMap::from([("offsite".into(), true)]),
         ..Surroundings::default()
     }
 }
 
+/// A repository of them, to be changed.
+pub fn repository_mut<'a>(around: &'a mut Surroundings, name: &str) -> &'a mut BackupRepository {
+    Arc::make_mut(around.repositories.get_mut(name).unwrap())
+}
+
 /// With these policies in the namespace.
 pub fn around_policies(policies: &[(&str, &str)]) -> Surroundings {
     let mut around = around();
-    around.policies = policies.iter().map(|(name, yaml)| ((*name).to_owned(), policy(name, yaml))).collect();
+    around.policies = policies.iter().map(|(name, yaml)| ((*name).to_owned(), policy(name, yaml).into())).collect();
     around
 }
 

@@ -1,6 +1,6 @@
 //! How long snapshots are kept, and the rules of a repository.
 
-use super::fixture::{POSTGRES, around_policies, at, policy};
+use super::fixture::{POSTGRES, around_policies, at, policy, repository_mut};
 use proptest::prelude::*;
 use zentoria_api::backup::Keep;
 use zentoria_core::backup::keep::{Keeping, rules};
@@ -65,7 +65,7 @@ proptest! {
 #[test]
 fn a_repository_keeps_what_its_policies_say_and_those_that_are_copied_to_it() {
     let mut around = around_policies(&[("db", POSTGRES)]);
-    around.repositories.get_mut("main").unwrap().spec.copies =
+    repository_mut(&mut around, "main").spec.copies =
         serde_saphyr::from_str("[{name: offsite, to: {name: offsite}, schedule: '0 9 * * *'}]").unwrap();
     let said = |repository: &str| -> Vec<String> {
         let found = rules(repository, &around.repositories, &around.policies);
@@ -89,7 +89,7 @@ fn nothing_is_forgotten_of_a_policy_that_is_suspended_or_whose_words_cannot_be_r
     let mut paused = policy("paused", POSTGRES);
     paused.metadata.annotations = Some([("zentoria.ai/paused".to_owned(), "true".to_owned())].into());
     for other in [broken, asleep, paused] {
-        around.policies.insert(other.metadata.name.clone().unwrap(), other);
+        around.policies.insert(other.metadata.name.clone().unwrap(), other.into());
     }
     let found = rules("main", &around.repositories, &around.policies);
     let of = |name: &str| found.iter().filter(|rule| rule.policy == name).count();

@@ -2,7 +2,8 @@
 //! `UPDATE_GOLDEN=1` writes the files anew; the difference is to be read.
 
 use super::fixture::{
-    POSTGRES, PVC, S3, around, around_policies, known, policy, repository, want_policy, want_repository, want_restore,
+    POSTGRES, PVC, S3, around, around_policies, known, policy, repository, repository_mut, want_policy,
+    want_repository, want_restore,
 };
 use super::refusals::REDIS;
 use k8s_openapi::api::batch::v1::JobSpec as KubeJobSpec;
@@ -56,7 +57,7 @@ fn page(desired: &[Desired]) -> String {
 
 fn main_repository() -> WantRepository {
     let mut around = around_policies(&[("db", POSTGRES), ("cache", REDIS)]);
-    around.repositories.get_mut("main").unwrap().spec.copies =
+    repository_mut(&mut around, "main").spec.copies =
         serde_saphyr::from_str("[{name: offsite, to: {name: offsite}, schedule: '0 9 * * *'}]").unwrap();
     want_repository("main", &around).unwrap()
 }
@@ -322,8 +323,8 @@ fn the_scratch_postgres_is_a_sidecar_that_listens_to_its_own_pod_alone() {
 fn a_copy_within_one_volume_mounts_it_twice_under_one_name() {
     let mut around = around();
     let near = PVC.replace("path: zentoria", "path: second");
-    around.repositories.insert("near".into(), known(repository("near", &near)));
-    around.repositories.get_mut("offsite").unwrap().spec.copies =
+    around.repositories.insert("near".into(), known(repository("near", &near)).into());
+    repository_mut(&mut around, "offsite").spec.copies =
         serde_saphyr::from_str("[{name: near, to: {name: near}, schedule: '0 9 * * *'}]").unwrap();
     let want = want_repository("offsite", &around).unwrap();
     let all = jobs::of_repository(&want, &settings());
@@ -356,13 +357,13 @@ fn a_restore_elsewhere_begins_though_the_secrets_of_its_source_are_gone() {
 #[test]
 fn nothing_is_scheduled_before_the_id_is_known() {
     let mut around = around();
-    around.repositories.insert("main".into(), repository("main", S3));
+    around.repositories.insert("main".into(), repository("main", S3).into());
     let want = want_repository("main", &around).unwrap();
     assert!(jobs::of_repository(&want, &settings()).is_empty());
     assert_eq!(spec_of(&jobs::init(&want, &settings())).repository_id, None);
-    around.repositories.insert("main".into(), known(repository("main", S3)));
-    around.repositories.insert("offsite".into(), repository("offsite", PVC));
-    around.repositories.get_mut("main").unwrap().spec.copies =
+    around.repositories.insert("main".into(), known(repository("main", S3)).into());
+    around.repositories.insert("offsite".into(), repository("offsite", PVC).into());
+    repository_mut(&mut around, "main").spec.copies =
         serde_saphyr::from_str("[{name: offsite, to: {name: offsite}, schedule: '0 9 * * *'}]").unwrap();
     let want = want_repository("main", &around).unwrap();
     assert_eq!(jobs::of_repository(&want, &settings()).len(), 2, "the copy waits for its target");
@@ -371,7 +372,7 @@ fn nothing_is_scheduled_before_the_id_is_known() {
 #[test]
 fn what_a_policy_says_of_pods_goes_before_what_its_repository_says() {
     let mut around = around();
-    let main = around.repositories.get_mut("main").unwrap();
+    let main = repository_mut(&mut around, "main");
     main.spec.job = serde_saphyr::from_str(
         "{image: one, limits: {cpu: '2', memory: 2Gi}, timeout: 1h, nodeSelector: {disk: fast}}",
     )

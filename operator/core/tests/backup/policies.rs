@@ -1,6 +1,6 @@
 //! What the status of a policy says.
 
-use super::fixture::{POSTGRES, around, at, backed_up, ended, failed, policy, running};
+use super::fixture::{POSTGRES, around, at, backed_up, ended, failed, policy, repository_mut, running};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use zentoria_api::backup::{BackupPolicy, BackupPolicyStatus};
@@ -145,7 +145,7 @@ fn a_proof_that_is_too_old_is_no_proof() {
 #[test]
 fn a_repository_that_a_person_must_mend_is_said_at_its_policies() {
     let mut around = around();
-    let status = around.repositories.get_mut("main").unwrap().status.as_mut().unwrap();
+    let status = repository_mut(&mut around, "main").status.as_mut().unwrap();
     let stalled = |kind: &str, status: &str| Condition {
         type_: kind.into(),
         status: status.into(),

@@ -1,8 +1,8 @@
 //! Bad input: for each the reason, and the words that a person reads.
 
 use super::fixture::{
-    POSTGRES, PVC, S3, around, around_policies, keys, known, policy, policy_refusal, repository, restore, want_policy,
-    want_repository, want_restore,
+    POSTGRES, PVC, S3, around, around_policies, keys, known, policy, policy_refusal, repository, repository_mut,
+    restore, want_policy, want_repository, want_restore,
 };
 use zentoria_api::conditions::{PolicyReason as P, RepositoryReason as R, RestoreReason as B};
 use zentoria_core::backup::surroundings::SecretSeen;
@@ -110,7 +110,7 @@ fn a_policy_waits_for_its_container_and_its_repository() {
     let (reason, message) = policy_refusal(POSTGRES, &waits);
     assert_eq!((reason, message.contains("has no address yet")), (P::WaitingFor, true), "{message}");
     let mut waits = around();
-    waits.repositories.get_mut("main").unwrap().status = None;
+    repository_mut(&mut waits, "main").status = None;
     let (reason, message) = policy_refusal(POSTGRES, &waits);
     assert_eq!((reason, message.contains("main is not initialised yet")), (P::RepositoryNotReady, true), "{message}");
 }
@@ -141,7 +141,7 @@ fn two_policies_whose_jobs_would_have_one_name_are_told_apart_by_age() {
     let mut older = policy("shop", &tier("db-hourly"));
     older.metadata.creation_timestamp = policy("x", POSTGRES).metadata.creation_timestamp;
     let younger = policy("shop-db", &tier("hourly"));
-    around.policies = [("shop".to_owned(), older), ("shop-db".to_owned(), younger.clone())].into();
+    around.policies = [("shop".to_owned(), older.into()), ("shop-db".to_owned(), younger.clone().into())].into();
     let (reason, message) = validate::policy(&younger, &around).expect_err("refused");
     assert_eq!(reason, P::InvalidSpec);
     assert!(message.contains("the Job bp-shop-db-hourly belongs to the BackupPolicy shop"), "{message}");
@@ -163,7 +163,7 @@ tiers: [{name: daily, schedule: '30 2 * * *', keep: 30d}]
     assert!(validate::policy(&policy("minio", minio), &around).is_ok());
     for endpoint in ["https://zentoria-files.zentoria.local:9000", "https://10.0.1.22:9000"] {
         let yaml = S3.replace("https://backup.zentoria.local:9000/", endpoint);
-        around.repositories.insert("main".into(), known(repository("main", &yaml)));
+        around.repositories.insert("main".into(), known(repository("main", &yaml)).into());
         let (reason, message) = policy_refusal(minio, &around);
         assert_eq!(
             (reason, message.contains("lies on the server that is backed up")),
@@ -221,7 +221,7 @@ fn a_repository_that_cannot_work_is_refused() {
     assert!(want_repository("main", &around).is_ok());
     let refused = |name: &str, yaml: &str, change: &dyn Fn(&mut zentoria_core::backup::surroundings::Surroundings)| {
         let mut world = around.clone();
-        world.repositories.insert(name.into(), repository(name, yaml));
+        world.repositories.insert(name.into(), repository(name, yaml).into());
         change(&mut world);
         want_repository(name, &world).expect_err("refused")
     };
@@ -270,7 +270,8 @@ fn a_repository_that_cannot_work_is_refused() {
     }
     around.repositories.insert(
         "third".into(),
-        repository("third", &format!("{}timeZone: Mars/Olympus\n", PVC.replace("path: zentoria", "path: third"))),
+        repository("third", &format!("{}timeZone: Mars/Olympus\n", PVC.replace("path: zentoria", "path: third")))
+            .into(),
     );
     let (reason, message) = want_repository("third", &around).expect_err("refused");
     assert_eq!((reason, message.contains("spec.timeZone \"Mars/Olympus\"")), (R::InvalidSpec, true), "{message}");
@@ -334,14 +335,14 @@ fn a_restore_that_cannot_work_is_refused() {
     let command = "source: {command: {server: {host: n8n.local}, ssh: {knownHosts: ['n8n ssh-ed25519 AAAAC3NzaC1lZDI1NTE5']}, \
                    command: n8n export, fileName: a.json}}\nrepositoryRef: {name: main}\ntiers: [{name: daily, schedule: '@daily', keep: 7d}]";
     let mut world = around.clone();
-    world.policies.insert("n8n".into(), policy("n8n", command));
+    world.policies.insert("n8n".into(), policy("n8n", command).into());
     let (reason, message) =
         want_restore("policyRef: {name: n8n}\ninto: {source: {}}\nconfirm: n8n", &world).expect_err("refused");
     assert_eq!((reason, message.contains("has no way back that is known here")), (B::NotSupported, true), "{message}");
     world.claims.insert("gone".into(), false);
     let into = "policyRef: {name: db}\ninto: {directory: {claimName: gone, path: here}}";
     assert_eq!(want_restore(into, &world).expect_err("refused").0, B::NotFound);
-    world.repositories.get_mut("main").unwrap().status = None;
+    repository_mut(&mut world, "main").status = None;
     let scratch = "policyRef: {name: db}\ninto: {scratch: {}}";
     assert_eq!(want_restore(scratch, &world).expect_err("refused").0, B::RepositoryNotReady);
     let mut world = around;

@@ -15,7 +15,7 @@ type Said = Report<BackupRepositoryStatus, R>;
 
 pub fn say_of(object: &BackupRepository, runs: &[Run], locks: &LockVerdict) -> Said {
     let mut around = around();
-    around.repositories.insert("main".into(), object.clone());
+    around.repositories.insert("main".into(), object.clone().into());
     let want = validate::repository(object, &around);
     let upkeep = validate::upkeep(object, &around);
     report(object, &want, &upkeep, (runs, &Drills::default()), locks, at("2026-01-10T12:00:00Z"))

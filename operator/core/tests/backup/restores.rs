@@ -6,6 +6,7 @@ use super::fixture::{
 use super::refusals::REDIS;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::sync::Arc;
 use zentoria_api::backup::{BackupRestoreStatus, RestorePhase};
 use zentoria_api::conditions::RestoreReason;
 use zentoria_core::backup::names::{self, Operation};
@@ -29,9 +30,9 @@ tiers: [{name: daily, schedule: '0 2 * * *', keep: 7d}]
 fn estate() -> Surroundings {
     let mut around = around_policies(&[("db", POSTGRES), ("files", FILES), ("cache", REDIS)]);
     let n8n = FILES.replace("zentoria-files", "zentoria-n8n");
-    around.policies.insert("n8n".into(), policy("n8n", &n8n));
+    around.policies.insert("n8n".into(), policy("n8n", &n8n).into());
     let whole = "source: {vzdump: {}}\ntiers: [{name: weekly, schedule: '0 4 * * 0', keep: 4w}]";
-    around.policies.insert("whole".into(), policy("whole", whole));
+    around.policies.insert("whole".into(), policy("whole", whole).into());
     around
 }
 
@@ -175,7 +176,7 @@ fn what_a_command_printed_has_no_way_back_and_a_platform_is_restored_without_it(
     let mut around = estate();
     let command =
         FILES.replace("  files:", "  command:").replace("paths: [/srv]", "command: export\n    fileName: a.json");
-    around.policies.insert("export".into(), policy("export", &command));
+    around.policies.insert("export".into(), policy("export", &command).into());
     let alone = "policyRef: {name: export}\ninto: {source: {}}\nconfirm: export";
     let (reason, message) = want_restore(alone, &around).unwrap_err();
     assert_eq!(reason, RestoreReason::NotSupported);
@@ -190,7 +191,7 @@ fn what_a_command_printed_has_no_way_back_and_a_platform_is_restored_without_it(
 fn what_cannot_be_restored_elsewhere_is_told_beside_what_can_and_stops_what_goes_over_the_sources() {
     let mut around = estate();
     let lost = FILES.replace("{name: main}", "{name: lost}");
-    around.policies.insert("astray".into(), policy("astray", &lost));
+    around.policies.insert("astray".into(), policy("astray", &lost).into());
     let want = want_restore("selector: {}\ninto: {scratch: {}}", &around).unwrap();
     assert_eq!(said(&want, &[]), ["restore cache", "restore db"]);
     let all = ["cache", "db", "files", "n8n"].map(|policy| restored(&want, policy, succeeded()));
@@ -228,13 +229,13 @@ fn data_that_did_not_change_is_as_young_as_the_last_look_at_it() {
     let mut files = policy("files", &FILES.replace("keep: 7d", "keep: 7d, onlyIfChanged: true"));
     let last = "2026-02-01T01:00:00Z".parse().unwrap();
     files.status.get_or_insert_default().last_success = Some(Time(last));
-    around.policies.insert("files".into(), files);
+    around.policies.insert("files".into(), files.into());
     let want = want_restore("policyRef: {name: files}\ninto: {scratch: {}}", &around).unwrap();
     let runs = [restored(&want, "files", backed_up("abcd", "2026-01-03T00:00:00Z"))];
     let (status, _) = fold(&BackupRestoreStatus::default(), &want, &runs);
     assert_eq!(status.results["files"].unchanged_until, Some(Time(last)));
     // A look an hour later says nothing of what was restored.
-    around.policies.get_mut("files").unwrap().status.as_mut().unwrap().last_success =
+    Arc::make_mut(around.policies.get_mut("files").unwrap()).status.as_mut().unwrap().last_success =
         Some(Time("2026-02-01T03:00:00Z".parse().unwrap()));
     let want = want_restore("policyRef: {name: files}\ninto: {scratch: {}}", &around).unwrap();
     let (status, _) = fold(&status, &want, &runs);

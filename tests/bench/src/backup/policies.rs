@@ -3,7 +3,7 @@
 use crate::stage::{Scene, Stage};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::batch::v1::CronJob;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde::Serialize;
@@ -187,10 +187,7 @@ impl Field {
             let cron = self.kcm.cron(&format!("bp-{}-hourly", name(number))).await;
             let job = self.kcm.fire(&cron, "1").await;
             let pod = self.kcm.pod(&job).await;
-            let status = json!({"status": {"active": 1, "startTime": Timestamp::now().to_string()}});
-            let jobs: Api<Job> = self.kcm.api();
-            let patch = kube::api::Patch::Merge(status);
-            jobs.patch_status(&job.name_any(), &Default::default(), &patch).await.expect("the Job's status");
+            self.kcm.job_runs(&job).await;
             running.push((job, pod));
         }
         let mut seen = BTreeSet::new();

@@ -3,34 +3,28 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{
-        counter::Counter,
-        family::{Family, MetricConstructor},
-        gauge::Gauge,
-        histogram::Histogram,
-        info::Info,
-    },
+    encoding::text::encode,
+    metrics::{family::Family, gauge::Gauge, info::Info},
     registry::Registry,
 };
 
 mod backups;
+mod families;
 mod models;
 mod process;
 
+use families::{
+    AnswerLabels, CallLabels, ClassLabels, Count, KindLabels, Level, NodeLabels, ResultLabels, Seconds, StateLabels,
+    Timing,
+};
+
 pub use backups::{DrillFigures, PolicyFigures, RepositoryFigures, TierFigures};
 pub use models::ModelFigures;
-
-/// Seconds; from a cache hit to a slow PVE call.
-const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 /// What the build says about itself.
 #[derive(Clone, Copy, Debug)]
@@ -73,63 +67,6 @@ pub struct PveRequest<'a> {
     /// From sending to the last byte of the answer.
     pub took: Duration,
 }
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct KindLabels {
-    kind: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ResultLabels {
-    kind: String,
-    result: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ClassLabels {
-    kind: String,
-    class: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct CallLabels {
-    cluster: String,
-    method: String,
-    path: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct AnswerLabels {
-    cluster: String,
-    method: String,
-    path: String,
-    status: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
-struct StateLabels {
-    cluster: String,
-    state: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
-struct NodeLabels {
-    cluster: String,
-    node: String,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(BUCKETS)
-    }
-}
-
-type Count<L> = Family<L, Counter<u64, AtomicU64>>;
-type Level<L> = Family<L, Gauge<i64, AtomicI64>>;
-type Timing<L> = Family<L, Histogram, Seconds>;
 
 /// All metrics. Cheap to clone; every method may be called from anywhere.
 #[derive(Clone)]

@@ -42,7 +42,8 @@ pub fn policy(
     let newest = status.last_success.as_ref().map(|time| time.0);
     let fresh = times.as_ref().map(|times| freshness(newest, created, times.promise, now));
     let proof = times.as_ref().and_then(|times| proof(&status, times, now));
-    let repository = policy.spec.repository_ref.as_ref().and_then(|to| around.repositories.get(&to.name));
+    let repository =
+        policy.spec.repository_ref.as_ref().and_then(|to| around.repositories.get(&to.name)).map(AsRef::as_ref);
     let view = View { status: &status, times: times.as_ref(), runs, fresh, proof: proof.as_ref(), repository, now };
     let (reason, message) = view.verdict(want.as_ref().err());
     let generation = policy.metadata.generation.unwrap_or_default();

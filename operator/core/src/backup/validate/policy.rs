@@ -105,7 +105,7 @@ pub(super) fn repository_of<'a>(
             "spec.repositoryRef is missing: name the BackupRepository that it goes to".into(),
         ));
     };
-    around.repositories.get(&to.name).ok_or_else(|| {
+    around.repositories.get(&to.name).map(AsRef::as_ref).ok_or_else(|| {
         let there = there_are(&around.repositories);
         Problem::NotFound(format!(
             "spec.repositoryRef: there is no BackupRepository {:?} in this namespace ({there})",

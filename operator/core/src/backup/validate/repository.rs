@@ -13,6 +13,7 @@ use crate::backup::want::{
 use crate::estate::is_paused;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use zentoria_api::backup::{Backend, BackupPolicy, BackupRepository, BackupRepositorySpec, Copy, Drill, S3Backend};
 use zentoria_api::conditions::RepositoryReason;
 use zentoria_types::backup_job::Location;
@@ -88,7 +89,7 @@ pub fn upkeep(repository: &BackupRepository, around: &Surroundings) -> Upkeep {
     let zone = spec.time_zone.as_deref();
     let name = repository.metadata.name.as_deref().unwrap_or_default();
     let read = |text: &str| Runs::parse(text, zone).ok();
-    let goes_here = |policy: &&BackupPolicy| policy.spec.repository_ref.as_ref().is_some_and(|to| to.name == name);
+    let goes_here = |policy: &&Arc<BackupPolicy>| policy.spec.repository_ref.as_ref().is_some_and(|to| to.name == name);
     let drill = spec.drill.as_ref().and_then(|drill| {
         let words = format!("{} {}", drill.schedule, zone.unwrap_or("UTC"));
         read(&drill.schedule).map(|runs| DrillTimes { words, runs })

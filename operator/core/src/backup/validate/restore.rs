@@ -120,7 +120,7 @@ fn chosen<'a>(
         (Some(policy), None) => around
             .policies
             .get_key_value(&policy.name)
-            .map(|(name, policy)| BTreeMap::from([(name.as_str(), policy)]))
+            .map(|(name, policy)| BTreeMap::from([(name.as_str(), policy.as_ref())]))
             .ok_or_else(|| {
                 let name = &policy.name;
                 let there = there();
@@ -134,7 +134,7 @@ fn chosen<'a>(
                 .policies
                 .iter()
                 .filter(|(_, policy)| selects(selector, policy.metadata.labels.as_ref().unwrap_or(&none)))
-                .map(|(name, policy)| (name.as_str(), policy))
+                .map(|(name, policy)| (name.as_str(), policy.as_ref()))
                 .collect();
             if selected.is_empty() {
                 let there = there();

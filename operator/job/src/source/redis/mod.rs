@@ -4,6 +4,7 @@ mod keys;
 mod over_source;
 mod rdb;
 mod scratch;
+mod steps;
 mod wire;
 
 use crate::contract::{Held, Input, Output, Part, PartKind, Place, Source, StoredPart};
