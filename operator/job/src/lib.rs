@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod failure;
 pub mod operation;
 pub mod outcome;
+mod pipe;
 pub mod programs;
 pub mod restic;
 pub mod retention;

@@ -6,6 +6,7 @@
 use crate::cancel::Cancel;
 use crate::contract::Part;
 use crate::failure::Failure;
+use crate::pipe;
 use crate::setup::Setup;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -118,7 +119,7 @@ async fn print(setup: &Setup, part: &Part, token: &str) -> Result<Digested, Fail
             return Err(Failure::new(JobError::Setup, "only a backup has a source to stream"));
         }
     };
-    let mut out = Digesting::new(tokio::io::stdout());
+    let mut out = Digesting::new(pipe::stdout());
     setup.cancel.or(source.stream(part, token, &mut out)).await?;
     // restic is the reader: when it is gone, it has its own word to say
     out.flush().await.map_err(|_| Cancel::failure())?;

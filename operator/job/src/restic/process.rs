@@ -4,6 +4,7 @@ use super::Restic;
 use super::error::is_hopeless;
 use crate::cancel::Cancel;
 use crate::failure::Failure;
+use crate::pipe::widen;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::pin::Pin;
@@ -160,6 +161,7 @@ impl Call<'_> {
     pub fn reading(self) -> Result<Reading, Failure> {
         let restic = self.restic;
         let Running { child, stdout, stderr, said: _ } = Running::start(self.command, self.stdin)?;
+        stdout.iter().for_each(widen);
         let mut said = stderr;
         let words = tokio::spawn(async move {
             let mut text = Vec::new();

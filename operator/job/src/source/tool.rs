@@ -1,5 +1,6 @@
 //! Programs of others, as streams: what they print goes out, what they complain about is kept for people.
 
+use crate::pipe::widen;
 use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -40,7 +41,7 @@ pub async fn print(mut command: Command, out: &mut (dyn AsyncWrite + Send + Unpi
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let copied = async {
         let Some(stdout) = stdout else { return Ok(0) };
-        // each piece is handed to a thread that writes it: few large ones cost less
+        widen(&stdout);
         let copied = tokio::io::copy_buf(&mut BufReader::with_capacity(PIECE, stdout), out).await?;
         out.flush().await?;
         Ok::<u64, std::io::Error>(copied)
@@ -66,6 +67,7 @@ pub async fn feed(mut command: Command, input: &mut (dyn AsyncRead + Send + Unpi
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     let fed = async {
         let Some(mut stdin) = stdin else { return Ok(()) };
+        widen(&stdin);
         pass(input, &mut stdin).await
     };
     let (fed, said) = tokio::join!(fed, tail(stderr));
@@ -87,7 +89,7 @@ pub async fn ask(command: Command) -> Result<String, ToolFailure> {
 /// Copies until the end. That the reader has gone is no error here: its exit code says why. But what is left of `input` is
 /// read, so that its digest can still be judged.
 async fn pass(input: &mut (dyn AsyncRead + Send + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
-    let mut buffer = vec![0_u8; 64 * 1024];
+    let mut buffer = vec![0_u8; PIECE];
     let mut open = true;
     loop {
         let read = input.read(&mut buffer).await?;
