@@ -103,6 +103,30 @@ fn every_row_of_the_matrix_passes_and_nothing_else_does() {
 }
 
 #[test]
+fn the_operator_reaches_the_server_of_every_model_of_the_estate_and_no_stranger_does() {
+    let world = estate();
+    let (config, addresses) = (configuration(&world), addresses(&world));
+    let operator: IpAddr = world.cluster.spec.control_plane_cidrs[0].split('/').next().unwrap().parse().unwrap();
+    let text = std::fs::read_to_string(workspace().join("tests/fixtures/zentoria/models.tsv")).unwrap();
+    let servers: BTreeSet<(&str, &str)> = text.lines().skip(1).map(|line| cells(line)).collect();
+    assert_eq!(servers.len(), 2, "{servers:?}");
+    for (container, service) in servers {
+        let host = world.containers.iter().find(|one| one.metadata.name.as_deref() == Some(container)).unwrap();
+        let port = host.spec.services.iter().find(|known| known.name == service).unwrap().port.try_into().unwrap();
+        let dest = addresses[container.strip_prefix(PREFIX).unwrap()];
+        let accepts = |source: IpAddr| verdict(&config, &Packet::tcp(source, dest, port)).accepts();
+        assert!(accepts(operator), "{container} {service}");
+        assert!(!accepts("10.10.99.9".parse().unwrap()), "{container} {service}");
+    }
+}
+
+/// Container and service of a model.
+fn cells(line: &str) -> (&str, &str) {
+    let mut cells = line.split('\t').skip(1);
+    (cells.next().unwrap(), cells.next().unwrap())
+}
+
+#[test]
 fn both_readings_of_the_estate_agree_at_every_port_that_is_named_anywhere() {
     let world = estate();
     let ports = named_ports(&world).into_iter().filter(|port| port % 2 == 0).collect();
