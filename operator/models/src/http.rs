@@ -18,7 +18,7 @@ use zentoria_net::{DialConnector, InTime, Unmapped};
 use crate::{Endpoint, ModelError};
 
 /// How much of an answer that is read whole is read: bytes. The list of a server with 10 000 models has less.
-const WHOLE: usize = 16 * 1024 * 1024;
+const WHOLE: usize = 8 * 1024 * 1024;
 /// How much of what a server says about a failure is shown.
 const SHOWN: usize = 300;
 /// A connection is closed before the servers close it (Ollama after 2 minutes), so that no request meets its end.
@@ -92,6 +92,8 @@ impl Http {
         }
         if status.is_redirection() {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
+            // what follows is another one each time, and may be a secret
+            let to = to.split(['?', '#']).next().unwrap_or_default();
             return Err(self.not_this(format!("it sends {what} to {}", short(to))));
         }
         let body = self.whole(&what, response).await?;
@@ -180,7 +182,7 @@ impl Http {
             return ModelError::Unreachable { server, why: unmapped.to_string() };
         }
         if let Some(tls) = find::<rustls::Error>(error) {
-            return ModelError::Tls { server, why: tls.to_string() };
+            return ModelError::Tls { server, why: distrust(tls) };
         }
         if error.is_connect() {
             return ModelError::Unreachable { server, why: innermost(error) };
@@ -218,8 +220,9 @@ impl Http {
             return ModelError::Unauthorized { server: self.name(), status: refused.status.as_u16() };
         }
         let said = shown(&refused.body);
-        let html = said.starts_with('<') || refused.status == StatusCode::NOT_FOUND;
-        if html {
+        // a proxy before it has its own pages for a server that is away for the moment
+        let other = said.starts_with('<') || refused.status == StatusCode::NOT_FOUND;
+        if other && !refused.status.is_server_error() {
             return self.not_this(format!("{what} gives {} `{said}`", refused.status.as_u16()));
         }
         ModelError::ServerError {
@@ -228,6 +231,20 @@ impl Http {
             status: Some(refused.status.as_u16()),
             said,
         }
+    }
+}
+
+/// Why a certificate or connection is not trusted, the same each time: rustls says of some how many seconds ago.
+fn distrust(error: &rustls::Error) -> String {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    match error {
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
+            "its certificate has expired: renew it".to_owned()
+        }
+        rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => {
+            "its certificate is not valid yet: look at the clocks".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

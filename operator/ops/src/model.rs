@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 use zentoria_api::conditions::ModelReason;
 use zentoria_core::model::decide::Installed;
 use zentoria_core::model::report::Failure;
@@ -16,6 +17,8 @@ use zentoria_types::ssh::SshServer;
 
 /// For a connection.
 const CONNECT: Duration = Duration::from_secs(10);
+/// For a whole list.
+const LIST: Duration = Duration::from_secs(60);
 /// For the beginning of an answer, and each of its parts. Pulls have a limit of their own.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -90,7 +93,11 @@ impl Site {
     /// # Errors
     /// Where the server cannot be asked.
     pub async fn list(&self) -> Result<Vec<Installed>, Failure> {
-        let list = self.0.list().await.map_err(|error| failure(&error))?;
+        let silent = |_| Failure {
+            reason: ModelReason::Unreachable,
+            message: format!("the list of its models did not come to an end within {} s", LIST.as_secs()),
+        };
+        let list = timeout(LIST, self.0.list()).await.map_err(silent)?.map_err(|error| failure(&error))?;
         let installed = |model: zentoria_models::Installed| Installed {
             name: model.name,
             digest: model.digest.map(|digest| digest.to_string()),

@@ -39,6 +39,7 @@ use serde::{Deserialize, Serialize};
     {"rule": "!has(self.refresh) || (has(self.policy) && self.policy == 'Always')", "message": "refresh goes with policy Always alone"},
     {"rule": "!has(self.whisper) || !has(self.whisper.download) || (has(self.containerRef) && !has(self.containerRef.service))", "message": "engine HuggingFace works in a container: name it by containerRef, without a service"},
     {"rule": "!has(self.whisper) || !has(self.whisper.download) || (!has(self.tls) && !has(self.tokenSecretRef))", "message": "engine HuggingFace works over SSH: tls and tokenSecretRef do not go with it (the hub's token is whisper.download.tokenSecretRef)"},
+    {"rule": "!has(self.whisper) || has(self.whisper.download) || !has(self.policy) || self.policy != 'Always'", "message": "policy Always needs engine HuggingFace: speaches keeps what it has and never looks for something newer"},
     {"rule": "!has(self.url) || !has(self.tls) || self.url.startsWith('https://')", "message": "tls goes with an https URL"}
 ]))]
 pub struct ModelPullSpec {

@@ -104,14 +104,22 @@ fn claims(context: &Context, mine: &ModelPull) -> Vec<zentoria_core::model::conf
     claims
 }
 
-/// What is free of the root disk of the container that a model goes to.
+/// What is free of the root disk of the container that a model goes to. Nobody knows of one with other disks where its
+/// models lie, and the client of the hub sees the very disk.
 pub(super) fn room(context: &Context, namespace: &str, want: &WantModel) -> Option<u64> {
-    let name = want.container.as_ref()?;
+    let name = want.container.as_ref().filter(|_| match want.server {
+        Server::Ollama(_) | Server::Speaches(_) => true,
+        Server::Hub(_) => false,
+    })?;
     let containers = context.containers.store.state();
     let container = containers
         .iter()
         .find(|container| container.name_any() == *name && container.namespace().as_deref() == Some(namespace))?;
-    let vmid = Vmid::new(container.status.as_ref()?.vmid?.0).ok()?;
+    let status = container.status.as_ref()?;
+    if !container.spec.mounts.is_empty() || !status.mounts.is_empty() {
+        return None;
+    }
+    let vmid = Vmid::new(status.vmid?.0).ok()?;
     let (cluster, _) = context.registry.gate(&container.spec.cluster_ref.name)?;
     cluster.free_on(vmid)
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use zentoria_api::conditions::ModelReason;
 use zentoria_api::model::Transfer;
 use zentoria_core::model::progress::Track;
 use zentoria_core::model::report::Failure;
@@ -34,6 +35,19 @@ pub(super) enum State {
         /// The bytes that it ended with.
         bytes: u64,
     },
+}
+
+impl State {
+    /// A task that is gone without a word.
+    fn lost() -> Self {
+        let message =
+            "the pull ended without a word: that is a fault of the operator, and its log says more".to_owned();
+        Self::Ended {
+            result: Err(Failure { reason: ModelReason::Interrupted, message }),
+            took: Duration::ZERO,
+            bytes: 0,
+        }
+    }
 }
 
 /// All pulls, by the uid of their resource.
@@ -109,7 +123,12 @@ impl Pulls {
         let mut all = lock(&self.0);
         let pull = all.get(uid)?;
         if pull.wish == wish {
-            return Some(pull.progress.state());
+            // in this order: what has ended says nothing more
+            let ended = pull.task.is_finished();
+            return Some(match pull.progress.state() {
+                State::Queued | State::Pulling { .. } if ended => State::lost(),
+                state => state,
+            });
         }
         if let Some(pull) = all.remove(uid) {
             pull.task.abort();
@@ -188,6 +207,11 @@ mod tests {
         assert_eq!(pulls.state("u1", "large"), Some(State::Queued));
         pulls.sweep(|_| false);
         ended.recv().await.unwrap();
+        pulls.start("u3", "x", |_| async { panic!("as the test says") });
+        while pulls.state("u3", "x") == Some(State::Queued) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pulls.state("u3", "x"), Some(State::lost()), "it does not stand at what it was for ever");
         pulls.start("u2", "x", work);
         assert!(pulls.stop("u2") && !pulls.stop("u2"));
         ended.recv().await.unwrap();

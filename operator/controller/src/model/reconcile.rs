@@ -40,6 +40,8 @@ const PROGRESS: Duration = Duration::from_secs(5);
 pub(super) async fn reconcile(object: Arc<ModelPull>, context: Arc<Context>) -> Result<Action, WriteError> {
     let object = context.models.resources.latest.newest(object);
     if !context.serves_labelled(object.as_ref()) {
+        // another operator goes on with it
+        context.models.pulls.stop(&object.uid().unwrap_or_default());
         return Ok(Action::await_change());
     }
     let mut pass = Pass { context: &context, object, now: Timestamp::now() };

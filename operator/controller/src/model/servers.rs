@@ -11,6 +11,8 @@ use zentoria_core::model::report::Failure;
 
 /// What a server showed.
 type List = Arc<Vec<Installed>>;
+/// A server that could not be asked is not asked again at once by everybody who waits for its answer.
+const FAILED: Duration = Duration::from_secs(5);
 
 /// All servers, by the address under which they are known.
 #[derive(Debug, Default)]
@@ -21,7 +23,7 @@ pub(super) struct Servers {
 }
 
 #[derive(Debug, Default)]
-struct Look(AsyncMutex<Option<(Instant, List)>>);
+struct Look(AsyncMutex<Option<(Instant, Result<List, Failure>)>>);
 
 impl Servers {
     /// Who holds it, pulls.
@@ -29,8 +31,8 @@ impl Servers {
         Arc::clone(lock(&self.turns).entry(server.to_owned()).or_default())
     }
 
-    /// What a server shows: what it showed within `age`, or else what `ask` answers. Many that ask at once share an answer;
-    /// failures are not shared.
+    /// What a server shows: what it showed within `age`, or else what `ask` answers. Many that ask at once share an answer,
+    /// and a failure for a moment.
     pub async fn look(
         &self,
         server: &str,
@@ -41,15 +43,15 @@ impl Servers {
         let key = (server.to_owned(), access.to_owned());
         let look = Arc::clone(lock(&self.looks).entry(key).or_default());
         let mut known = look.0.lock().await;
-        if let Some((at, list)) = known.as_ref()
-            && at.elapsed() < age
+        if let Some((at, answer)) = known.as_ref()
+            && at.elapsed() < if answer.is_ok() { age } else { age.min(FAILED) }
         {
-            return Ok(Arc::clone(list));
+            return answer.clone();
         }
         *known = None;
-        let list = Arc::new(ask.await?);
-        *known = Some((Instant::now(), Arc::clone(&list)));
-        Ok(list)
+        let answer = ask.await.map(Arc::new);
+        *known = Some((Instant::now(), answer.clone()));
+        answer
     }
 
     /// What a server showed is not believed any more: something was pulled or deleted there.
@@ -80,7 +82,7 @@ mod tests {
     use zentoria_api::conditions::ModelReason;
 
     #[tokio::test(start_paused = true)]
-    async fn one_look_serves_all_models_of_a_server_for_a_while_and_failures_serve_none() {
+    async fn one_look_serves_all_models_of_a_server_for_a_while_and_a_failure_for_a_moment() {
         let (servers, asked) = (Servers::default(), AtomicU32::new(0));
         let ask = || async {
             asked.fetch_add(1, Ordering::Relaxed);
@@ -98,10 +100,16 @@ mod tests {
         servers.look("a", "", age, ask()).await.unwrap();
         assert_eq!(asked.load(Ordering::Relaxed), 4);
         servers.forget("a");
-        let down = Failure { reason: ModelReason::Unreachable, message: String::new() };
-        servers.look("a", "", age, async { Err(down) }).await.unwrap_err();
+        let down = || async { Err(Failure { reason: ModelReason::Unreachable, message: String::new() }) };
+        let both = tokio::join!(servers.look("a", "", age, down()), servers.look("a", "", age, ask()));
+        assert!(both.0.is_err() && both.1.is_err());
+        servers.look("a", "", Duration::ZERO, ask()).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 5, "who has to know asks anew");
+        servers.forget("a");
+        servers.look("a", "", age, down()).await.unwrap_err();
+        tokio::time::advance(FAILED).await;
         servers.look("a", "", age, ask()).await.unwrap();
-        assert_eq!(asked.load(Ordering::Relaxed), 5);
+        assert_eq!(asked.load(Ordering::Relaxed), 6);
     }
 
     #[tokio::test]

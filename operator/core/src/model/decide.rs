@@ -1,7 +1,9 @@
 //! What is done about a model that was looked at.
 
 use super::want::{Model, WantModel};
+use crate::conditions::is_true;
 use jiff::Timestamp;
+use zentoria_api::conditions::PULLED;
 use zentoria_api::model::{ModelPullStatus, PullTrouble};
 use zentoria_types::model::OllamaName;
 
@@ -80,6 +82,7 @@ pub fn decide(
     let why = match installed {
         None => Some(Why::Absent),
         Some(installed) if !is_pinned(&want.model, installed) => Some(Why::Different),
+        Some(_) if is_of_another_branch(want, status) => Some(Why::Different),
         Some(_) if refresh_due(want, status, made).is_some_and(|due| due <= now) => Some(Why::Refresh),
         Some(_) => None,
     };
@@ -102,6 +105,14 @@ pub fn is_pinned(model: &Model, installed: &Installed) -> bool {
         Model::Whisper { pin: Some(pin), .. } => installed.revision.as_deref() == Some(pin),
         Model::Ollama { digest: None, .. } | Model::Whisper { pin: None, .. } => true,
     }
+}
+
+/// Whether what is there may be of another branch or tag than the spec names: no server tells of which it is. What was there
+/// before the resource, and what was seen or pulled under this very spec, is taken to be right.
+fn is_of_another_branch(want: &WantModel, status: &ModelPullStatus) -> bool {
+    let names_one = matches!(&want.model, Model::Whisper { revision: Some(_), pin: None, .. });
+    let was_there = speaks_of(want, status) && is_true(&status.conditions, PULLED);
+    names_one && status.model.is_some() && !was_there
 }
 
 /// The failure that the last try of this very wish ended with.

@@ -9,9 +9,9 @@ use crate::conditions::{Conditions, Truth};
 use crate::estate::is_paused;
 use crate::words::{in_units, moment, size};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use std::time::Duration;
-use zentoria_api::conditions::{ModelReason, PULLED, Phase};
+use zentoria_api::conditions::{ModelReason, PULLED, Phase, READY};
 use zentoria_api::model::{ModelPhase, ModelPull, ModelPullStatus, PullTrouble, Transfer};
 
 /// What was seen or done in one look.
@@ -99,6 +99,7 @@ pub fn report(
         return paused(before);
     }
     let mut status = before.clone();
+    let (phase, known) = carried(pull, want, &before);
     let told = match want {
         Err((reason, message)) => {
             name(pull, &before, &mut status);
@@ -117,21 +118,44 @@ pub fn report(
             told(pull, &mut status, want, scene, pauses, now)
         }
     };
-    status.phase = next(before.phase, told.event);
+    status.phase = next(phase, told.event);
     if !matches!(status.phase, ModelPhase::Pulling | ModelPhase::Verifying) {
         status.transfer = None;
     }
     status.progress = progress(&status);
     let generation = pull.metadata.generation.unwrap_or_default();
-    let mut conditions = Conditions::from(&before.conditions, generation, &now);
+    let mut conditions = Conditions::from(&known, generation, &now);
     conditions.set_phase(told.reason.phase(), told.reason.as_str(), &told.message);
     set_pulled(&mut conditions, &status, scene, &told);
     status.conditions = conditions.finish();
     status.observed_generation = Some(generation);
     status.summary = Some(told.reason.to_string());
     let refresh = want.as_ref().ok().and_then(|want| decide::refresh_due(want, &status, made(pull)));
-    let look_again = [status.retry_at.as_ref().map(|time| time.0), refresh].into_iter().flatten().min();
+    // A moment that has passed is nothing to wait for: what follows from it was decided in this look.
+    let moments = [status.retry_at.as_ref().map(|time| time.0), refresh].into_iter().flatten();
+    let look_again = moments.filter(|moment| *moment > now).min();
     Report { status, reason: told.reason, message: told.message, look_again }
+}
+
+/// What of an earlier status holds for this wish: that another model, or another digest of it, was there says nothing.
+fn carried(
+    pull: &ModelPull,
+    want: &Result<WantModel, Refused>,
+    before: &ModelPullStatus,
+) -> (ModelPhase, Vec<Condition>) {
+    let shown = |pin: &str| [&before.digest, &before.revision].into_iter().flatten().any(|shown| shown == pin);
+    let holds = match want {
+        Ok(want) => decide::speaks_of(want, before) && want.model.pin().is_none_or(shown),
+        Err(_) => validate::words(&pull.spec).0 == before.model,
+    };
+    let mut conditions = before.conditions.clone();
+    if holds {
+        return (before.phase, conditions);
+    }
+    let says_there = |condition: &Condition| [READY, PULLED].contains(&&*condition.type_) && condition.status == "True";
+    conditions.retain(|condition| !says_there(condition));
+    let phase = if before.phase == ModelPhase::Ready { ModelPhase::Pending } else { before.phase };
+    (phase, conditions)
 }
 
 /// What a spec that cannot be carried out, or not yet, is about.
@@ -186,7 +210,10 @@ fn told(
 ) -> Told {
     match scene {
         Scene::Paused => Told::new(ModelReason::Paused, Event::BrokenOff, ""),
-        Scene::Looked { installed, decision } => looked(status, want, installed.as_ref(), decision),
+        Scene::Looked { installed, decision } => {
+            let due = decide::refresh_due(want, status, made(pull)).is_some_and(|due| due <= now);
+            looked(status, want, installed.as_ref(), decision, due)
+        }
         Scene::NotSeen(Failure { reason, message }) => {
             let event = if reason.phase() == Phase::Stalled { Event::Refused } else { Event::NotSeen };
             Told::new(*reason, event, message)
@@ -234,12 +261,19 @@ fn told(
     }
 }
 
-fn looked(status: &mut ModelPullStatus, want: &WantModel, installed: Option<&Installed>, decision: &Decision) -> Told {
+fn looked(
+    status: &mut ModelPullStatus,
+    want: &WantModel,
+    installed: Option<&Installed>,
+    decision: &Decision,
+    refresh_is_due: bool,
+) -> Told {
     match (installed, decision) {
         (Some(installed), Decision::Rest) => {
             see(status, installed);
-            // A refresh that failed is no lack of the model.
-            let failed = decide::trouble(want, status).map(|trouble| trouble.message.clone());
+            // A refresh that failed is no lack of the model. Another pull that failed is not needed any more.
+            let failed = decide::trouble(want, status).filter(|_| refresh_is_due);
+            let failed = failed.map(|trouble| trouble.message.clone());
             let mut message = there(want, status);
             match failed {
                 Some(failed) => message = format!("{message}; its last refresh failed: {failed}"),

@@ -4,7 +4,7 @@ mod place;
 
 use super::conflict::{Claim, rival};
 use super::surroundings::{SecretSeen, Surroundings};
-use super::want::{Model, RefreshPlan, Server, WantModel};
+use super::want::{Model, RefreshPlan, Server, WantModel, is_commit};
 use crate::backup::jitter;
 use crate::backup::schedule::Runs;
 use crate::digest;
@@ -23,6 +23,7 @@ pub type Refused = (ModelReason, String);
 
 const STALL_DEFAULT: Duration = Duration::from_mins(5);
 const STALL_LEAST: Duration = Duration::from_secs(5);
+const STALL_MOST: Duration = Duration::from_hours(24);
 /// Models without a schedule of their own are refreshed once a day, over the whole day.
 const DAY: Duration = Duration::from_secs(86_399);
 
@@ -65,6 +66,13 @@ pub fn validate(pull: &ModelPull, around: &Surroundings) -> Result<WantModel, Re
     let refresh = refresh(spec, pull.metadata.uid.as_deref().unwrap_or_default())?;
     let stall = stall(spec)?;
     let place = place::find(spec, around)?;
+    if spec.policy == PullPolicy::Always && matches!(place.server, Server::Speaches(_)) {
+        return Err(invalid(
+            "spec.policy: speaches keeps what it has and never looks for something newer, so that Always does nothing there: \
+             set IfNotPresent, or whisper.engine HuggingFace"
+                .to_owned(),
+        ));
+    }
     let versions = versions(spec, around)?;
     if let Some(claim) = claim_of(pull, &model, &place.server)
         && let Some(rival) = rival(&claim, &around.others)
@@ -110,7 +118,7 @@ pub fn words(spec: &ModelPullSpec) -> (Option<String>, Option<String>) {
 #[must_use]
 pub fn claim(pull: &ModelPull, around: &Surroundings) -> Option<Claim> {
     let model = model(&pull.spec).ok()?;
-    let place = place::find(&pull.spec, around).ok()?;
+    let place = place::wherever(&pull.spec, around).ok()?;
     claim_of(pull, &model, &place.server)
 }
 
@@ -157,7 +165,8 @@ fn whisper_model(whisper: &WhisperModel, pinned: bool) -> Result<Model, Refused>
         }
     };
     let called = format!("whisper {called}");
-    let pin = revision.clone().filter(|_| pinned);
+    // A commit is one content, whatever the policy.
+    let pin = revision.clone().filter(|revision| pinned || is_commit(revision));
     if pinned && pin.is_none() {
         return Err(invalid("spec.whisper.revision: policy Pinned needs a commit".to_owned()));
     }
@@ -183,7 +192,10 @@ fn refresh(spec: &ModelPullSpec, uid: &str) -> Result<Option<RefreshPlan>, Refus
 fn stall(spec: &ModelPullSpec) -> Result<Duration, Refused> {
     let Some(span) = &spec.stall_timeout else { return Ok(STALL_DEFAULT) };
     match crate::cluster::span::parse(span) {
-        Some(stall) if stall >= STALL_LEAST => Ok(stall),
+        Some(stall) if (STALL_LEAST..=STALL_MOST).contains(&stall) => Ok(stall),
+        Some(stall) if stall > STALL_MOST => {
+            Err(invalid(format!("spec.stallTimeout {:?} is too long: at most 24h", span.0)))
+        }
         Some(_) => Err(invalid(format!("spec.stallTimeout {:?} is too short: at least 5s", span.0))),
         None => Err(invalid(format!("spec.stallTimeout {:?} is no duration: write it as 5m or 90s", span.0))),
     }

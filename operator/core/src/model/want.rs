@@ -77,8 +77,8 @@ impl Model {
         match self {
             Self::Ollama { name, .. } => name.clone(),
             Self::Whisper { called, revision: Some(revision), .. } => {
-                let short: String = revision.chars().take(12).collect();
-                format!("{called}@{short}")
+                let short = if is_commit(revision) { 12 } else { usize::MAX };
+                format!("{called}@{}", revision.chars().take(short).collect::<String>())
             }
             Self::Whisper { called, revision: None, .. } => called.clone(),
         }
@@ -92,6 +92,12 @@ impl Model {
             Self::Whisper { pin, .. } => pin.as_deref(),
         }
     }
+}
+
+/// Whether a revision is a commit of the hub: one content, for ever.
+#[must_use]
+pub fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Where models are managed.
@@ -110,7 +116,9 @@ impl Server {
     #[must_use]
     pub fn key(&self) -> String {
         match self {
-            Self::Ollama(http) | Self::Speaches(http) => http.base.trim_end_matches('/').to_ascii_lowercase(),
+            Self::Ollama(http) | Self::Speaches(http) => {
+                with_port(&http.base.trim_end_matches('/').to_ascii_lowercase())
+            }
             Self::Hub(hub) => format!("ssh://{}:{}{}", hub.host, hub.port, hub.directory.trim_end_matches('/')),
         }
     }
@@ -124,6 +132,15 @@ impl Server {
             Self::Hub(_) => "huggingface",
         }
     }
+}
+
+/// The same URL with its port, where it is left to the scheme.
+fn with_port(base: &str) -> String {
+    let port = if base.starts_with("https:") { 443 } else { 80 };
+    let Some((scheme, rest)) = base.split_once("://") else { return base.to_owned() };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let after_host = authority.rsplit_once(']').map_or(authority, |(_, after)| after);
+    if after_host.contains(':') { base.to_owned() } else { format!("{scheme}://{authority}:{port}{path}") }
 }
 
 /// A server over HTTP.

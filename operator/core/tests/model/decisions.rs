@@ -1,12 +1,25 @@
 //! What follows from a look at a server.
 
-use crate::fixture::{IN_CONTAINER, at, installed, pull, want};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use crate::fixture::{IN_CONTAINER, WITH_HUB, at, installed, pull, want};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use zentoria_api::conditions::PULLED;
 use zentoria_api::model::{ModelPullStatus, PullTrouble};
-use zentoria_core::model::decide::{Decision, Why, decide, find, refresh_due};
+use zentoria_core::model::decide::{Decision, Installed, Why, decide, find, refresh_due};
+use zentoria_core::model::want::WantModel;
 
 const A: &str = "sha256:aaaa";
 const B: &str = "sha256:bbbb";
+
+fn condition(kind: &str) -> Condition {
+    Condition {
+        type_: kind.into(),
+        status: "True".into(),
+        reason: "Present".into(),
+        message: String::new(),
+        observed_generation: Some(1),
+        last_transition_time: Time(at("2026-02-01T00:00:00Z")),
+    }
+}
 
 #[test]
 fn a_model_is_found_under_every_way_to_write_its_name() {
@@ -58,6 +71,36 @@ fn each_policy_does_what_it_says() {
         let now = at(&format!("2026-02-01T{time}:00Z"));
         let made = pull.metadata.creation_timestamp.unwrap().0;
         assert_eq!(decide(&want, &status, made, there.as_ref(), now), expected, "{name}");
+    }
+}
+
+#[test]
+fn another_revision_than_what_is_there_is_pulled_whatever_the_policy() {
+    let at_revision = |revision: &str| {
+        let yaml =
+            WITH_HUB.replace("size: small", &format!("size: small, revision: '{revision}'").replace(", ", "\n  "));
+        want(&pull(&yaml))
+    };
+    let (old, new) = ("0123456789abcdef0123456789abcdef01234567", "f123456789abcdef0123456789abcdef01234567");
+    let there = Installed { revision: Some(old.to_owned()), ..installed("Systran/faster-whisper-small", A) };
+    let now = at("2026-02-01T00:00:00Z");
+    let seen = |want: &WantModel, pulled: bool| ModelPullStatus {
+        model: Some(want.model.words()),
+        target: Some(want.target.clone()),
+        conditions: pulled.then(|| condition(PULLED)).into_iter().collect(),
+        ..ModelPullStatus::default()
+    };
+    let (release, other) = (at_revision("release-2024.1"), at_revision("release-2024.2"));
+    assert!(release.wish != other.wish, "{}", release.model.words());
+    for (name, want, status, expected) in [
+        ("a commit that is there", &at_revision(old), ModelPullStatus::default(), Decision::Rest),
+        ("another commit", &at_revision(new), ModelPullStatus::default(), Decision::Pull(Why::Different)),
+        ("a branch, first seen", &release, ModelPullStatus::default(), Decision::Rest),
+        ("the same branch", &release, seen(&release, true), Decision::Rest),
+        ("another branch", &other, seen(&release, true), Decision::Pull(Why::Different)),
+        ("another branch, whose pull was lost", &other, seen(&other, false), Decision::Pull(Why::Different)),
+    ] {
+        assert_eq!(decide(want, &status, now, Some(&there), now), expected, "{name}");
     }
 }
 

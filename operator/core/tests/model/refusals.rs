@@ -42,6 +42,16 @@ fn what_cannot_work_is_refused_with_the_field_the_reason_and_the_remedy() {
             &["spec.stallTimeout", "at least 5s"],
         ),
         (
+            "{url: 'http://h', ollama: {model: m}, stallTimeout: 9999999999999999999s}",
+            ModelReason::InvalidSpec,
+            &["spec.stallTimeout", "at most 24h"],
+        ),
+        (
+            "{containerRef: {name: voice}, whisper: {size: small}, policy: Always}",
+            ModelReason::InvalidSpec,
+            &["spec.policy", "speaches", "HuggingFace"],
+        ),
+        (
             "{url: 'http://h', ollama: {model: m}, policy: Always, refresh: {schedule: '61 * * * *'}}",
             ModelReason::InvalidSpec,
             &["spec.refresh", "61 * * * *"],
@@ -89,7 +99,7 @@ fn a_server_is_found_by_container_service_or_url() {
         ),
         (
             "{url: 'https://Ollama.example.com/api-of/ollama/', ollama: {model: m}}",
-            "https://ollama.example.com/api-of/ollama",
+            "https://ollama.example.com:443/api-of/ollama",
             "Ollama.example.com",
         ),
         ("{url: 'http://[fd00::1]:11434', ollama: {model: m}}", "http://[fd00::1]:11434", "[fd00::1]:11434"),
@@ -122,6 +132,28 @@ fn a_try_depends_on_model_server_and_secrets_and_on_nothing_else() {
     assert_eq!(first.wish, slower.wish);
     let other_model = want(&pull("{url: 'http://h', ollama: {model: n}, tokenSecretRef: {name: token, key: token}}"));
     assert!(first.wish != other_model.wish && first.access == other_model.access, "a look serves both");
+}
+
+#[test]
+fn one_server_has_one_name_however_it_is_written_and_whether_it_runs_or_not() {
+    let server = |yaml: &str| claim(&pull(yaml), &around()).unwrap().server;
+    let at = |url: &str| server(&format!("{{url: '{url}', ollama: {{model: m}}}}"));
+    for (one, other) in [
+        ("https://ollama.example", "https://Ollama.example:443/"),
+        ("http://ollama.example/", "http://ollama.example:80"),
+        ("http://ollama.example/path", "http://ollama.example:80/path/"),
+        ("https://[fd00::6]", "https://[fd00::6]:443"),
+    ] {
+        assert_eq!(at(one), at(other));
+    }
+    assert!(
+        at("https://h") != at("http://h")
+            && at("http://h") != at("http://h/path")
+            && at("http://h:1") != at("http://h")
+    );
+    let stopped = "{containerRef: {name: off}, ollama: {model: m}}";
+    assert_eq!(validate(&pull(stopped), &around()).map(|want| want.target).unwrap_err().0, ModelReason::WaitingFor);
+    assert_eq!(server(stopped), at("http://10.0.0.7:11434"), "its model is not deleted by another meanwhile");
 }
 
 #[test]

@@ -112,6 +112,42 @@ fn a_server_that_cannot_be_looked_at_leaves_what_is_known() {
 }
 
 #[test]
+fn a_model_that_was_there_says_nothing_of_another_or_of_another_digest_of_it() {
+    let now = at("2026-02-01T00:00:00Z");
+    let down = Scene::NotSeen(Failure { reason: ModelReason::Unreachable, message: "it does not answer".into() });
+    let pinned = format!(
+        "{{containerRef: {{name: ai}}, policy: Pinned, ollama: {{model: llama3.2, digest: 'sha256:{}'}}}}",
+        "b".repeat(64)
+    );
+    for yaml in ["{containerRef: {name: ai}, ollama: {model: mistral}}", &pinned] {
+        let mut changed = pull(IN_CONTAINER);
+        tell(&mut changed, &there(), now);
+        changed.spec = pull(yaml).spec;
+        let said = tell(&mut changed, &down, now);
+        let conditions = &said.status.conditions;
+        assert!(!is_true(conditions, READY) && !is_true(conditions, PULLED), "{yaml}: {conditions:?}");
+        assert_eq!((said.status.phase, said.status.progress.as_deref()), (ModelPhase::Failed, None), "{yaml}");
+        assert_eq!(tell(&mut changed, &down, now).status, said.status, "{yaml}: it is said once");
+    }
+}
+
+#[test]
+fn a_moment_that_has_passed_is_not_waited_for() {
+    let mut pull = pull(IN_CONTAINER);
+    let now = at("2026-02-01T00:00:00Z");
+    let due = tell(&mut pull, &failure(ModelReason::RegistryUnreachable), now).look_again.unwrap();
+    let later = due + std::time::Duration::from_secs(1);
+    let down = Scene::NotSeen(Failure { reason: ModelReason::Unreachable, message: "it does not answer".into() });
+    let transfer = Transfer { percent: 1, completed_bytes: 1, total_bytes: 100 };
+    for scene in [down, Scene::Queued, Scene::Pulling { transfer, verifying: false }] {
+        assert_eq!(tell(&mut pull, &scene, later).look_again, None, "{scene:?}");
+    }
+    let brought = tell(&mut pull, &there(), later);
+    assert!(brought.status.trouble.is_none() && brought.status.retry_at.is_none(), "somebody brought it");
+    assert!(!brought.message.contains("refresh"), "{}", brought.message);
+}
+
+#[test]
 fn a_container_that_stops_makes_it_wait_and_keeps_what_is_known_and_another_model_does_not() {
     let mut pull = pull(IN_CONTAINER);
     let now = at("2026-02-01T00:00:00Z");

@@ -22,6 +22,7 @@ use zentoria_types::{HubRepository, Secret};
 
 use self::running::Running;
 use self::said::Said;
+use crate::http::short;
 use crate::server::OnProgress;
 use crate::{Installed, Model, ModelError, ModelServer, Progress, PullOptions, Stage};
 
@@ -43,6 +44,10 @@ shift 2
 exec $python -c "$@""#;
 /// Its code when there is no `hf`.
 const NO_CLIENT: i32 = 97;
+/// Names of directories with our own files.
+const FILES: &str = "zentoria-ssh";
+/// Most models of one directory.
+const MOST_MODELS: usize = 10_000;
 /// How long a look or a deletion may say nothing.
 const SILENCE: Duration = Duration::from_secs(120);
 
@@ -102,7 +107,7 @@ impl HuggingFace {
             .target(&ssh.server.host, ssh.server.port)
             .map_err(|why| ModelError::Unreachable { server: place.clone(), why: why.to_string() })?;
         let unwritten = |why: std::io::Error| setup(format!("no file for ssh can be written: {why}"));
-        let files = tempfile::Builder::new().prefix("zentoria-ssh").tempdir().map_err(unwritten)?;
+        let files = tempfile::Builder::new().prefix(FILES).tempdir().map_err(unwritten)?;
         let client = Client {
             program: PathBuf::from("ssh"),
             server: SshServer { host, port, ..ssh.server },
@@ -133,7 +138,8 @@ impl HuggingFace {
     /// The failure that the program says.
     fn failed(&self, name: &str, kind: &str, said: String) -> ModelError {
         let (server, source_name, name) = (self.name(), self.source_name(), name.to_owned());
-        match kind {
+        let (kind, said) = (short(kind), short(&said));
+        match kind.as_str() {
             "NotFound" => ModelError::ModelNotFound { source_name, name },
             "Denied" => ModelError::RegistryDenied { source_name, name, why: said },
             "Unreachable" => ModelError::RegistryUnreachable { server, source_name, why: said },
@@ -179,6 +185,9 @@ impl ModelServer for HuggingFace {
         let mut all = Vec::new();
         loop {
             match running.next(SILENCE).await? {
+                Some(Said::Installed(_)) if all.len() >= MOST_MODELS => {
+                    return Err(self.foreign(format!("more than {MOST_MODELS} models in one directory")));
+                }
                 Some(Said::Installed(found)) => all.push(found.into()),
                 Some(Said::End) => return Ok(all),
                 Some(Said::Failed { kind, said }) => return Err(self.failed("the list", &kind, said)),

@@ -170,10 +170,18 @@ def verify(top, files):
         if found != wish[2]:
             os.remove(part(top, wish))
             fail("Damaged", "%s: want %s %s, got %s" % (path, wish[1], wish[2], found))
+    # until here the model that was there is whole
+    if os.path.exists(os.path.join(top, MARKER)):
+        os.remove(os.path.join(top, MARKER))
+    placed = {}  # files of one content have one part
     for path, wish in files.items():
         full = os.path.join(top, path)
         os.makedirs(os.path.dirname(full), exist_ok=True)
-        os.replace(part(top, wish), full)
+        if wish[2] in placed:
+            shutil.copyfile(placed[wish[2]], full)
+        else:
+            os.replace(part(top, wish), full)
+            placed[wish[2]] = full
     return digests
 
 
@@ -201,8 +209,6 @@ def pull(directory, repository, revision, room):
     download(repository, info.sha, top, missing, lambda: say("downloading", completed=there(), total=total))
     say("downloading", completed=there(), total=total)
     before = marker(top) or {"stamps": {}}
-    if os.path.exists(os.path.join(top, MARKER)):
-        os.remove(os.path.join(top, MARKER))
     digests.update(verify(top, missing))
     for path in set(before["stamps"]) - set(files):
         if os.path.exists(os.path.join(top, path)):

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use zentoria_ssh::Refusal;
 use zentoria_types::Secret;
 
-use super::NO_CLIENT;
 use super::said::Said;
+use super::{FILES, NO_CLIENT};
 use crate::http::{short, shown};
 use crate::ndjson::{Lines, TooLong};
 use crate::{Class, ModelError};
@@ -124,7 +124,7 @@ impl Running {
             Refusal::HostKey | Refusal::Login => Class::Stalled,
             Refusal::Unreachable | Refusal::Broken => Class::Retry,
         };
-        let why = format!("{}: {}", short(said), refusal.remedy("the operator"));
+        let why = format!("{}: {}", short(&without_our_files(said)), refusal.remedy("the operator"));
         ModelError::Ssh { place: self.place.clone(), why, class }
     }
 
@@ -139,6 +139,15 @@ impl Running {
         };
         ModelError::TooMuch { server: self.place.clone(), kind: "answer of our program", what: what.to_owned(), limit }
     }
+}
+
+/// A complaint without the paths of our own files, which are others each time: `Load key "key": invalid format`.
+fn without_our_files(said: &str) -> String {
+    let pieces = said.split('"').map(|piece| match piece.rsplit_once('/') {
+        Some((path, file)) if path.contains(FILES) => file,
+        Some(_) | None => piece,
+    });
+    pieces.collect::<Vec<_>>().join("\"")
 }
 
 /// The end of what comes, on one line.

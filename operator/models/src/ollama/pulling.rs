@@ -8,7 +8,9 @@ use crate::http::shown;
 use crate::{Progress, Stage};
 
 /// Most parts of one model: those with a blob for each tensor have some thousands.
-const MOST_PARTS: usize = 100_000;
+const MOST_PARTS: usize = 10_000;
+/// Longest digest, in characters: those of SHA-512 have 135.
+const LONGEST_DIGEST: usize = 160;
 
 /// A line: `{"status", "digest", "total", "completed"}` or `{"error"}`.
 #[derive(Deserialize)]
@@ -44,20 +46,23 @@ pub(super) struct Pulling {
     /// By digest: bytes in all, and there.
     parts: BTreeMap<String, (u64, u64)>,
     /// Most that was ever there: Ollama takes back what it has to fetch again.
-    most: u64,
-    total: u64,
+    most: u128,
+    /// Over all parts.
+    total: u128,
+    there: u128,
 }
 
 impl Default for Pulling {
     fn default() -> Self {
-        Self { stage: Stage::Resolving, parts: BTreeMap::new(), most: 0, total: 0 }
+        Self { stage: Stage::Resolving, parts: BTreeMap::new(), most: 0, total: 0, there: 0 }
     }
 }
 
 impl Pulling {
     /// How far it is.
     pub fn progress(&self) -> Progress {
-        Progress { stage: self.stage, completed: self.most.min(self.total), total: self.total }
+        let bytes = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
+        Progress { stage: self.stage, completed: bytes(self.most.min(self.total)), total: bytes(self.total) }
     }
 
     /// Takes one line.
@@ -80,6 +85,9 @@ impl Pulling {
             self.stage = stage;
         }
         if let Some(digest) = parsed.digest {
+            if digest.len() > LONGEST_DIGEST {
+                return Turn::Foreign(format!("`{}`, which names no digest", shown(line)));
+            }
             if self.parts.len() >= MOST_PARTS && !self.parts.contains_key(&digest) {
                 return Turn::TooMany(MOST_PARTS);
             }
@@ -90,13 +98,12 @@ impl Pulling {
 
     fn part(&mut self, digest: String, total: Option<u64>, completed: u64) {
         let part = self.parts.entry(digest).or_default();
-        if let Some(total) = total {
-            part.0 = total;
-        }
-        part.1 = completed.min(part.0);
-        let sum = |of: fn(&(u64, u64)) -> u64| self.parts.values().map(of).fold(0, u64::saturating_add);
-        self.total = sum(|part| part.0);
-        self.most = self.most.max(sum(|part| part.1));
+        let (total_before, there_before) = *part;
+        let total = total.unwrap_or(total_before);
+        *part = (total, completed.min(total));
+        self.total = self.total - u128::from(total_before) + u128::from(total);
+        self.there = self.there - u128::from(there_before) + u128::from(part.1);
+        self.most = self.most.max(self.there);
     }
 }
 

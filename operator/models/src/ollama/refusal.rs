@@ -30,9 +30,10 @@ const BROKEN_OFF: &str = "context canceled";
 const MEANINGS: &[(Meaning, &[&str])] = &[
     (Meaning::BadName, &["invalid model name"]),
     (Meaning::Ending, &[BROKEN_OFF]),
+    (Meaning::Unreachable, &["connection refused", "no such host", "no route to host", "network is unreachable"]),
     (Meaning::Full, &["no space left on device", "disk quota exceeded", "not enough space"]),
     (Meaning::Damaged, &["digest mismatch"]),
-    (Meaning::TooOld, &["newer version of ollama", "412:"]),
+    (Meaning::TooOld, &["newer version of ollama", " 412:"]),
     (
         Meaning::NotTls,
         &[
@@ -44,19 +45,15 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "unknown authority",
         ],
     ),
-    (Meaning::Denied, &["unauthorized", "access denied", "authentication required", "401:", "403:", "forbidden"]),
+    (Meaning::Denied, &["unauthorized", "access denied", "authentication required", " 401:", " 403:", "forbidden"]),
     (Meaning::NotFound, &["file does not exist", "manifest unknown", "name unknown"]),
     (
         Meaning::Unreachable,
         &[
-            "connection refused",
             "connection reset",
             "connection closed",
             "closed idle connection",
             "broken pipe",
-            "no such host",
-            "no route to host",
-            "network is unreachable",
             "timeout",
             "timed out",
             "deadline exceeded",
@@ -65,18 +62,24 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "max retries exceeded",
             "unexpected eof",
             ": eof",
-            "429:",
-            "500:",
-            "502:",
-            "503:",
-            "504:",
+            " 429:",
+            " 500:",
+            " 502:",
+            " 503:",
+            " 504:",
         ],
     ),
 ];
 
 /// The error for what Ollama said of a pull; `status` where it is not in the midst of an answer.
 pub(super) fn read(server: &str, name: &OllamaName, status: Option<u16>, said: &str) -> ModelError {
-    let folded = said.to_ascii_lowercase();
+    // names of hosts and models, and ports, are no words of a complaint
+    let parts = said.split("\"http").enumerate();
+    let words = parts.map(|(number, part)| match number {
+        0 => part,
+        _ => part.split_once('"').map_or("", |(_, after)| after),
+    });
+    let folded = format!(" {}", words.collect::<String>().to_ascii_lowercase());
     let meaning = MEANINGS.iter().find(|(_, phrases)| phrases.iter().any(|phrase| folded.contains(phrase)));
     let server = server.to_owned();
     let source_name = format!("the registry {}", name.host());
@@ -138,6 +141,14 @@ mod tests {
             (
                 "pull model manifest: 412: \n\nThe model you are attempting to pull requires a newer version of Ollama.",
                 "NeedsNewerServer",
+            ),
+            (
+                "pull model manifest: Get \"https://r:5401/v2/ns/certificate/\": dial tcp 10.0.0.5:5401: connect: connection refused",
+                "RegistryUnreachable",
+            ),
+            (
+                "pull model manifest: Get \"http://r/forbidden/\": read tcp 10.0.0.5:403: i/o timeout",
+                "RegistryUnreachable",
             ),
             ("http: no Location header in response", "ServerError"),
             ("context canceled", "Broken"),

@@ -18,9 +18,22 @@ pub(super) struct Place {
     pub target: String,
 }
 
+/// The address of a container, by its name.
+type Address = fn(&str, &ContainerSeen) -> Result<IpAddr, Refused>;
+
+/// Where it is, and can be asked.
 pub(super) fn find(spec: &ModelPullSpec, around: &Surroundings) -> Result<Place, Refused> {
+    place(spec, around, running_address)
+}
+
+/// Where it is, whether it runs or not: it stays the same server.
+pub(super) fn wherever(spec: &ModelPullSpec, around: &Surroundings) -> Result<Place, Refused> {
+    place(spec, around, address)
+}
+
+fn place(spec: &ModelPullSpec, around: &Surroundings, address: Address) -> Result<Place, Refused> {
     match (&spec.container_ref, &spec.url) {
-        (Some(named), None) => in_container(spec, named, around),
+        (Some(named), None) => in_container(spec, named, around, address),
         (None, Some(url)) => {
             let authority = authority(url)?;
             Ok(Place { server: http(spec, url.trim_end_matches('/').to_owned()), container: None, target: authority })
@@ -31,7 +44,12 @@ pub(super) fn find(spec: &ModelPullSpec, around: &Surroundings) -> Result<Place,
     }
 }
 
-fn in_container(spec: &ModelPullSpec, named: &ModelServerRef, around: &Surroundings) -> Result<Place, Refused> {
+fn in_container(
+    spec: &ModelPullSpec,
+    named: &ModelServerRef,
+    around: &Surroundings,
+    address: Address,
+) -> Result<Place, Refused> {
     let name = &named.name;
     let Some(container) = around.containers.get(name) else {
         let there: Vec<&str> = around.containers.keys().map(String::as_str).take(8).collect();
@@ -96,12 +114,18 @@ fn service<'a>(
     })
 }
 
-fn address(name: &str, container: &ContainerSeen) -> Result<IpAddr, Refused> {
-    match container.addresses.first() {
-        Some(address) if container.running => Ok(*address),
-        Some(_) => Err((ModelReason::WaitingFor, format!("the container {name} does not run"))),
-        None => Err((ModelReason::WaitingFor, format!("the container {name} has no address yet"))),
+fn running_address(name: &str, container: &ContainerSeen) -> Result<IpAddr, Refused> {
+    let found = address(name, container)?;
+    if container.running {
+        Ok(found)
+    } else {
+        Err((ModelReason::WaitingFor, format!("the container {name} does not run")))
     }
+}
+
+fn address(name: &str, container: &ContainerSeen) -> Result<IpAddr, Refused> {
+    let found = container.addresses.first().copied();
+    found.ok_or_else(|| (ModelReason::WaitingFor, format!("the container {name} has no address yet")))
 }
 
 fn http(spec: &ModelPullSpec, base: String) -> Server {

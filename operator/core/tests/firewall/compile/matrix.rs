@@ -108,7 +108,7 @@ fn the_operator_reaches_the_server_of_every_model_of_the_estate_and_no_stranger_
     let (config, addresses) = (configuration(&world), addresses(&world));
     let operator: IpAddr = world.cluster.spec.control_plane_cidrs[0].split('/').next().unwrap().parse().unwrap();
     let text = std::fs::read_to_string(workspace().join("tests/fixtures/zentoria/models.tsv")).unwrap();
-    let servers: BTreeSet<(&str, &str)> = text.lines().skip(1).map(|line| cells(line)).collect();
+    let servers: BTreeSet<(&str, &str)> = text.lines().skip(1).map(cells).collect();
     assert_eq!(servers.len(), 2, "{servers:?}");
     for (container, service) in servers {
         let host = world.containers.iter().find(|one| one.metadata.name.as_deref() == Some(container)).unwrap();
