@@ -45,6 +45,7 @@ fn a_policy_that_cannot_work_is_refused_with_field_value_reason_and_remedy() {
             "spec.tiers[hourly].keep \"0d\" keeps nothing but the newest snapshot; write 168h",
         ),
         (changed("name: hourly", "name: restore-test"), P::InvalidSpec, "spec.tiers[restore-test].name"),
+        (changed("name: hourly", "name: before-restore"), P::InvalidSpec, "spec.tiers[before-restore].name"),
         (
             changed("name: zentoria-db", "name: zentoria-dba"),
             P::NotFound,

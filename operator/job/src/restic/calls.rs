@@ -207,14 +207,23 @@ impl Restic {
                 locks.push(Lock { host: held.hostname, since: held.time.as_second(), exclusive: held.exclusive });
             }
         }
+        locks.sort_by(|one, other| (one.since, &one.host).cmp(&(other.since, &other.host)));
         Ok(locks)
+    }
+
+    /// Removes the locks that nobody has renewed for half an hour.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn unlock_stale(&self) -> Result<(), Failure> {
+        self.call(["unlock"]).output().await.map(|_| ())
     }
 
     /// Removes all locks, whoever holds them.
     ///
     /// # Errors
     /// As every call.
-    pub async fn unlock(&self) -> Result<(), Failure> {
+    pub async fn unlock_all(&self) -> Result<(), Failure> {
         self.call(["unlock", "--remove-all"]).output().await.map(|_| ())
     }
 }

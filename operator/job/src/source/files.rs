@@ -69,6 +69,13 @@ impl Files {
     }
 }
 
+/// Whether it is tar that says so: a login shell that lets nobody in ends with the same code, and what it prints is no
+/// archive.
+fn tells_of_changes(said: &str) -> bool {
+    const WORDS: [&str; 3] = ["changed as we read it", "removed before we read it", "shrank by"];
+    WORDS.iter().any(|words| said.contains(words))
+}
+
 #[async_trait]
 impl Source for Files {
     fn repeatable(&self) -> bool {
@@ -91,7 +98,7 @@ impl Source for Files {
         match tool::print(self.ssh.command(&format!("{CREATE} {}", words.join(" "))), out).await {
             Ok(_) => Ok(()),
             // as every backup of files that are in use; tar says which, and so does the log of the Job
-            Err(error) if error.code == Some(CHANGED) => {
+            Err(error) if error.code == Some(CHANGED) && tells_of_changes(&error.said) => {
                 eprintln!("{}", error.said);
                 Ok(())
             }
@@ -120,5 +127,24 @@ impl Source for Files {
         let bytes: u64 = parts.iter().map(|stored| stored.bytes).sum();
         let paths = if parts.len() == 1 { "path" } else { "paths" };
         format!("{} {paths}, {bytes} bytes equal, and unpacked", parts.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_tar_says_of_files_in_use_makes_its_code_no_failure() {
+        for (said, is_that) in [
+            ("tar: /srv/a.log: file changed as we read it", true),
+            ("tar: /srv/a: File removed before we read it", true),
+            ("tar: /srv/a: File shrank by 12 bytes; padding with zeros", true),
+            ("", false),
+            ("This account is currently not available.", false),
+            ("tar: /srv/a: Cannot open: Permission denied", false),
+        ] {
+            assert_eq!(tells_of_changes(said), is_that, "{said}");
+        }
     }
 }

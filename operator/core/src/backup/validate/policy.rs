@@ -19,6 +19,7 @@ use zentoria_api::backup::{
 };
 use zentoria_api::common::Span;
 use zentoria_api::conditions::PolicyReason;
+use zentoria_types::backup_job::SECURING_TIER;
 
 /// The scratch PostgreSQL where a restore test names none.
 pub const POSTGRES_IMAGE: &str = "docker.io/pgvector/pgvector:pg17";
@@ -168,8 +169,8 @@ fn target(spec: &BackupPolicySpec) -> String {
 fn want_tier(tier: &Tier, zone: Option<&str>) -> Result<WantTier, Problem> {
     let Tier { name, schedule: text, keep, only_if_changed } = tier;
     let field = format!("spec.tiers[{name}]");
-    if name == "restore-test" || name.starts_with("run-") {
-        let message = format!("{field}.name: Jobs of the operator have that name: write another one");
+    if name == "restore-test" || name == SECURING_TIER || name.starts_with("run-") {
+        let message = format!("{field}.name: the operator itself uses that name: write another one");
         return Err(Problem::Invalid(message));
     }
     let (cron, runs) = schedule(&format!("{field}.schedule"), text, zone)?;
