@@ -190,13 +190,17 @@ async fn inspect(
         let cause = format!("first {}", want.repository.id.as_deref().unwrap_or_default());
         objects::start(context, &jobs::inspect(want, &cause, &context.backups.settings)).await?;
     }
-    for run in found {
-        let lost = matches!(run.state, RunState::Ended { ending: Ending::Succeeded, .. });
-        if lost && matches!(run.operation, Operation::Backup(_)) {
-            let name = names::of_repository_once(&want.owner.name, &want.owner.uid, &Operation::Inspect, &run.job);
-            if !found.iter().any(|other| other.job == name) {
-                objects::start(context, &jobs::inspect(want, &run.job, &context.backups.settings)).await?;
-            }
+    // One look tells of all: a node that goes takes the word of many runs with it.
+    let lost = found.iter().filter(|run| matches!(run.operation, Operation::Backup(_)));
+    let lost = lost.filter_map(|run| match run.ended() {
+        Some((at, Ending::Succeeded)) => Some((at, run)),
+        Some(_) | None => None,
+    });
+    if let Some((at, run)) = lost.max_by_key(|(at, run)| (*at, &run.job)) {
+        let looked = |other: &Run| other.operation == Operation::Inspect && other.created >= at;
+        let name = names::of_repository_once(&want.owner.name, &want.owner.uid, &Operation::Inspect, &run.job);
+        if !found.iter().any(|other| other.job == name || looked(other)) {
+            objects::start(context, &jobs::inspect(want, &run.job, &context.backups.settings)).await?;
         }
     }
     Ok(())

@@ -78,16 +78,23 @@ async fn a_newest_backup_that_grows_too_old_is_late_at_that_moment_without_anyth
 }
 
 #[tokio::test]
-async fn a_run_whose_pod_is_gone_is_learnt_from_the_repository() {
+async fn runs_whose_pods_are_gone_are_learnt_from_one_look_at_the_repository() {
     let (world, kcm) = started("bk-lost").await;
     ready_policy(&world, &kcm, "db", HOURLY).await;
     let before = kcm.names::<Job>().await;
-    let job = kcm.fire(&kcm.cron("bp-db-hourly").await, "1").await;
-    kcm.job_ends(&job, true).await;
+    world.kill_operator().await;
+    for number in ["1", "2"] {
+        let job = kcm.fire(&kcm.cron("bp-db-hourly").await, number).await;
+        kcm.job_ends(&job, true).await;
+    }
+    world.start_operator().await;
+    let inspections = || async {
+        let mut names = kcm.names::<Job>().await;
+        names.retain(|name| name.starts_with("br-main-inspect") && !before.contains(name));
+        names
+    };
     let inspect = zentoria_api_tests::wait::eventually("another inspection", || async {
-        let names = kcm.names::<Job>().await;
-        let new = names.iter().find(|name| name.starts_with("br-main-inspect") && !before.contains(name));
-        new.cloned().ok_or_else(|| format!("{names:?}"))
+        inspections().await.pop().ok_or_else(|| "there is none".to_owned())
     })
     .await;
     let newest = backed_up("feed1234").snapshot.unwrap();
@@ -99,6 +106,7 @@ async fn a_run_whose_pod_is_gone_is_learnt_from_the_repository() {
     })
     .await;
     assert!(holds(&told, FRESH));
+    assert_eq!(inspections().await, [inspect], "one tells of all");
 }
 
 #[tokio::test]
