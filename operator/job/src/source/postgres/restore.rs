@@ -2,7 +2,7 @@
 
 use super::facts::{DatabaseFacts, RoleFacts};
 use super::login::{Login, failed, identifier, literal};
-use super::{connection, count, databases, maintenance, major, programs, roles as role_dump};
+use super::{connection, count, maintenance, major, programs, roles as role_dump};
 use crate::contract::Input;
 use crate::failure::Failure;
 use crate::source::tool;
@@ -20,6 +20,8 @@ const SESSIONS_END: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(250);
 /// The database of the scratch server that is restored into, one after the other.
 const TEST: &str = "zentoria_restore_test";
+/// How the statement begins by which `pg_restore` makes a database.
+const CREATE: &str = "CREATE DATABASE ";
 /// How long a name may be, in bytes.
 const NAME: usize = 63;
 
@@ -108,10 +110,17 @@ async fn create_test(client: &Client, recorded: &DatabaseFacts) -> Result<(), Fa
     Err(refused.unwrap_or_else(|| Failure::new(JobError::TargetFailed, "no database could be made")))
 }
 
-/// Restores a database over the source. What is there steps aside under another name until the restored one is compared:
-/// then it is dropped; or, when anything failed or differs, it comes back. A Job that is killed in between leaves it under
-/// that name (`app_before_1800000000`, which takes no connections); the next restore does not touch it, and tells of it
-/// ([`left_behind`]).
+/// A database that stands aside.
+struct Aside {
+    name: String,
+    /// Whether it took connections before: it comes back as it was.
+    was_open: bool,
+}
+
+/// Restores a database over the source. What is there, closed or not, steps aside under another name until the restored one
+/// is compared: then it is dropped; or, when anything failed or differs, it comes back. A Job that is killed in between
+/// leaves it under that name (`app_before_1800000000`, which takes no connections); the next restore does not touch it, and
+/// tells of it ([`left_behind`]).
 ///
 /// # Errors
 /// [`JobError::TargetFailed`], and those of a connection.
@@ -122,20 +131,39 @@ pub async fn over_source(
     bytes: Input<'_>,
 ) -> Result<Vec<String>, Failure> {
     let (client, from) = maintenance(login, Some(name)).await?;
-    let aside = if databases(&client).await?.iter().any(|there| there == name) {
-        Some(step_aside(&client, name).await?)
-    } else {
-        None
+    let aside = match is_open(&client, name).await? {
+        Some(was_open) => Some(step_aside(&client, name, was_open).await?),
+        None => None,
     };
-    let restored = created(login, &client, &from, name, recorded, bytes).await;
+    let left = match &aside {
+        Some(Aside { was_open: false, .. }) => {
+            format!("`{name}` was left as it was: closed, until ALTER DATABASE ... WITH ALLOW_CONNECTIONS true")
+        }
+        Some(Aside { was_open: true, .. }) | None => format!("`{name}` was left as it was"),
+    };
+    let mut is_made = false;
+    let restored = created(login, &client, &from, name, recorded, bytes, &mut is_made).await;
     let good = restored.as_ref().is_ok_and(Vec::is_empty);
     match aside {
-        Some(aside) if good => drop_database(&client, &aside).await?,
+        Some(aside) if good => drop_database(&client, &aside.name).await?,
         Some(aside) => come_back(&client, name, &aside).await?,
-        None if good => {}
+        // what somebody else has made meanwhile is not ours to drop
+        None if good || !is_made => {}
         None => drop_database(&client, name).await?,
     }
-    restored.map_err(|failure| failure.during(format!("`{name}` was left as it was")))
+    restored.map_err(|failure| failure.during(left))
+}
+
+/// Whether a database takes connections; `None`: there is none of that name. One that takes none holds data all the same: a
+/// person has closed it, or a Job that was killed while it stepped aside or came back.
+async fn is_open(client: &Client, name: &str) -> Result<Option<bool>, Failure> {
+    let asked = async {
+        let row = client
+            .query_opt("SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = $1::text", &[&name])
+            .await?;
+        row.map(|row| row.try_get(0)).transpose()
+    };
+    asked.await.map_err(|error| target(&format!("whether there is a database `{name}`"), &error))
 }
 
 /// The databases that restores of this one have put aside and that were neither dropped nor brought back.
@@ -160,6 +188,7 @@ fn is_aside(there: &str, name: &str) -> bool {
     !when.is_empty() && when.bytes().all(|byte| byte.is_ascii_digit()) && (beginning == name || is_cut)
 }
 
+/// `is_made` tells whether it has made the database, though what it restored into it may be wrong.
 async fn created(
     login: &Login,
     client: &Client,
@@ -167,18 +196,22 @@ async fn created(
     name: &str,
     recorded: &DatabaseFacts,
     bytes: Input<'_>,
+    is_made: &mut bool,
 ) -> Result<Vec<String>, Failure> {
     let mut command = programs::command("pg_restore", major(client).await?, login).await?;
     // `--create` makes it by the name, owner, rights and settings that it had
     command.args(["--create", "--exit-on-error", "--no-password", &format!("--dbname={}", connection(from))]);
-    tool::feed(command, bytes).await.map_err(|error| {
+    let fed = tool::feed(command, bytes).await;
+    // it ends at the first statement that is refused, and says which
+    *is_made = fed.as_ref().err().is_none_or(|error| !error.said.contains(CREATE));
+    fed.map_err(|error| {
         Failure::new(JobError::TargetFailed, format!("{}: {error}; a superuser can restore everything", login.place()))
     })?;
     Ok(recorded.differences(&counted(login, name).await?, true))
 }
 
 /// Ends the sessions of a database and gives it another name, under which nobody can connect.
-async fn step_aside(client: &Client, name: &str) -> Result<String, Failure> {
+async fn step_aside(client: &Client, name: &str, was_open: bool) -> Result<Aside, Failure> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     let ending = format!("_before_{now}");
     let mut aside = name.to_owned();
@@ -199,22 +232,24 @@ async fn step_aside(client: &Client, name: &str) -> Result<String, Failure> {
         .await?;
         let rename = format!("ALTER DATABASE {} RENAME TO {}", identifier(name), identifier(&aside));
         match execute(client, &rename).await {
-            Ok(()) => return Ok(aside),
+            Ok(()) => return Ok(Aside { name: aside, was_open }),
             Err(_) if Instant::now() < deadline => sleep(AGAIN).await,
-            Err(failure) => {
+            Err(failure) if was_open => {
                 let opened = allow(client, name).await;
                 return Err(opened.err().unwrap_or(failure));
             }
+            Err(failure) => return Err(failure),
         }
     }
 }
 
 /// Takes the place of what was restored again.
-async fn come_back(client: &Client, name: &str, aside: &str) -> Result<(), Failure> {
+async fn come_back(client: &Client, name: &str, aside: &Aside) -> Result<(), Failure> {
+    let Aside { name: aside, was_open } = aside;
     let back = async {
         drop_database(client, name).await?;
         execute(client, &format!("ALTER DATABASE {} RENAME TO {}", identifier(aside), identifier(name))).await?;
-        allow(client, name).await
+        if *was_open { allow(client, name).await } else { Ok(()) }
     };
     back.await.map_err(|failure| {
         failure.during(format!("the restore failed, and `{name}` could not come back: it is there as `{aside}`"))

@@ -2,6 +2,7 @@
 
 use super::estate;
 use crate::support::job::{bring_back, take_all};
+use tokio::io::AsyncWriteExt;
 use zentoria_job::contract::Place;
 use zentoria_types::backup_job::JobError;
 
@@ -70,6 +71,51 @@ async fn a_restore_that_fails_or_differs_leaves_the_database_as_it_was() {
     assert_eq!(found, ["large objects: 1, recorded 9"]);
     assert_eq!(server.number("app", ROWS).await, 301, "nothing was lost");
     assert_eq!(server.number("postgres", DATABASES).await, before);
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_connections_is_put_aside_and_comes_back_as_any_other() {
+    let Some((server, pod)) = estate("postgres16").await else { return };
+    let source = pod.source(&server.spec(&["app"])).expect("a source");
+    let all = take_all(source.as_ref()).await.expect("a backup");
+    server.run_sql("app", "INSERT INTO embeddings VALUES (1000, 'mine', '[1,2,3]')").await;
+    let before = server.number("postgres", DATABASES).await;
+    server.run_sql("postgres", "ALTER DATABASE app WITH ALLOW_CONNECTIONS false").await;
+
+    let mut cut = all["app"].clone();
+    cut.bytes.truncate(cut.bytes.len() / 2);
+    let failure = bring_back(source.as_ref(), &cut, &Place::Source).await.expect_err("half a dump");
+    assert!(failure.message.contains("left as it was: closed"), "{failure}");
+    let closed = "SELECT count(*) FROM pg_database WHERE datname = 'app' AND NOT datallowconn";
+    assert_eq!(server.number("postgres", closed).await, 1, "it is there, and nobody has opened it");
+    server.run_sql("postgres", "ALTER DATABASE app WITH ALLOW_CONNECTIONS true").await;
+    assert_eq!(server.number("app", ROWS).await, 301, "nothing was lost");
+
+    server.run_sql("postgres", "ALTER DATABASE app WITH ALLOW_CONNECTIONS false").await;
+    let found = bring_back(source.as_ref(), &all["app"], &Place::Source).await.expect("a restore");
+    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(server.number("app", ROWS).await, 300, "what was restored is open");
+    assert_eq!(server.number("postgres", DATABASES).await, before, "what stood aside is gone");
+}
+
+#[tokio::test]
+async fn a_restore_of_a_database_that_is_gone_drops_none_that_somebody_makes_meanwhile() {
+    let Some((server, pod)) = estate("postgres16").await else { return };
+    let source = pod.source(&server.spec(&["app"])).expect("a source");
+    let kept = take_all(source.as_ref()).await.expect("a backup").remove("app").expect("app");
+    server.run_sql("postgres", "DROP DATABASE app").await;
+    let (mut fed, mut bytes) = tokio::io::duplex(16);
+    let (restored, ()) = tokio::join!(source.restore(&kept.stored, &mut bytes, &Place::Source), async {
+        let (beginning, rest) = kept.bytes.split_at(64);
+        // more than fits in between: it was looked whether there is one, and now it is read
+        fed.write_all(beginning).await.expect("read");
+        server.run_sql("postgres", "CREATE DATABASE app").await;
+        fed.write_all(rest).await.expect("read");
+        drop(fed);
+    });
+    let failure = restored.expect_err("there is one again");
+    assert!(failure.message.contains("CREATE DATABASE"), "{failure}");
+    assert_eq!(server.number("app", "SELECT 1::bigint").await, 1, "it is still there");
 }
 
 #[tokio::test]
