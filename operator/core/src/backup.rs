@@ -2,7 +2,7 @@
 //! runs of Jobs mean for status, and what may be done about locks.
 //!
 //! The way through: the controller gathers [`surroundings::Surroundings`]; [`validate`] makes a wish of a spec
-//! ([`want`]), or says why not; [`jobs`] makes the objects of a wish; [`runs`] reads finished Jobs; [`outcome`] folds them
+//! ([`want`]), or says why not, and then [`rest`] what may not go on; [`jobs`] makes the objects of a wish; [`runs`] reads finished Jobs; [`outcome`] folds them
 //! into status, as often as one likes and in any order; [`report`] writes conditions and the texts for people.
 
 pub mod drill;
@@ -13,6 +13,7 @@ pub mod locks;
 pub mod names;
 pub mod outcome;
 pub mod report;
+pub mod rest;
 pub mod restore;
 pub mod runs;
 pub mod schedule;

@@ -6,18 +6,19 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::{DeleteParams, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use tracing::info;
 use zentoria_api::wire::BACKUP_OWNER_LABEL;
-use zentoria_core::backup::drill;
 use zentoria_core::backup::jobs::Desired;
 use zentoria_core::backup::want::Owner;
+use zentoria_core::backup::{drill, rest};
 
 /// A ConfigMap is written before its Job, and both are seen later: a younger one without a Job is no leftover.
 const YOUNG: SignedDuration = SignedDuration::from_mins(10);
@@ -51,6 +52,26 @@ pub(super) async fn apply_all(context: &Context, owner: &Owner, wanted: &[Desire
         let made = config.creation_timestamp().map_or(now, |time| time.0);
         if !names.contains(&name) && !has_job && now.duration_since(made) > YOUNG {
             delete(context, config.as_ref()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Suspends the CronJobs that may not go on while the spec of their owner is refused. [`apply_all`] takes it back.
+pub(super) async fn rest(context: &Context, owner: &Owner, is_suspended: bool) -> Result<(), WriteError> {
+    let api: Api<CronJob> = Api::namespaced(context.client.clone(), &owner.namespace);
+    for cron in owned(&context.backups.cron_jobs, owner) {
+        if !rest::is_due(&cron, is_suspended) {
+            continue;
+        }
+        let name = cron.name_any();
+        // Never another object of the same name.
+        let patch = Patch::Merge(json!({"metadata": {"uid": cron.uid()}, "spec": {"suspend": true}}));
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        match context.writer.send(api.patch(&name, &params, &patch)).await {
+            Ok(_) => info!(namespace = owner.namespace, cronjob = name, "suspended: the spec of its owner is refused"),
+            Err(WriteError::Gone | WriteError::Conflict) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())

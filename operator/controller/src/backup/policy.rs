@@ -17,9 +17,10 @@ use zentoria_api::wire::RUN_ANNOTATION;
 use zentoria_core::backup::names::Operation;
 use zentoria_core::backup::runs::{Ending, Run, RunState};
 use zentoria_core::backup::validate::{self, secrets};
-use zentoria_core::backup::want::{OwnerKind, WantPolicy};
+use zentoria_core::backup::want::{Owner, OwnerKind, WantPolicy};
 use zentoria_core::backup::{jobs, outcome};
 use zentoria_core::conditions::is_true;
+use zentoria_core::estate::is_paused;
 
 /// One look at a BackupPolicy.
 ///
@@ -45,9 +46,15 @@ pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Resu
     let found = runs::of_owner(&context, OwnerKind::Policy, &object.metadata).await?;
     runs::tell(&context, &object.object_ref(&()), &found);
     let mut known = object.as_ref().clone();
-    if let Ok(want) = &want {
-        objects::apply_all(&context, &want.owner, &jobs::of_policy(want, &context.backups.settings)).await?;
-        run_now(&context, &mut known, want).await?;
+    match &want {
+        Ok(want) => {
+            objects::apply_all(&context, &want.owner, &jobs::of_policy(want, &context.backups.settings)).await?;
+            run_now(&context, &mut known, want).await?;
+        }
+        Err(_) => {
+            let owner = Owner::of(OwnerKind::Policy, &object.metadata);
+            objects::rest(&context, &owner, is_suspended(&object)).await?;
+        }
     }
     backfill(&context, &mut known, &namespace, &name).await?;
     let report = zentoria_core::backup::report::policy(&known, &want, &found, &around, now);
@@ -62,6 +69,11 @@ pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Resu
     context.metrics.set_backup_policy(&namespace, &name, &figures(&report.status, want.as_ref().ok()));
     let key = ("BackupPolicy", namespace, name);
     Ok(report::again(&context, &key, may_come(report.reason), report.look_again, now))
+}
+
+/// Whether none of its Jobs is to be started, whatever else its spec says.
+pub(super) fn is_suspended(object: &BackupPolicy) -> bool {
+    object.spec.suspend || is_paused(&object.metadata)
 }
 
 /// Whether it lacks something that no watch tells of.

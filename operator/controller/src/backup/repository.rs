@@ -17,7 +17,7 @@ use zentoria_core::backup::locks::{LockVerdict, judge};
 use zentoria_core::backup::names::{self, Operation};
 use zentoria_core::backup::runs::{Ending, Run, RunState};
 use zentoria_core::backup::validate::{self, secrets};
-use zentoria_core::backup::want::{OwnerKind, Upkeep, WantRepository};
+use zentoria_core::backup::want::{Owner, OwnerKind, Upkeep, WantRepository};
 use zentoria_core::conditions::is_true;
 
 /// One look at a BackupRepository.
@@ -41,8 +41,9 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
     runs::tell(&context, &object.object_ref(&()), &own);
     let upkeep = validate::upkeep(&object, &around);
     let mut doing = Doing::default();
-    if let Ok(want) = &want {
-        doing = work(&context, want, &object, &found, now).await?;
+    match &want {
+        Ok(want) => doing = work(&context, want, &object, &found, now).await?,
+        Err(_) => objects::rest(&context, &Owner::of_repository(&object), upkeep.suspend).await?,
     }
     let drills = drill::look(&context, &object, want.as_ref().ok(), &upkeep, now).await?;
     let told = (found.as_slice(), &drills);

@@ -59,10 +59,19 @@ pub(super) async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) 
                 .map_or(scene.clone(), |problem| Scene { problem: Some(problem), ..scene })
         }
         Ok(WantPolicy { suspend: true, what: What::Vzdump(vzdump), .. }) => {
-            pass.suspended(vzdump).await;
+            pass.suspended(vzdump.mode).await;
             Scene::default()
         }
-        Ok(WantPolicy { what: What::Jobs(_), .. }) | Err(_) => Scene::default(),
+        Ok(WantPolicy { what: What::Jobs(_), .. }) => Scene::default(),
+        Err(_) => {
+            // Whatever is wrong with its spec, a policy that rests has no job.
+            if let Source::Vzdump(source) = &object.spec.source
+                && policy::is_suspended(&object)
+            {
+                pass.suspended(source.mode).await;
+            }
+            Scene::default()
+        }
     };
     pass.say(&want, &scene).await
 }

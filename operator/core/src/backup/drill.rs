@@ -12,16 +12,16 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use std::collections::BTreeMap;
 use zentoria_api::backup::{
-    BackupRepository, BackupRestore, BackupRestoreSpec, DrillStatus, Into, JobSettings, RestorePhase, RestoreResult,
-    ScratchTarget, SnapshotChoice,
+    BackupRepository, BackupRestore, BackupRestoreSpec, BackupRestoreStatus, DrillStatus, Into, JobSettings,
+    RestorePhase, RestoreResult, ScratchTarget, SnapshotChoice,
 };
-use zentoria_api::conditions::READY;
+use zentoria_api::conditions::{READY, STALLED};
 use zentoria_api::wire::{
     BACKUP_OWNER_LABEL, BACKUP_REPOSITORY_LABEL, CONTROLLER_NAME, DRILL_DUE_ANNOTATION, DRILL_OPERATION,
     OPERATION_LABEL,
 };
 
-/// A drill of which nothing could be begun for so long has failed.
+/// A drill of which nothing could be begun, or that was refused half-way, for so long has failed.
 const STUCK: SignedDuration = SignedDuration::from_mins(10);
 /// A drill is overdue when none has succeeded so long after its time.
 const SLACK: SignedDuration = SignedDuration::from_hours(24);
@@ -35,6 +35,8 @@ pub struct Drill {
     pub due: Option<Timestamp>,
     /// When it was made.
     pub made: Timestamp,
+    /// When it is given up, unless it goes on.
+    pub given_up: Option<Timestamp>,
     /// How it ended, if it has.
     pub end: Option<End>,
 }
@@ -77,7 +79,7 @@ impl Drill {
         let made = restore.metadata.creation_timestamp.as_ref().map_or(now, |time| time.0);
         let due = restore.metadata.annotations.as_ref().and_then(|all| all.get(DRILL_DUE_ANNOTATION)?.parse().ok());
         let name = restore.metadata.name.clone().unwrap_or_default();
-        Self { name, due, made, end: end(restore, made, now) }
+        Self { name, due, made, given_up: given_up(restore, made), end: end(restore, made, now) }
     }
 
     /// One whose BackupRestore was deleted before its end was seen.
@@ -85,7 +87,7 @@ impl Drill {
     pub fn vanished(name: &str, now: Timestamp) -> Self {
         let message = format!("the BackupRestore {name} was deleted before it had ended");
         let end = End { at: now, succeeded: false, message, data_age: None };
-        Self { name: name.to_owned(), due: None, made: now, end: Some(end) }
+        Self { name: name.to_owned(), due: None, made: now, given_up: None, end: Some(end) }
     }
 
     /// Seconds from its begin to its end.
@@ -108,10 +110,10 @@ impl Drills {
         self.all.iter().filter(|drill| drill.end.is_none()).max_by_key(|drill| (drill.made, &drill.name))
     }
 
-    /// When one that has begun nothing is given up.
+    /// When the one that is at work is given up.
     #[must_use]
     pub fn look_again(&self) -> Option<Timestamp> {
-        self.running().and_then(|drill| drill.made.checked_add(STUCK).ok())
+        self.running().and_then(|drill| drill.given_up)
     }
 
     /// The BackupRestores that are not needed any more: their reports are written. The last one stays, to be looked at.
@@ -123,28 +125,39 @@ impl Drills {
     }
 }
 
-/// How a restore ended. One that has begun nothing for a while, and is not paused, has ended, too: until it goes on.
+/// When a restore is given up, unless it goes on: one that has begun nothing, and one that is refused since, as where all of
+/// its policies were suspended or deleted meanwhile. Nobody looks at its Jobs then, so that it would be at work for ever and
+/// keep all later drills from beginning. One that is paused waits for a person.
+fn given_up(restore: &BackupRestore, made: Timestamp) -> Option<Timestamp> {
+    let status = restore.status.as_ref();
+    let refused = |status: &BackupRestoreStatus| {
+        let stalled = status.conditions.iter().find(|known| known.type_ == STALLED && known.status == "True")?;
+        Some(stalled.last_transition_time.0)
+    };
+    let since = match status.map_or(RestorePhase::default(), |status| status.phase) {
+        RestorePhase::Pending => Some(made),
+        RestorePhase::SecuringSource | RestorePhase::Restoring => status.and_then(refused),
+        RestorePhase::Succeeded | RestorePhase::Failed => None,
+    };
+    let since = since.filter(|_| !crate::estate::is_paused(&restore.metadata))?;
+    since.checked_add(STUCK).ok()
+}
+
+/// How a restore ended. One that is given up has ended, too: until it goes on.
 fn end(restore: &BackupRestore, made: Timestamp, now: Timestamp) -> Option<End> {
     let status = restore.status.clone().unwrap_or_default();
     let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
     let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
     let at = || status.ended.as_ref().or(ready.map(|ready| &ready.last_transition_time)).map_or(now, |time| time.0);
     let data_age = status.results.values().filter_map(|result| data_age(result, made)).max();
-    match status.phase {
-        RestorePhase::Succeeded => Some(End { at: at(), succeeded: true, message, data_age }),
-        RestorePhase::Failed => Some(End { at: at(), succeeded: false, message, data_age }),
-        RestorePhase::Pending => {
-            let given_up = made.checked_add(STUCK).ok()?;
-            let message = format!("nothing was begun: {message}");
-            (now >= given_up && !crate::estate::is_paused(&restore.metadata)).then_some(End {
-                at: given_up,
-                succeeded: false,
-                message,
-                data_age: None,
-            })
-        }
-        RestorePhase::SecuringSource | RestorePhase::Restoring => None,
-    }
+    let words = match status.phase {
+        RestorePhase::Succeeded => return Some(End { at: at(), succeeded: true, message, data_age }),
+        RestorePhase::Failed => return Some(End { at: at(), succeeded: false, message, data_age }),
+        RestorePhase::Pending => "nothing was begun",
+        RestorePhase::SecuringSource | RestorePhase::Restoring => "it was begun and cannot go on",
+    };
+    let at = given_up(restore, made).filter(|moment| now >= *moment)?;
+    Some(End { at, succeeded: false, message: format!("{words}: {message}"), data_age: None })
 }
 
 /// How old the data of a backup was at a moment: since it was made, or last seen to be as it is.

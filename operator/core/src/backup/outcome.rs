@@ -1,9 +1,11 @@
 //! Runs folded into status. Folding the same runs once more changes nothing, and their order does not matter.
 
+mod clocks;
 mod errors;
 mod policy;
 mod repository;
 
+use clocks::{believed, by_now};
 pub use errors::{is_not_the_backup, policy_reason, repository_reason, restore_reason};
 pub use policy::{fold_policy, newest_backup};
 pub use repository::fold_repository;
@@ -16,9 +18,16 @@ use zentoria_types::backup_job::{Outcome, Snapshot};
 
 /// Folds runs of one operation. `next` is when the next one is due.
 #[must_use]
-pub fn fold_operation(before: &OperationStatus, runs: &[&Run], next: Option<Timestamp>) -> OperationStatus {
+pub fn fold_operation(
+    before: &OperationStatus,
+    runs: &[&Run],
+    next: Option<Timestamp>,
+    now: Timestamp,
+) -> OperationStatus {
     let mut status = before.clone();
-    let ended = in_order(runs);
+    status.last_success = believed(status.last_success, now);
+    status.last_failure = status.last_failure.map(|time| by_now(time, now));
+    let ended = in_order(runs, now);
     for (at, _, ending) in &ended {
         let newer = |known: &Option<Time>| known.as_ref().is_none_or(|known| known.0 <= *at);
         if ending.is_success() && newer(&status.last_success) {
@@ -49,19 +58,20 @@ fn has_recovered(status: &OperationStatus) -> bool {
     }
 }
 
-/// The runs that have ended, the oldest first.
-fn in_order<'a>(runs: &[&'a Run]) -> Vec<(Timestamp, &'a Run, &'a Ending)> {
-    let mut ended: Vec<_> = runs.iter().filter_map(|run| run.ended().map(|(at, ending)| (at, *run, ending))).collect();
+/// The runs that have ended at a moment that is believed, the oldest first.
+fn in_order<'a>(runs: &[&'a Run], now: Timestamp) -> Vec<(Timestamp, &'a Run, &'a Ending)> {
+    let ended = runs.iter().filter_map(|run| clocks::ended(run, now).map(|(at, ending)| (at, *run, ending)));
+    let mut ended: Vec<_> = ended.collect();
     ended.sort_by(|(at, run, _), (other_at, other, _)| (at, &run.job).cmp(&(other_at, &other.job)));
     ended
 }
 
 /// Folds runs of one tier. `next` is when the next one is due.
 #[must_use]
-pub fn fold_tier(before: &TierStatus, runs: &[&Run], next: Option<Timestamp>) -> TierStatus {
-    let status =
-        TierStatus { operation: fold_operation(&before.operation, runs, next), snapshot: before.snapshot.clone() };
-    let made = in_order(runs).into_iter().filter(|(_, _, ending)| ending.is_success());
+pub fn fold_tier(before: &TierStatus, runs: &[&Run], next: Option<Timestamp>, now: Timestamp) -> TierStatus {
+    let operation = fold_operation(&before.operation, runs, next, now);
+    let status = TierStatus { operation, snapshot: before.snapshot.clone() };
+    let made = in_order(runs, now).into_iter().filter(|(_, _, ending)| ending.is_success());
     let made = made.filter_map(|(_, _, ending)| ending.outcome()?.snapshot.as_ref());
     made.fold(status, with_snapshot)
 }

@@ -7,7 +7,7 @@ pub use upkeep::{DrillTimes, Upkeep, WantCopy, WantDrill};
 use super::keep::Keeping;
 use super::schedule::Runs;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use zentoria_api::backup::{BackupRepository, SecretKey, VzdumpMode};
@@ -63,9 +63,14 @@ impl Owner {
     /// A repository.
     #[must_use]
     pub fn of_repository(repository: &BackupRepository) -> Self {
-        let metadata = &repository.metadata;
+        Self::of(OwnerKind::Repository, &repository.metadata)
+    }
+
+    /// An object of a kind.
+    #[must_use]
+    pub fn of(kind: OwnerKind, metadata: &ObjectMeta) -> Self {
         Self {
-            kind: OwnerKind::Repository,
+            kind,
             namespace: metadata.namespace.clone().unwrap_or_default(),
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),

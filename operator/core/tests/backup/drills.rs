@@ -34,7 +34,7 @@ fn due(text: &str, upkeep: &Upkeep, status: &DrillStatus) -> Option<Cause> {
 }
 
 fn drill(name: &str, made: &str, end: Option<End>) -> Drill {
-    Drill { name: name.into(), due: None, made: at(made), end }
+    Drill { name: name.into(), due: None, made: at(made), given_up: None, end }
 }
 
 fn end(when: &str, succeeded: bool) -> Option<End> {
@@ -143,6 +143,35 @@ fn a_drill_ends_with_its_restore_or_when_nothing_could_be_begun_for_a_while() {
             assert_eq!((end.message.as_str(), end.data_age), ("why", Some(22 * 3600)), "the oldest counts");
         }
     }
+}
+
+#[test]
+fn a_drill_that_is_refused_half_way_is_given_up_so_that_another_can_begin() {
+    let mut object: BackupRestore = restore("selector: {}\ninto: {scratch: {}}");
+    let found = |object: &BackupRestore, now: &str| all(vec![Drill::read(object, at(now))]);
+    let condition = |kind: &str, status: &str| {
+        serde_json::json!({"type": kind, "status": status, "reason": "NotFound", "message": "it selects no policy",
+            "lastTransitionTime": "2026-02-01T00:20:00Z"})
+    };
+    let status = |stalled: &str| {
+        let conditions = [condition("Ready", "False"), condition("Stalled", stalled)];
+        serde_json::from_value(serde_json::json!({"phase": "Restoring", "conditions": conditions})).unwrap()
+    };
+    object.status = Some(status("False"));
+    assert!(found(&object, "2026-02-01T09:00:00Z").running().is_some(), "it takes its time");
+    object.status = Some(status("True"));
+    let early = found(&object, "2026-02-01T00:29:59Z");
+    assert!(early.running().is_some(), "it may go on");
+    assert_eq!(early.look_again(), Some(at("2026-02-01T00:30:00Z")));
+    let late = found(&object, "2026-02-01T00:30:00Z");
+    let (_, end) = late.last().unwrap();
+    assert!(late.running().is_none() && !end.succeeded);
+    assert_eq!(
+        (end.at, end.message.as_str()),
+        (at("2026-02-01T00:30:00Z"), "it was begun and cannot go on: it selects no policy")
+    );
+    object.metadata.annotations = Some([("zentoria.ai/paused".to_owned(), "true".to_owned())].into());
+    assert!(found(&object, "2026-02-01T09:00:00Z").running().is_some(), "a person has paused it");
 }
 
 #[test]

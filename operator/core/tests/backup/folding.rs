@@ -2,6 +2,7 @@
 
 use super::fixture::{POSTGRES, around, at, backed_up, ended, failed, running, succeeded, want_policy};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use zentoria_api::backup::{BackupPolicyStatus, BackupRepositoryStatus, OperationStatus, TierStatus};
 use zentoria_core::backup::names::Operation;
@@ -10,6 +11,9 @@ use zentoria_core::backup::runs::{Ending, Run, RunState};
 use zentoria_core::backup::validate;
 use zentoria_core::backup::want::{Timetable, WantPolicy};
 use zentoria_types::backup_job::{JobError, Outcome, Snapshot};
+
+/// 2026-01-20 00:00 UTC.
+const NOW: Timestamp = Timestamp::constant(1_768_867_200, 0);
 
 fn hourly() -> Operation {
     Operation::Backup("hourly".into())
@@ -32,9 +36,9 @@ fn a_failure_is_said_until_a_later_run_succeeds() {
     let bad = ended("j1", hourly(), "2026-01-01T01:00:00Z", failed(JobError::SourceFailed, "pg_dump broke off"));
     let good = ended("j2", hourly(), "2026-01-01T02:00:00Z", backed_up("abcd", "2026-01-01T01:59:00Z"));
     let at_work = running("j3", hourly(), "2026-01-01T03:00:00Z");
-    let first = fold_operation(&OperationStatus::default(), &[&bad, &at_work], None);
+    let first = fold_operation(&OperationStatus::default(), &[&bad, &at_work], None, NOW);
     assert_eq!((first.message.as_deref(), first.running.as_deref()), (Some("pg_dump broke off"), Some("j3")));
-    let then = fold_operation(&first, &[&good], None);
+    let then = fold_operation(&first, &[&good], None, NOW);
     assert_eq!((then.message, then.seconds, then.running), (None, Some(12), None));
     assert_eq!(then.last_failure.map(|time| time.0), Some(at("2026-01-01T01:00:00Z")));
 }
@@ -43,8 +47,41 @@ fn a_failure_is_said_until_a_later_run_succeeds() {
 fn a_failure_whose_job_is_still_there_does_not_come_back_after_a_success_whose_job_is_gone() {
     let bad = ended("j1", hourly(), "2026-01-01T01:00:00Z", failed(JobError::SourceFailed, "broke off"));
     let good = ended("j2", hourly(), "2026-01-01T02:00:00Z", succeeded());
-    let both = fold_operation(&OperationStatus::default(), &[&bad, &good], None);
-    assert_eq!(fold_operation(&both, &[&bad], None).message, None);
+    let both = fold_operation(&OperationStatus::default(), &[&bad, &good], None, NOW);
+    assert_eq!(fold_operation(&both, &[&bad], None, NOW).message, None);
+}
+
+#[test]
+fn a_run_from_the_future_hides_no_failure_and_no_damage_that_comes_later() {
+    let future = ended("c1", Operation::Check, "2030-01-01T00:00:00Z", checked(1, None));
+    let bad = ended("c2", Operation::Check, "2026-01-19T06:00:00Z", checked(3, Some(JobError::Damaged)));
+    let fold = |before: &BackupRepositoryStatus, runs: &[Run]| {
+        fold_repository(before, &validate::upkeep(&around().repositories["main"], &around()), runs, NOW)
+    };
+    // As it was folded while the clocks of all had jumped.
+    let time = || Some(Time(at("2030-01-01T00:00:00Z")));
+    let mut before = BackupRepositoryStatus { last_contact: time(), ..BackupRepositoryStatus::default() };
+    before.check.last_success = time();
+    for jobs in [vec![bad.clone()], vec![bad.clone(), future.clone()]] {
+        let found = fold(&before, &jobs);
+        assert_eq!(
+            (found.damaged.as_slice(), found.check.message.as_deref()),
+            (&[3][..], Some("pack 12ab is damaged"))
+        );
+        assert_eq!((&found.check.last_success, &found.last_contact), (&None, &None));
+        assert_eq!(fold(&found, &jobs), found, "nothing is written at each look");
+    }
+    let gone = ended("c3", Operation::Check, "2026-01-19T07:00:00Z", failed(JobError::RepositoryGone, "gone"));
+    assert_eq!(fold(&before, &[future, gone]).trouble.map(|trouble| trouble.message).as_deref(), Some("gone"));
+    // A failure of the future is one, until something succeeds now.
+    let failing = OperationStatus { last_failure: time(), message: Some("why".into()), ..OperationStatus::default() };
+    let kept = fold_operation(&failing, &[], None, NOW);
+    assert_eq!((kept.last_failure.clone(), kept.message.as_deref()), (Some(Time(NOW)), Some("why")));
+    // Where the API server's clock was right, the run counts from when it was made.
+    let mut jumped = ended("c4", Operation::Check, "2030-01-01T00:00:00Z", succeeded());
+    jumped.created = at("2026-01-19T08:00:00Z");
+    let told = fold_operation(&OperationStatus::default(), &[&jumped], None, NOW);
+    assert_eq!(told.last_success, Some(Time(jumped.created)));
 }
 
 #[test]
@@ -246,7 +283,7 @@ proptest! {
     fn a_newer_run_of_a_tier_never_makes_its_snapshot_older(runs in runs()) {
         let mut status = TierStatus::default();
         for run in &runs {
-            let next = fold_tier(&status, &[run], None);
+            let next = fold_tier(&status, &[run], None, NOW);
             let time = |status: &TierStatus| status.snapshot.as_ref().map(|snapshot| snapshot.time.0);
             prop_assert!(time(&next) >= time(&status));
             status = next;

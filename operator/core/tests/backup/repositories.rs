@@ -1,6 +1,9 @@
 //! What the status of a repository says.
 
-use super::fixture::{S3, around, at, backed_up, ended, failed, known, repository, running, succeeded};
+use super::fixture::{
+    S3, around, at, backed_up, ended, failed, known, repository, running, succeeded, want_repository,
+};
+use k8s_openapi::api::batch::v1::CronJob;
 use zentoria_api::backup::{BackupRepository, BackupRepositoryStatus};
 use zentoria_api::conditions::RepositoryReason as R;
 use zentoria_core::backup::drill::Drills;
@@ -8,7 +11,7 @@ use zentoria_core::backup::locks::LockVerdict;
 use zentoria_core::backup::names::Operation;
 use zentoria_core::backup::report::{Report, repository as report};
 use zentoria_core::backup::runs::{Ending, Run};
-use zentoria_core::backup::validate;
+use zentoria_core::backup::{jobs, rest, validate};
 use zentoria_types::backup_job::{JobError, Outcome, Snapshot};
 
 type Said = Report<BackupRepositoryStatus, R>;
@@ -155,6 +158,23 @@ fn what_has_ended_is_told_also_where_the_spec_cannot_work_any_more() {
     assert_eq!(said.status.check.last_success.as_ref().map(|time| time.0), Some(at("2026-01-10T04:00:00Z")));
     assert!(said.status.check.next.is_some() && said.status.maintenance.next.is_none());
     assert_eq!(truth(&said, "Verified"), "True");
+}
+
+#[test]
+fn where_a_spec_is_refused_maintenance_rests_and_everything_where_it_is_suspended() {
+    let want = want_repository("main", &around()).unwrap();
+    let mut crons = jobs::of_repository(&want, &jobs::Settings { image: "jobs".into() });
+    let mut due = |was: bool, is_suspended: bool| -> Vec<bool> {
+        let crons = crons.iter_mut().filter_map(|desired| desired.cron.as_mut());
+        let mut rests = |cron: &mut CronJob| {
+            cron.spec.suspend = Some(was);
+            rest::is_due(cron, is_suspended)
+        };
+        crons.map(&mut rests).collect()
+    };
+    assert_eq!(due(false, false), [false, true], "check and maintenance");
+    assert_eq!(due(false, true), [true, true]);
+    assert_eq!(due(true, true), [false, false], "they rest already");
 }
 
 #[test]

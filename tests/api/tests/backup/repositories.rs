@@ -160,3 +160,30 @@ async fn two_repositories_at_one_place_are_told_apart_by_age() {
     apply(&world, "BackupPolicy", "db", policy("other", &[("hourly", "0 * * * *")])).await;
     says::<BackupPolicy>(&world, "db", "RepositoryNotReady").await;
 }
+
+#[tokio::test]
+async fn a_repository_whose_spec_is_refused_forgets_nothing_and_rests_whole_where_it_is_suspended() {
+    let (world, kcm) = started("bk-refused").await;
+    ready_repository(&world, &kcm, "main").await;
+    let rests = async |expected: [bool; 2]| {
+        eventually(&format!("suspend of check and maintenance is {expected:?}"), || async {
+            let (check, maintain) = (kcm.cron("br-main-check").await, kcm.cron("br-main-maintain").await);
+            let found = [check, maintain].map(|cron| cron.spec.suspend == Some(true));
+            when(found, |found| *found == expected).map(|_| ())
+        })
+        .await;
+    };
+    rests([false, false]).await;
+    let mut spec = repository("main");
+    spec["timeZone"] = json!("Europe/Atlantis");
+    apply(&world, "BackupRepository", "main", spec.clone()).await;
+    says::<BackupRepository>(&world, "main", "InvalidSpec").await;
+    rests([false, true]).await;
+    spec["suspend"] = json!(true);
+    apply(&world, "BackupRepository", "main", spec).await;
+    rests([true, true]).await;
+    // As it was: the very objects that were applied before are wished again.
+    apply(&world, "BackupRepository", "main", repository("main")).await;
+    says::<BackupRepository>(&world, "main", "Ready").await;
+    rests([false, false]).await;
+}

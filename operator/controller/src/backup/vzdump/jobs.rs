@@ -98,8 +98,8 @@ impl Pass<'_> {
     }
 
     /// A policy that rests has no job that runs.
-    pub(super) async fn suspended(&mut self, vzdump: &WantVzdump) {
-        if vzdump.mode != VzdumpMode::PveJob || !self.finalizer().is_on(self.object.as_ref()) {
+    pub(super) async fn suspended(&mut self, mode: VzdumpMode) {
+        if mode != VzdumpMode::PveJob || !self.finalizer().is_on(self.object.as_ref()) {
             return;
         }
         if let Err(problem) = self.remove_jobs(&BTreeSet::new()).await {

@@ -1,6 +1,6 @@
 //! Runs of a policy.
 
-use super::{evidence, fold_operation, fold_tier, in_order};
+use super::{believed, evidence, fold_operation, fold_tier, in_order};
 use crate::backup::names::Operation;
 use crate::backup::runs::{Ending, Run};
 use crate::backup::schedule::CLOCK_TOLERANCE;
@@ -19,7 +19,7 @@ pub fn fold_policy(before: &BackupPolicyStatus, times: &Timetable, runs: &[Run],
     let tier = |tier: &WantTier| {
         let known = before.tiers.get(&tier.name).cloned().unwrap_or_default();
         let own = of(runs, &Operation::Backup(tier.name.clone()));
-        (tier.name.clone(), fold_tier(&known, &own, due(&tier.runs)))
+        (tier.name.clone(), fold_tier(&known, &own, due(&tier.runs), now))
     };
     next.tiers = times.tiers.iter().map(tier).collect();
     next.last_success = newest_backup(before, &next, times, runs, now).map(Time);
@@ -30,9 +30,10 @@ pub fn fold_policy(before: &BackupPolicyStatus, times: &Timetable, runs: &[Run],
     next.next = times.tiers.iter().filter_map(|tier| due(&tier.runs)).min().map(moment);
     next.restore_test = times.restore_test.as_ref().map(|test| {
         let known: OperationStatus = before.restore_test.clone().unwrap_or_default();
-        fold_operation(&known, &of(runs, &Operation::RestoreTest), due(test))
+        fold_operation(&known, &of(runs, &Operation::RestoreTest), due(test), now)
     });
-    let proved = in_order(&of(runs, &Operation::RestoreTest)).into_iter();
+    next.verified = believed(next.verified, now);
+    let proved = in_order(&of(runs, &Operation::RestoreTest), now).into_iter();
     for (at, _, ending) in proved.filter(|(_, _, ending)| ending.is_success()) {
         let Some(evidence) = ending.outcome().and_then(evidence) else { continue };
         if next.verified.as_ref().is_none_or(|known| known.0 <= at) {

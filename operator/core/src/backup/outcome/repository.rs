@@ -1,6 +1,6 @@
 //! Runs that touch a repository.
 
-use super::{fold_operation, in_order, repository_reason};
+use super::{believed, by_now, fold_operation, in_order, repository_reason};
 use crate::backup::names::Operation;
 use crate::backup::runs::{Ending, Run};
 use crate::backup::schedule::Runs;
@@ -24,23 +24,29 @@ pub fn fold_repository(
     let mut next = before.clone();
     let due = |runs: &Option<Runs>| runs.as_ref().filter(|_| !upkeep.suspend)?.next(now);
     let of = |operation: Operation| runs.iter().filter(|run| run.operation == operation).collect::<Vec<_>>();
-    next.check = fold_operation(&before.check, &of(Operation::Check), due(&upkeep.check));
-    next.maintenance = fold_operation(&before.maintenance, &of(Operation::Maintain), due(&upkeep.maintenance));
+    next.check = fold_operation(&before.check, &of(Operation::Check), due(&upkeep.check), now);
+    next.maintenance = fold_operation(&before.maintenance, &of(Operation::Maintain), due(&upkeep.maintenance), now);
     next.copies = upkeep
         .copies
         .iter()
         .map(|(name, runs)| {
             let known = before.copies.get(name).cloned().unwrap_or_default();
-            (name.clone(), fold_operation(&known, &of(Operation::Copy(name.clone())), due(runs)))
+            (name.clone(), fold_operation(&known, &of(Operation::Copy(name.clone())), due(runs), now))
         })
         .collect();
     next.target = Some(upkeep.target.clone());
     next.policies = upkeep.policies;
+    // Taken once, and never changed.
+    next.repository_id = next.repository_id.or_else(|| runs.iter().find_map(told_id).cloned());
+    next.last_contact = believed(next.last_contact, now);
+    next.counted = next.counted.map(|time| by_now(time, now));
+    next.trouble = next.trouble.map(|known| Trouble { time: by_now(known.time.clone(), now), ..known });
+    let checked = believed(before.check.last_success.clone(), now);
     let all: Vec<&Run> = runs.iter().collect();
-    for (at, run, ending) in in_order(&all) {
+    for (at, run, ending) in in_order(&all, now) {
         take_counts(&mut next, at, run, ending);
         take_contact(&mut next, at, run, ending);
-        take_damage(&mut next, at, before, run, ending);
+        take_damage(&mut next, at, checked.as_ref(), run, ending);
     }
     if next.trouble.as_ref().is_some_and(|trouble| next.last_contact.as_ref().is_some_and(|at| at.0 >= trouble.time.0))
     {
@@ -50,14 +56,16 @@ pub fn fold_repository(
     next
 }
 
-/// Id, number of snapshots and size. The id is taken from the Job that initialises, once, and never changed. A run that
-/// counts what there is says so; a backup adds to that what it made, which costs nothing: to count takes a look at
-/// everything. What ended before the last run that went in is in already.
+/// The id that the Job that initialises has told, whatever its clock.
+fn told_id(run: &Run) -> Option<&String> {
+    let told = run.ended()?.1.outcome().filter(|told| told.error.is_none() && run.operation == Operation::Init)?;
+    told.repository_id.as_ref()
+}
+
+/// Number of snapshots and size. A run that counts what there is says so; a backup adds to that what it made, which costs
+/// nothing: to count takes a look at everything. What ended before the last run that went in is in already.
 fn take_counts(next: &mut BackupRepositoryStatus, at: Timestamp, run: &Run, ending: &Ending) {
     let Some(told) = ending.outcome().filter(|told| told.error.is_none()) else { return };
-    if run.operation == Operation::Init && next.repository_id.is_none() {
-        next.repository_id.clone_from(&told.repository_id);
-    }
     // A copy tells of the repository that it goes to.
     let is_old = next.counted.as_ref().is_some_and(|counted| at <= counted.0);
     if is_old || matches!(run.operation, Operation::Copy(_)) {
@@ -112,19 +120,14 @@ const fn trouble(error: JobError) -> Option<RepositoryReason> {
     }
 }
 
-/// Which parts are damaged: a check that reads a part whole takes it off, and the structure with it.
-fn take_damage(
-    next: &mut BackupRepositoryStatus,
-    at: Timestamp,
-    before: &BackupRepositoryStatus,
-    run: &Run,
-    ending: &Ending,
-) {
+/// Which parts are damaged: a check that reads a part whole takes it off, and the structure with it. `checked` is when a
+/// check succeeded the last time that was folded before.
+fn take_damage(next: &mut BackupRepositoryStatus, at: Timestamp, checked: Option<&Time>, run: &Run, ending: &Ending) {
     let Some(told) = ending.outcome() else { return };
     let mut damaged: BTreeSet<u32> = next.damaged.iter().copied().collect();
     match told.error {
         // What was folded before and is repaired since is not damage once more.
-        Some(JobError::Damaged) if is_new(before, at) => {
+        Some(JobError::Damaged) if checked.is_none_or(|known| known.0 < at) => {
             damaged.insert(told.part.unwrap_or(0));
         }
         None if run.operation == Operation::Check => {
@@ -136,9 +139,4 @@ fn take_damage(
         Some(_) | None => {}
     }
     next.damaged = damaged.into_iter().collect();
-}
-
-/// Whether no check has succeeded since.
-fn is_new(before: &BackupRepositoryStatus, at: Timestamp) -> bool {
-    before.check.last_success.as_ref().is_none_or(|known| known.0 < at)
 }
