@@ -5,7 +5,7 @@ mod errors;
 mod policy;
 mod repository;
 
-use clocks::{believed, by_now};
+pub(super) use clocks::{believed, by_now, is_believed};
 pub use errors::{is_not_the_backup, policy_reason, repository_reason, restore_reason};
 pub use policy::{fold_policy, newest_backup};
 pub use repository::fold_repository;
