@@ -170,10 +170,10 @@ fn tell(context: &Context, object: &BackupRepository, type_: EventType, reason: 
 }
 
 /// What is shown of the drills of a repository.
-pub(super) fn figures(status: Option<&DrillStatus>, upkeep: &Upkeep) -> DrillFigures {
+pub(super) fn figures(status: Option<&DrillStatus>, upkeep: &Upkeep, now: Timestamp) -> DrillFigures {
     let Some(status) = status else { return DrillFigures::default() };
     let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    let overdue = upkeep.drill.as_ref().and_then(|times| drill::overdue_from(status, times));
+    let overdue = upkeep.drill.as_ref().and_then(|times| drill::overdue_from(status, times, now));
     DrillFigures {
         last_success: status.last_success.as_ref().map(|time| time.0.as_second()),
         failed: status.last.as_ref().map(|_| i64::from(status.message.is_some())),

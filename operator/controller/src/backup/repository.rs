@@ -58,7 +58,7 @@ pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> 
         before: &before.conditions,
     };
     report::write(&context, &context.backups.repositories, &object, &report.status, &saying).await?;
-    context.metrics.set_backup_repository(&namespace, &name, &figures(&report.status, &upkeep));
+    context.metrics.set_backup_repository(&namespace, &name, &figures(&report.status, &upkeep, now));
     if before.repository_id != report.status.repository_id {
         // Now it has CronJobs; no watch tells us of our own status.
         context.backups.repositories.wake(&namespace, &name);
@@ -222,7 +222,7 @@ fn kit_taken(object: &BackupRepository) -> Option<k8s_openapi::apimachinery::pkg
     noted.parse().ok().map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time)
 }
 
-fn figures(status: &BackupRepositoryStatus, upkeep: &Upkeep) -> RepositoryFigures {
+fn figures(status: &BackupRepositoryStatus, upkeep: &Upkeep, now: Timestamp) -> RepositoryFigures {
     let seconds = |time: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| time.0.as_second();
     RepositoryFigures {
         ready: is_true(&status.conditions, READY),
@@ -231,6 +231,6 @@ fn figures(status: &BackupRepositoryStatus, upkeep: &Upkeep) -> RepositoryFigure
         maintained: status.maintenance.last_success.as_ref().map(seconds),
         recovery_kit: status.recovery_kit.as_ref().map(seconds),
         bytes: status.bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
-        drill: drill::figures(status.drill.as_ref(), upkeep),
+        drill: drill::figures(status.drill.as_ref(), upkeep, now),
     }
 }

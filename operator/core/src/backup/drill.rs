@@ -7,6 +7,7 @@
 pub mod report;
 
 use super::names;
+use super::outcome::{believed, by_now, is_believed};
 use super::want::{DrillTimes, Owner, Upkeep, WantRepository};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -177,8 +178,9 @@ pub fn due(status: &DrillStatus, times: &DrillTimes, now: Timestamp) -> Option<T
     if status.schedule.as_deref() != Some(&times.words) {
         return None;
     }
-    let since = status.since.as_ref()?.0;
-    let done = status.due.as_ref().map_or(since, |due| due.0.max(since));
+    // What was noted while the clock had jumped forward keeps no drill from beginning until then.
+    let since = believed(status.since.clone(), now)?.0;
+    let done = believed(status.due.clone(), now).map_or(since, |due| due.0.max(since));
     times.runs.last(now).filter(|last| *last > done)
 }
 
@@ -198,9 +200,14 @@ pub fn cause(
     if let Some(asked) = asked.filter(|asked| !asked.is_empty() && status.run.as_deref() != Some(asked)) {
         return Some(Cause::Asked(asked.to_owned()));
     }
-    let begun = drills.all.iter().filter_map(|drill| drill.due).max();
+    let begun = begun(drills, now);
     let due = due(status, upkeep.drill.as_ref()?, now)?;
     begun.is_none_or(|begun| due > begun).then_some(Cause::Due(due))
+}
+
+/// The last time of the schedule for which there is a drill.
+fn begun(drills: &Drills, now: Timestamp) -> Option<Timestamp> {
+    drills.all.iter().filter_map(|drill| drill.due).filter(|due| is_believed(*due, now)).max()
 }
 
 /// The BackupRestore of a drill. `labels` are those by which the operator knows what it serves.
@@ -271,14 +278,17 @@ pub fn fold(before: Option<&DrillStatus>, upkeep: &Upkeep, drills: &Drills, now:
     }
     let mut next = before.cloned().unwrap_or_default();
     let words = upkeep.drill.as_ref().map(|times| times.words.clone());
-    if next.schedule != words {
+    next.since = believed(next.since, now);
+    next.last_success = believed(next.last_success, now);
+    next.last_failure = next.last_failure.map(|time| by_now(time, now));
+    if next.schedule != words || (next.since.is_none() && words.is_some()) {
         next.since = words.is_some().then_some(Time(now));
         next.schedule = words;
     }
-    let begun = drills.all.iter().filter_map(|drill| drill.due).max().map(Time);
-    next.due = begun.max(next.due.take());
+    next.due = begun(drills, now).map(Time).max(believed(next.due.take(), now));
     let running = drills.running().map(|drill| drill.name.clone());
-    for (drill, end) in drills.all.iter().filter_map(|drill| Some((drill, drill.end.as_ref()?))) {
+    let ended = drills.all.iter().filter_map(|drill| Some((drill, drill.end.as_ref()?)));
+    for (drill, end) in ended.filter(|(_, end)| is_believed(end.at, now)) {
         let newer = |known: &Option<Time>| known.as_ref().is_none_or(|known| known.0 <= end.at);
         if end.succeeded && newer(&next.last_success) {
             next.last_success = Some(Time(end.at));
@@ -303,7 +313,7 @@ pub fn fold(before: Option<&DrillStatus>, upkeep: &Upkeep, drills: &Drills, now:
 
 /// From when on a drill is overdue: a day after the first time of the schedule since the last success.
 #[must_use]
-pub fn overdue_from(status: &DrillStatus, times: &DrillTimes) -> Option<Timestamp> {
-    let from = status.last_success.as_ref().max(status.since.as_ref())?;
+pub fn overdue_from(status: &DrillStatus, times: &DrillTimes, now: Timestamp) -> Option<Timestamp> {
+    let from = believed(status.last_success.clone(), now).max(believed(status.since.clone(), now))?;
     times.runs.next(from.0)?.checked_add(SLACK).ok()
 }

@@ -5,7 +5,7 @@ mod errors;
 mod policy;
 mod repository;
 
-use clocks::{believed, by_now};
+pub(super) use clocks::{believed, by_now, is_believed};
 pub use errors::{is_not_the_backup, policy_reason, repository_reason, restore_reason};
 pub use policy::{fold_policy, newest_backup};
 pub use repository::fold_repository;
@@ -35,7 +35,7 @@ pub fn fold_operation(
             status.last_success = Some(Time(*at));
             status.seconds = told.map(|told| told.seconds).or(status.seconds);
             status.part = told.and_then(|told| told.part).or(status.part);
-        } else if !ending.is_success() && newer(&status.last_failure) {
+        } else if !ending.is_success() && newer(&status.last_failure) && !is_forgotten(&status, *at, ending) {
             status.last_failure = Some(Time(*at));
             status.message = Some(ending.complaint());
         }
@@ -47,6 +47,15 @@ pub fn fold_operation(
     status.running = running.max_by_key(|run| (run.created, &run.job)).map(|run| run.job.clone());
     status.next = next.map(Time);
     status
+}
+
+/// Whether a run that failed left a word, which is in status, and has none any more: its pod is gone, as after a drain.
+fn is_forgotten(status: &OperationStatus, at: Timestamp, ending: &Ending) -> bool {
+    let is_known = status.message.is_some() && status.last_failure == Some(Time(at));
+    match ending {
+        Ending::Silent { message: _ } => is_known,
+        Ending::Told(_) | Ending::Succeeded => false,
+    }
 }
 
 /// Whether a run succeeded after the last one that failed.

@@ -71,6 +71,29 @@ fn a_drill_is_due_by_the_clock_of_its_zone_and_not_for_times_before_its_schedule
 }
 
 #[test]
+fn what_was_noted_while_the_clock_had_jumped_keeps_no_drill_from_beginning() {
+    let upkeep = upkeep(&drilled(MONTHLY));
+    let now = at("2026-03-02T00:00:00Z");
+    let seen = fold(None, &upkeep, &Drills::default(), at("2026-02-10T12:00:00Z")).unwrap();
+    let future = || Some(Time(at("2030-01-01T07:00:00Z")));
+    let mut begun = drill("drill-main-20300101-0700", "2026-03-01T00:00:00Z", end("2030-01-01T08:00:00Z", true));
+    begun.due = Some(at("2030-01-01T07:00:00Z"));
+    let jumped = all(vec![begun]);
+    let before = DrillStatus { due: future(), last_success: future(), ..seen.clone() };
+    let first = Some(Cause::Due(at("2026-03-01T07:00:00Z")));
+    assert_eq!(cause(&before, &upkeep, &jumped, None, now), first);
+    let told = fold(Some(&before), &upkeep, &jumped, now).unwrap();
+    assert_eq!((&told.due, &told.last_success), (&None, &None));
+    assert_eq!(fold(Some(&told), &upkeep, &jumped, now).as_ref(), Some(&told), "nothing is written at each look");
+    assert_eq!(overdue_from(&before, upkeep.drill.as_ref().unwrap(), now), Some(at("2026-03-02T07:00:00Z")));
+    // The schedule was first seen while the clock had jumped: it is seen now.
+    let unseen = DrillStatus { since: future(), ..seen };
+    let told = fold(Some(&unseen), &upkeep, &Drills::default(), now).unwrap();
+    assert_eq!(told.since, Some(Time(now)));
+    assert_eq!(due("2026-04-01T06:00:00Z", &upkeep, &told), Some(Cause::Due(at("2026-04-01T06:00:00Z"))));
+}
+
+#[test]
 fn one_runs_at_a_time_and_a_person_comes_first() {
     let upkeep = upkeep(&drilled(MONTHLY));
     let status = fold(None, &upkeep, &Drills::default(), at("2026-02-10T12:00:00Z")).unwrap();
@@ -193,7 +216,7 @@ fn status_tells_the_last_success_the_last_failure_and_what_is_spent() {
     let told = fold(Some(&status), &upkeep, &gone, at("2026-03-01T08:00:00Z")).unwrap();
     assert!(told.message.unwrap().contains("deleted before it had ended") && told.running.is_none());
     let good = all(vec![drill("drill-main-4", "2026-03-02T07:00:00Z", end("2026-03-02T08:00:00Z", true))]);
-    assert_eq!(fold(Some(&status), &upkeep, &good, now).unwrap().message, None);
+    assert_eq!(fold(Some(&status), &upkeep, &good, at("2026-03-02T08:00:00Z")).unwrap().message, None);
     assert_eq!(fold(None, &self::upkeep(&drilled("")), &Drills::default(), now), None);
 }
 
@@ -228,7 +251,7 @@ fn a_drill_that_failed_or_is_overdue_is_a_condition_and_a_repository_is_ready_al
     let (found, _, _) = truth(&drilled(""), &Drills::default(), "2026-04-02T06:00:00Z");
     assert_eq!(found, None);
     let status = DrillStatus { since: Some(Time(at("2026-02-10T12:00:00Z"))), ..DrillStatus::default() };
-    let from = overdue_from(&status, upkeep(&object).drill.as_ref().unwrap());
+    let from = overdue_from(&status, upkeep(&object).drill.as_ref().unwrap(), at("2026-02-10T12:00:00Z"));
     assert_eq!(from, Some(at("2026-03-02T07:00:00Z")));
 }
 

@@ -52,6 +52,19 @@ fn a_failure_whose_job_is_still_there_does_not_come_back_after_a_success_whose_j
 }
 
 #[test]
+fn why_a_run_failed_is_still_said_when_its_pod_is_gone() {
+    let run = |ending: Ending| ended("j1", hourly(), "2026-01-01T01:00:00Z", ending);
+    let silent = || Ending::Silent { message: "BackoffLimitExceeded; its pod is gone and left no word".into() };
+    let told =
+        fold_operation(&OperationStatus::default(), &[&run(failed(JobError::SourceFailed, "broke off"))], None, NOW);
+    assert_eq!(fold_operation(&told, &[&run(silent())], None, NOW), told);
+    let unknown = fold_operation(&OperationStatus::default(), &[&run(silent())], None, NOW);
+    assert!(unknown.message.unwrap().contains("left no word"), "nothing else is known");
+    let later = ended("j2", hourly(), "2026-01-01T02:00:00Z", silent());
+    assert!(fold_operation(&told, &[&later], None, NOW).message.unwrap().contains("left no word"), "another run");
+}
+
+#[test]
 fn a_run_from_the_future_hides_no_failure_and_no_damage_that_comes_later() {
     let future = ended("c1", Operation::Check, "2030-01-01T00:00:00Z", checked(1, None));
     let bad = ended("c2", Operation::Check, "2026-01-19T06:00:00Z", checked(3, Some(JobError::Damaged)));

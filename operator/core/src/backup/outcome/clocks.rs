@@ -7,17 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// Whether a moment does not lie in the future, where clocks may differ a little.
-fn is_believed(moment: Timestamp, now: Timestamp) -> bool {
+pub(in crate::backup) fn is_believed(moment: Timestamp, now: Timestamp) -> bool {
     now.checked_add(CLOCK_TOLERANCE).is_ok_and(|limit| moment <= limit)
 }
 
 /// A time that is dropped where it lies in the future: that of something good.
-pub(super) fn believed(time: Option<Time>, now: Timestamp) -> Option<Time> {
+pub(in crate::backup) fn believed(time: Option<Time>, now: Timestamp) -> Option<Time> {
     time.filter(|time| is_believed(time.0, now))
 }
 
 /// A time that becomes now where it lies in the future: that of a failure, which stays until something good comes later.
-pub(super) fn by_now(time: Time, now: Timestamp) -> Time {
+pub(in crate::backup) fn by_now(time: Time, now: Timestamp) -> Time {
     if is_believed(time.0, now) { time } else { Time(now) }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn set(
         conditions.remove(DRILLED);
         return None;
     };
-    let overdue = upkeep.drill.as_ref().and_then(|times| overdue_from(status, times));
+    let overdue = upkeep.drill.as_ref().and_then(|times| overdue_from(status, times, now));
     let (truth, reason, message) = match (&status.message, overdue, &status.last_success) {
         (Some(message), ..) => {
             let report = status.last.as_deref().unwrap_or_default();
