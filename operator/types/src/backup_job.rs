@@ -132,6 +132,9 @@ pub enum Operation {
         into: RestoreInto,
         /// Only these databases, collections, buckets or paths; empty: all.
         only: Vec<String>,
+        /// Whether what the source names now was backed up right before it is written over: then nothing else is.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        secured: bool,
     },
 }
 

@@ -83,6 +83,7 @@ fn restore_test(want: &WantPolicy, jobs: &WantJobs, settings: &Settings) -> Opti
         source: jobs.source.clone(),
         into: RestoreInto::Scratch { postgres_port: postgres::PORT },
         only: Vec::new(),
+        secured: false,
     };
     let meta = meta_of(want, jobs, &Operation::RestoreTest, names::restore_test(&want.owner.name));
     let spec = job_spec(&want.owner, &jobs.repository, RETRY_LOCK, delay, work);
@@ -178,6 +179,7 @@ pub fn of_restore(want: &WantRestore, item: &RestoreItem, settings: &Settings) -
         source: item.source.clone(),
         into,
         only: item.only.clone(),
+        secured: want.secure,
     };
     let operation = Operation::Restore(item.policy.clone());
     let needs =

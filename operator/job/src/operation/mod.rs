@@ -85,10 +85,10 @@ async fn operate(setup: &Setup, restic: &Restic, outcome: &mut Outcome) -> Resul
             identify(setup, restic, outcome).await?;
             copy::copy(setup, restic, (to, to_id), outcome).await
         }
-        Operation::Restore { policy, snapshot, source: spec, into, only } => {
+        Operation::Restore { policy, snapshot, source: spec, into, only, secured } => {
             let source = (setup.sources)(spec, setup)?;
             identify(setup, restic, outcome).await?;
-            let wish = restore::Wish { policy, snapshot, into, only };
+            let wish = restore::Wish { policy, snapshot, into, only, secured: secured.then_some(spec) };
             restore::restore(setup, restic, source.as_ref(), &wish, outcome).await
         }
     }

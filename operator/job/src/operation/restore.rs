@@ -1,6 +1,6 @@
 //! Restores a backup, and proves it: what is read has to be what was stored, and what is there then what was counted.
 
-use crate::contract::{Place, Source, StoredPart};
+use crate::contract::{PartKind, Place, Source, StoredPart};
 use crate::evidence;
 use crate::failure::Failure;
 use crate::restic::Restic;
@@ -9,7 +9,7 @@ use crate::setup::Setup;
 use crate::stream::{Digested, Digesting};
 use std::path::Path;
 use std::time::Instant;
-use zentoria_types::backup_job::{JobError, Outcome, Proof, RestoreInto, SECURING_TIER, SnapshotWish};
+use zentoria_types::backup_job::{JobError, Outcome, Proof, RestoreInto, SECURING_TIER, SnapshotWish, SourceSpec};
 
 /// What is wished for.
 pub struct Wish<'a> {
@@ -21,6 +21,8 @@ pub struct Wish<'a> {
     pub into: &'a RestoreInto,
     /// Only these parts; empty: all.
     pub only: &'a [String],
+    /// What was backed up right before, where that was asked for: nothing else is written over.
+    pub secured: Option<&'a SourceSpec>,
 }
 
 /// Restores, and puts what was restored, and into a scratch place what that proved, into the outcome.
@@ -41,6 +43,9 @@ pub async fn restore(
     outcome.snapshot = Some(run.told());
     let evidence = setup.cancel.or(evidence::read(restic, run)).await?;
     let parts = wanted(evidence.parts, wish.only)?;
+    if let Some(spec) = wish.secured {
+        all_secured(&parts, spec)?;
+    }
     let place = prepared(setup, wish.into)?;
     if place == Place::Source {
         // what is there now is not touched before everything was seen to be whole
@@ -102,6 +107,41 @@ fn wanted(parts: Vec<StoredPart>, only: &[String]) -> Result<Vec<StoredPart>, Fa
         ));
     }
     Ok(parts.into_iter().filter(|stored| only.is_empty() || only.contains(&stored.part.name)).collect())
+}
+
+/// That the backup before the restore holds all that the restore writes over: a policy that was changed since may name less
+/// than it did then.
+fn all_secured(parts: &[StoredPart], spec: &SourceSpec) -> Result<(), Failure> {
+    let (safe, lost): (Vec<_>, Vec<_>) = parts.iter().partition(|stored| is_secured(stored, spec));
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let names = |some: &[&StoredPart]| some.iter().map(|one| one.part.name.as_str()).collect::<Vec<_>>().join(", ");
+    let rest =
+        if safe.is_empty() { String::new() } else { format!("name in `only` what it does ({}), or ", names(&safe)) };
+    Err(Failure::new(
+        JobError::TargetFailed,
+        format!(
+            "nothing was written: the policy does not back up {} any more, so what is there of it now would be lost: {rest}\
+             take it into the policy again, or restore with `withoutBackup`",
+            names(&lost)
+        ),
+    ))
+}
+
+/// Whether a backup of the source as it is described now holds this part.
+fn is_secured(stored: &StoredPart, spec: &SourceSpec) -> bool {
+    let name = &stored.part.name;
+    match spec {
+        // of roles, only those are made that are not there
+        SourceSpec::Postgres { databases, .. } => {
+            stored.part.kind == PartKind::Roles || databases.is_empty() || databases.contains(name)
+        }
+        SourceSpec::Qdrant { collections, .. } => collections.is_empty() || collections.contains(name),
+        SourceSpec::S3 { buckets, .. } => buckets.contains(name),
+        SourceSpec::Files { paths, .. } => paths.contains(name),
+        SourceSpec::Redis { .. } | SourceSpec::Vault { .. } | SourceSpec::Command { .. } => true,
+    }
 }
 
 fn prepared(setup: &Setup, into: &RestoreInto) -> Result<Place, Failure> {

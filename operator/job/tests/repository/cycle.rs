@@ -97,6 +97,7 @@ fn restored(pod: &Pod, first: &str) {
         source: source.clone(),
         into: RestoreInto::Source,
         only: vec![name.to_owned()],
+        secured: true,
     };
     pod.done(only("a.txt"));
     assert_eq!(std::fs::read_to_string(pod.source().join("a.txt")).expect("a file"), "one\ntwo\n");

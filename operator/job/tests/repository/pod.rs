@@ -117,7 +117,8 @@ impl Pod {
 
     /// A restore of policy `files`.
     pub fn restore(&self, snapshot: SnapshotWish, into: RestoreInto) -> Operation {
-        Operation::Restore { policy: "files".to_owned(), snapshot, source: self.source_spec(), into, only: Vec::new() }
+        let (policy, source) = ("files".to_owned(), self.source_spec());
+        Operation::Restore { policy, snapshot, source, into, only: Vec::new(), secured: false }
     }
 
     /// The restore test of the newest backup.

@@ -92,7 +92,14 @@ impl Jobs {
 
     fn restore(&self, into: RestoreInto) -> Outcome {
         let (policy, snapshot, source) = ("data".to_owned(), SnapshotWish::Latest, self.source.clone());
-        self.run(Operation::Restore { policy, snapshot, source, into, only: Vec::new() })
+        self.run(Operation::Restore { policy, snapshot, source, into, only: Vec::new(), secured: false })
+    }
+
+    /// Over the source; `secured`: what it names was backed up before.
+    fn restore_over(&self, only: &[&str], secured: bool) -> Outcome {
+        let (policy, snapshot, source) = ("data".to_owned(), SnapshotWish::Latest, self.source.clone());
+        let only = only.iter().map(|name| (*name).to_owned()).collect();
+        self.run(Operation::Restore { policy, snapshot, source, into: RestoreInto::Source, only, secured })
     }
 }
 
@@ -154,6 +161,35 @@ async fn files_that_did_not_change_make_no_second_backup() {
     good(jobs.restore(RestoreInto::Directory(out.display().to_string())));
     let relative: &Path = files.path().strip_prefix("/").expect("absolute");
     assert_eq!(std::fs::read_to_string(out.join(relative).join("a.conf")).expect("it"), "two");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_policy_names_no_more_is_not_written_over_unless_no_backup_of_it_is_wished_for() {
+    let Some(sshd) = Sshd::start().await else { return };
+    let files = tempfile::Builder::new().prefix("zf").tempdir_in("/tmp").expect("a directory");
+    let [kept, left] = ["kept", "left"].map(|name| files.path().join(name).display().to_string());
+    let write = |text: &str| [&kept, &left].map(|path| std::fs::write(path, text).expect("a file"));
+    let read = || [&kept, &left].map(|path| std::fs::read_to_string(path).expect("a file"));
+    write("then");
+    let source = |paths: &[&String]| SourceSpec::Files {
+        ssh: sshd.server(),
+        paths: paths.iter().map(|path| (*path).clone()).collect(),
+        exclude: Vec::new(),
+    };
+    let secrets = [(SOURCE_SSH_KEY, sshd.key.as_str())];
+    let Some(mut jobs) = Jobs::new(source(&[&kept, &left]), &secrets, &[]) else { return };
+    good(jobs.backup(false));
+    write("now");
+    jobs.source = source(&[&kept]);
+    let refused = jobs.restore_over(&[], true);
+    assert_eq!(refused.error, Some(JobError::TargetFailed));
+    let message = refused.message.unwrap_or_default();
+    assert!(message.contains(&format!("{left} any more")) && message.contains(&format!("({kept})")), "{message}");
+    assert_eq!(read(), ["now", "now"], "nothing was written");
+    good(jobs.restore_over(&[&kept], true));
+    assert_eq!(read(), ["then", "now"]);
+    good(jobs.restore_over(&[], false));
+    assert_eq!(read(), ["then", "then"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
