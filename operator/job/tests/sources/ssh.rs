@@ -183,6 +183,32 @@ async fn files_come_back_with_mode_owner_and_time_into_a_directory_and_over_the_
 }
 
 #[tokio::test]
+async fn files_that_changed_are_a_backup_and_a_shell_that_lets_nobody_in_is_none() {
+    let Some(sshd) = Sshd::start().await else { return };
+    let pod = pod(&sshd.key);
+    let dir = tree();
+    let spec = files(sshd.server(), &[dir.path()], &[]);
+    let authorized = sshd.dir.path().join("authorized");
+    let key = std::fs::read_to_string(&authorized).expect("the key");
+    let ends = |how: &str| std::fs::write(&authorized, format!("command=\"{how}\" {key}")).expect("the key");
+    for word in
+        ["file changed as we read it", "File removed before we read it", "File shrank by 2 bytes; padding with zeros"]
+    {
+        ends(&format!("sh -c \\\"$SSH_ORIGINAL_COMMAND\\\"; echo 'tar: a: {word}' >&2; exit 1"));
+        let source = pod.source(&spec).expect("a source");
+        assert!(!take_all(source.as_ref()).await.expect(word).is_empty());
+    }
+    for (how, said) in [
+        ("echo 'This account is currently not available.'; exit 1", "whose shell runs commands"),
+        ("echo \\\"tar: unrecognized option '--sort=name'\\\" >&2; exit 1", "GNU tar is needed"),
+        ("echo 'tar: Option --sort=name is not supported' >&2; exit 1", "GNU tar is needed"),
+    ] {
+        ends(how);
+        fails(&pod, &spec, JobError::SourceFailed, said).await;
+    }
+}
+
+#[tokio::test]
 async fn a_path_that_vanished_is_gone_and_half_an_archive_is_not_unpacked_as_a_whole() {
     let Some(sshd) = Sshd::start().await else { return };
     let pod = pod(&sshd.key);
