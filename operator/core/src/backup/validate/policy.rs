@@ -32,7 +32,7 @@ const JITTER: Duration = Duration::from_secs(60);
 /// # Errors
 /// The first thing that it cannot work with: InvalidSpec, NotFound, SecretNotFound, RepositoryNotReady (not initialised
 /// yet), WaitingFor (a container without address, or stopped), MatchesNothing, NotAllowed. CronJobs that exist are then
-/// left as they are.
+/// left as they are, but those that rest ([`crate::backup::rest`]).
 pub fn policy(policy: &BackupPolicy, around: &Surroundings) -> Result<WantPolicy, (PolicyReason, String)> {
     if let Some(message) = names_taken(policy, around) {
         return Err((PolicyReason::InvalidSpec, message));
