@@ -142,16 +142,22 @@ impl Stage {
         .await
     }
 
-    /// SIGKILL for the processes of the `job` container of a pod with this label: they get no chance to clean up, as when a
-    /// node loses its power.
+    /// Waits for the `job` container of a pod with this label; its id.
+    pub async fn job_container(&self, label: &str) -> String {
+        let path = "jsonpath={.items[0].status.containerStatuses[?(@.name==\"job\")].containerID}";
+        within(POD_TIME, &format!("the container of {label}"), || async {
+            let id = self.try_kubectl(&["get", "pods", "-l", label, "-o", path])?;
+            let id = id.trim().trim_start_matches("containerd://").to_owned();
+            if id.len() == 64 { Ok(id) } else { Err(format!("its id is {id:?}")) }
+        })
+        .await
+    }
+
+    /// SIGKILL for the processes of a container: they get no chance to clean up, as when a node loses its power.
     ///
     /// # Panics
     /// Where there is no such process on this machine.
-    pub fn kill_nine(&self, label: &str) {
-        let path = "jsonpath={.items[0].status.containerStatuses[?(@.name==\"job\")].containerID}";
-        let id = self.kubectl(&["get", "pods", "-l", label, "-o", path]);
-        let id = id.trim().trim_start_matches("containerd://");
-        assert_eq!(id.len(), 64, "the container's id: {id}");
+    pub fn kill_nine(&self, id: &str) {
         let ours = std::fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| {
             std::fs::read_to_string(entry.path().join("cgroup")).is_ok_and(|groups| groups.contains(id))
         });

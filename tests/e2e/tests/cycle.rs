@@ -97,10 +97,14 @@ async fn a_backup_whose_pod_is_killed_leaves_nothing_that_counts_and_its_lock_go
     let _ =
         stage.kubectl(&["patch", "br", "main", "--type=merge", "-p", r#"{"spec":{"maintenance":{"retryLock":"5s"}}}"#]);
     stage.annotate_run("db", "doomed/hourly");
-    let line = "[ -n \"$(ls /data/s3/backups/main/locks 2>/dev/null)\" ] && \
-                ls /data/s3/backups/main/data/*/* 2>/dev/null | head -n 1 || true";
-    let _ = stage.storage_says("a backup is being uploaded", line).await;
-    stage.kill_nine("zentoria.ai/operation=backup-hourly");
+    let container = stage.job_container("zentoria.ai/operation=backup-hourly").await;
+    // The loop is in the pod: the upload takes seconds only, and each call of kubectl one of them.
+    let line = "look=0; while [ $look -lt 1500 ]; do [ -n \"$(ls /data/s3/backups/main/locks 2>/dev/null)\" ] && \
+                ls /data/s3/backups/main/data/*/* 2>/dev/null && break; \
+                look=$((look + 1)); sleep 0.1; done";
+    let packs = stage.storage(line);
+    stage.kill_nine(&container);
+    assert!(!packs.is_empty(), "no upload was seen");
     let lock = stage.storage("ls /data/s3/backups/main/locks 2>/dev/null || true");
     assert!(!lock.is_empty(), "the killed backup had no time to remove its lock");
 
