@@ -178,7 +178,7 @@ impl Pass<'_> {
         }
     }
 
-    /// The plan, with its node booked: where others have booked since its facts were seen, it is made anew. None where
+    /// The plan, with its node booked: where others have taken one since its facts were seen, it is made anew. None where
     /// that does not end.
     async fn planned(
         &self,
@@ -190,7 +190,9 @@ impl Pass<'_> {
         for _ in 0..PLANS {
             let (want, Observed { seen, fresh, site }) = self.look(input, cluster, pve, status).await?;
             let plan = guard(plan(&want, &seen), &want, &seen);
-            if pve.book(&want, &seen, site.as_ref(), &plan) {
+            let neighbours =
+                || known::neighbours(self.object, &self.context.containers_on(&self.object.spec.cluster_ref.name));
+            if pve.book(&want, &seen, site.as_ref(), neighbours, &plan) {
                 return Ok(Some((want, seen, fresh, plan)));
             }
         }

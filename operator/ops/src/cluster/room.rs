@@ -22,16 +22,15 @@ use zentoria_types::vmid::Vmid;
 #[derive(Clone, Debug)]
 pub struct Site {
     key: Key,
-    neighbours: Neighbours,
     /// The node that was chosen before, by what status says.
     chosen: Option<NodeName>,
 }
 
 impl Site {
-    pub(crate) fn new(key: &Key, neighbours: Neighbours, status: &ZentoriaContainerStatus, made: bool) -> Self {
+    pub(crate) fn new(key: &Key, status: &ZentoriaContainerStatus, made: bool) -> Self {
         let pending = status.pending_changes.iter().find(|change| change.field == "placement");
         let chosen = if made { pending.map(|change| &change.to) } else { status.node.as_ref() };
-        Self { key: key.clone(), neighbours, chosen: chosen.and_then(|node| node.parse().ok()) }
+        Self { key: key.clone(), chosen: chosen.and_then(|node| node.parse().ok()) }
     }
 }
 
@@ -74,16 +73,24 @@ fn placing(plan: &Plan) -> Option<(Vmid, Placing<'_>)> {
 
 impl Cluster {
     /// What the choice of a node rests on, as it is now.
-    pub(crate) fn siting(&self, site: &Site) -> Option<Siting> {
+    pub(crate) fn siting(&self, site: &Site, neighbours: &Neighbours) -> Option<Siting> {
         let inventory = self.inventory()?;
         let mut state = self.lock();
-        Some(self.siting_in(&mut state, &inventory, site))
+        Some(self.siting_in(&mut state, &inventory, site, neighbours))
     }
 
-    /// Books the room that a plan takes. False where another node, or none, is the right one by now: others have booked
-    /// since the plan's facts were seen. Then it is to be made anew.
+    /// Books the room that a plan takes. False where another node, or none, is the right one by now: others have booked, or
+    /// were made, since the plan's facts were seen. Then it is to be made anew. `neighbours` are asked for now: one that was
+    /// made and counted since has no booking any more, and the plan's facts do not have it yet.
     #[must_use]
-    pub fn book(&self, want: &Want, seen: &Seen, site: Option<&Site>, plan: &Plan) -> bool {
+    pub fn book(
+        &self,
+        want: &Want,
+        seen: &Seen,
+        site: Option<&Site>,
+        neighbours: impl FnOnce() -> Neighbours,
+        plan: &Plan,
+    ) -> bool {
         let key = &want.identity.key;
         let Some((vmid, placing)) = placing(plan) else {
             let at_it = matches!(seen.task, TaskFact::Running(_)) || seen.recorded.is_in_making();
@@ -92,10 +99,16 @@ impl Cluster {
             }
             return true;
         };
-        let (Some(site), Some(inventory)) = (site, self.inventory()) else { return true };
+        site.is_none_or(|site| self.confirm(want, site, &neighbours(), vmid, &placing))
+    }
+
+    /// Chooses once more, by what is known now, and books that. Whether it is what was planned.
+    fn confirm(&self, want: &Want, site: &Site, neighbours: &Neighbours, vmid: Vmid, placing: &Placing<'_>) -> bool {
+        let key = &want.identity.key;
+        let Some(inventory) = self.inventory() else { return true };
         let mut state = self.lock();
-        let siting = self.siting_in(&mut state, &inventory, site);
-        let (planned, answer) = match placing {
+        let siting = self.siting_in(&mut state, &inventory, site, neighbours);
+        let (planned, answer) = match *placing {
             Placing::Chosen(node) => (node, choose(want, &siting, None)),
             Placing::Fixed(node) => (node, choose(want, &siting, Some(node))),
             Placing::Move { from, to } => match should_leave(want, &siting, from) {
@@ -149,9 +162,9 @@ impl Cluster {
         room(&mut state, inventory, None)
     }
 
-    fn siting_in(&self, state: &mut State, inventory: &Inventory, site: &Site) -> Siting {
+    fn siting_in(&self, state: &mut State, inventory: &Inventory, site: &Site, neighbours: &Neighbours) -> Siting {
         let mut room = room(state, inventory, Some(&site.key));
-        let mut neighbours = site.neighbours.clone();
+        let mut neighbours = neighbours.clone();
         let here = state.ledger.others(Some(&site.key)).filter(|(key, _)| key.namespace == site.key.namespace);
         neighbours.nodes.extend(here.map(|(key, booking)| (key.name.clone(), booking.node.clone())));
         let count = neighbours.count_by_node();
@@ -294,3 +307,6 @@ pub(super) fn is_roomier(before: &Inventory, now: &Inventory) -> bool {
     });
     nodes || guests || storages
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 mod quota;
 mod siting;
 
+pub use siting::neighbours;
+
 use super::observe::Known;
 use crate::cluster::Cluster;
 use jiff::Timestamp;
@@ -51,7 +53,7 @@ pub fn placed(
 ) -> Known {
     let quotas = &want.grant.quotas;
     Known {
-        neighbours: siting::neighbours(object, all),
+        neighbours: neighbours(object, all),
         over_quota: (!quotas.is_empty()).then(|| quota::over_quota(object, quotas, all, pve)).flatten(),
         ..base
     }

@@ -125,8 +125,8 @@ pub async fn observe(
         (_, Some(vmid)) => guest(cluster, vmid, &recorded, status.node.as_deref()).await,
     };
     cluster.rebook(want, &recorded, status.node.as_deref());
-    let site = site(want, &known, &guest, &recorded, status);
-    let siting = site.as_ref().and_then(|site| cluster.siting(site));
+    let site = site(want, &guest, &recorded, status);
+    let siting = site.as_ref().and_then(|site| cluster.siting(site, &known.neighbours));
     let mut facts = facts(cluster, want, &known, &guest, siting.as_ref(), key).await;
     let origins = source::look(cluster, want, &recorded, &guest, siting.as_ref(), &facts).await;
     facts.missing_permissions.extend(origins.lacks.clone());
@@ -159,19 +159,13 @@ pub async fn observe(
 }
 
 /// A guest that is to be made gets a node; one that is there may have to leave its own.
-fn site(
-    want: &Want,
-    known: &Known,
-    guest: &GuestFact,
-    recorded: &Recorded,
-    status: &ZentoriaContainerStatus,
-) -> Option<Site> {
+fn site(want: &Want, guest: &GuestFact, recorded: &Recorded, status: &ZentoriaContainerStatus) -> Option<Site> {
     let made = match guest {
         GuestFact::NoVmid | GuestFact::Absent => want.source.is_some().then_some(false),
         GuestFact::Present(_) => (want.placement.enforce && recorded.is_finished()).then_some(true),
         GuestFact::OtherKind | GuestFact::Unknown { .. } => None,
     }?;
-    Some(Site::new(&want.identity.key, known.neighbours.clone(), status, made))
+    Some(Site::new(&want.identity.key, status, made))
 }
 
 /// One of them may be the guest of this object.

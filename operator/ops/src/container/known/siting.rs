@@ -7,7 +7,8 @@ use zentoria_core::container::siting::{Member, Neighbours, apart};
 use zentoria_core::estate::key_of;
 
 /// The containers around this one: those of its namespace.
-pub(super) fn neighbours(mine: &ZentoriaContainer, all: &[impl Borrow<ZentoriaContainer>]) -> Neighbours {
+#[must_use]
+pub fn neighbours(mine: &ZentoriaContainer, all: &[impl Borrow<ZentoriaContainer>]) -> Neighbours {
     let key = key_of(mine);
     let here: Vec<(String, &ZentoriaContainer)> = all
         .iter()
