@@ -51,13 +51,12 @@ async fn a_pull_that_was_dropped_goes_on_where_it_was() {
     .await;
     assert!(before < pushed.size, "it went on without us: {before}");
     assert_eq!(stage.ollama.installed(&model).await, Ok(None));
-    stage.line.set(Way::Open);
+    // The line stays slow: Ollama asks once for the whole part, only to learn where it is, and hangs up on the answer. Over
+    // an open line much of it would have come by then.
     let told = stage.pull(&model, PATIENT).await.unwrap();
     let first = told.iter().find(|progress| progress.total > 0).unwrap();
     assert!(first.completed >= 2 * MIB as u64, "{first:?}");
-    // How many bytes that takes is held by the operator's own test, which is killed in mid-pull (tests/api, real.rs): here the
-    // pull is dropped while Ollama still reads, and on a busy machine some of them come twice.
-    assert!(stage.line.carried() < 2 * pushed.size, "{} of {}", stage.line.carried(), pushed.size);
+    assert!(stage.line.carried() < pushed.size * 12 / 10, "{} of {}", stage.line.carried(), pushed.size);
 }
 
 #[tokio::test]
