@@ -2,9 +2,11 @@
 //! runs of Jobs mean for status, and what may be done about locks.
 //!
 //! The way through: the controller gathers [`surroundings::Surroundings`]; [`validate`] makes a wish of a spec
-//! ([`want`]), or says why not, and then [`rest`] what may not go on; [`jobs`] makes the objects of a wish; [`runs`] reads finished Jobs; [`outcome`] folds them
-//! into status, as often as one likes and in any order; [`report`] writes conditions and the texts for people.
+//! ([`want`]), or says why not, and then [`rest`] what may not go on; [`jobs`] makes the objects of a wish; [`runs`] reads
+//! finished Jobs; [`outcome`] folds them into status, as often as one likes and in any order; [`report`] writes conditions
+//! and the texts for people.
 
+mod clocks;
 pub mod drill;
 pub mod jitter;
 pub mod jobs;

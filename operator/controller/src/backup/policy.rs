@@ -15,12 +15,12 @@ use zentoria_api::backup::{BackupPolicy, BackupPolicyStatus, Source};
 use zentoria_api::conditions::{FRESH, PolicyReason, READY};
 use zentoria_api::wire::RUN_ANNOTATION;
 use zentoria_core::backup::names::Operation;
+use zentoria_core::backup::rest::is_suspended;
 use zentoria_core::backup::runs::{Ending, Run, RunState};
 use zentoria_core::backup::validate::{self, secrets};
 use zentoria_core::backup::want::{Owner, OwnerKind, WantPolicy};
 use zentoria_core::backup::{jobs, outcome};
 use zentoria_core::conditions::is_true;
-use zentoria_core::estate::is_paused;
 
 /// One look at a BackupPolicy.
 ///
@@ -69,11 +69,6 @@ pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Resu
     context.metrics.set_backup_policy(&namespace, &name, &figures(&report.status, want.as_ref().ok()));
     let key = ("BackupPolicy", namespace, name);
     Ok(report::again(&context, &key, may_come(report.reason), report.look_again, now))
-}
-
-/// Whether none of its Jobs is to be started, whatever else its spec says.
-pub(super) fn is_suspended(object: &BackupPolicy) -> bool {
-    object.spec.suspend || is_paused(&object.metadata)
 }
 
 /// Whether it lacks something that no watch tells of.

@@ -27,6 +27,7 @@ use zentoria_api::backup::{BackupPolicy, Source, VzdumpMode};
 use zentoria_api::conditions::PolicyReason;
 use zentoria_api::wire::BACKUP_JOB_FINALIZER;
 use zentoria_core::backup::jitter;
+use zentoria_core::backup::rest::is_suspended;
 use zentoria_core::backup::validate;
 use zentoria_core::backup::vzdump::report::{Scene, report};
 use zentoria_core::backup::want::{WantPolicy, WantVzdump, What};
@@ -66,7 +67,7 @@ pub(super) async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) 
         Err(_) => {
             // Whatever is wrong with its spec, a policy that rests has no job.
             if let Source::Vzdump(source) = &object.spec.source
-                && policy::is_suspended(&object)
+                && is_suspended(&object)
             {
                 pass.suspended(source.mode).await;
             }

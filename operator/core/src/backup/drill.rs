@@ -6,8 +6,8 @@
 
 pub mod report;
 
+use super::clocks::{believed, by_now, is_believed};
 use super::names;
-use super::outcome::{believed, by_now, is_believed};
 use super::want::{DrillTimes, Owner, Upkeep, WantRepository};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};

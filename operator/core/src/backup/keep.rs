@@ -1,6 +1,6 @@
 //! How long snapshots are kept.
 
-use crate::estate::is_paused;
+use super::rest::is_suspended;
 use jiff::{Span, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,7 +117,7 @@ pub fn rules(
     policies
         .iter()
         .filter(|(_, policy)| policy.spec.repository_ref.as_ref().is_some_and(|to| comes_here(&to.name)))
-        .filter(|(_, policy)| !policy.spec.suspend && !is_paused(&policy.metadata))
+        .filter(|(_, policy)| !is_suspended(policy))
         .flat_map(|(name, policy)| policy.spec.tiers.iter().map(move |tier| (name, tier)))
         .filter_map(|(name, tier)| {
             let within = Keeping::parse(&tier.keep).ok()?.within();

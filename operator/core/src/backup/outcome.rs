@@ -1,15 +1,14 @@
 //! Runs folded into status. Folding the same runs once more changes nothing, and their order does not matter.
 
-mod clocks;
 mod errors;
 mod policy;
 mod repository;
 
-pub(super) use clocks::{believed, by_now, is_believed};
 pub use errors::{is_not_the_backup, policy_reason, repository_reason, restore_reason};
 pub use policy::{fold_policy, newest_backup};
 pub use repository::fold_repository;
 
+use super::clocks::{self, believed, by_now};
 use super::runs::{Ending, Run};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

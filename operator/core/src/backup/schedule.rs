@@ -5,16 +5,14 @@
 //! time that a change of the clocks leaves out has no run that day, and one that is shown twice has two (maintenance
 //! windows differ: they open once in either case).
 
+use super::clocks::is_believed;
 use crate::cron::{Fault, Schedule, zone};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 /// How many changes of the clocks are looked past for a run: more than come between two 29ths of February.
 const CHANGES: usize = 64;
-
-/// How far a backup may lie in the future and still count: clocks differ a little.
-pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// A schedule in a time zone.
 #[derive(Clone, Debug)]
@@ -162,10 +160,9 @@ pub enum Freshness {
 /// Judges the age of the newest backup (`newest`: when it was begun) of a policy that exists since `created`.
 #[must_use]
 pub fn freshness(newest: Option<Timestamp>, created: Timestamp, promise: Duration, now: Timestamp) -> Freshness {
-    let limit = now.checked_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX);
     let end = |from: Timestamp| from.checked_add(promise).unwrap_or(Timestamp::MAX);
     match newest {
-        Some(newest) if newest > limit => Freshness::FromTheFuture,
+        Some(newest) if !is_believed(newest, now) => Freshness::FromTheFuture,
         Some(newest) if now < end(newest) => Freshness::Fresh { until: end(newest) },
         Some(newest) => Freshness::Late { since: end(newest) },
         None if now < end(created) => Freshness::NoneYet { until: end(created) },

@@ -7,7 +7,7 @@ pub mod notes;
 pub mod prune;
 pub mod report;
 
-use super::schedule::CLOCK_TOLERANCE;
+use super::clocks::is_believed;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use zentoria_types::names::NodeName;
@@ -40,8 +40,7 @@ impl Volume {
     /// nothing).
     #[must_use]
     pub fn counts(&self, now: Timestamp) -> bool {
-        let limit = now.checked_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX);
-        self.bytes > 0 && self.time <= limit
+        self.bytes > 0 && is_believed(self.time, now)
     }
 }
 

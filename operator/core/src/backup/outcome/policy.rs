@@ -1,9 +1,9 @@
 //! Runs of a policy.
 
-use super::{believed, evidence, fold_operation, fold_tier, in_order};
+use super::{evidence, fold_operation, fold_tier, in_order};
+use crate::backup::clocks::{believed, is_believed};
 use crate::backup::names::Operation;
 use crate::backup::runs::{Ending, Run};
-use crate::backup::schedule::CLOCK_TOLERANCE;
 use crate::backup::want::{Timetable, WantTier};
 use crate::words::moment;
 use jiff::Timestamp;
@@ -76,7 +76,6 @@ pub fn newest_backup(
     let snapshots = folded.tiers.values().filter_map(|tier| tier.snapshot.as_ref()).map(|snapshot| snapshot.time.0);
     let known = before.last_success.as_ref().map(|time| time.0);
     let all: Vec<Timestamp> = succeeded.chain(snapshots).chain(known).collect();
-    let limit = now.checked_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX);
-    let past = all.iter().filter(|time| **time <= limit).max();
+    let past = all.iter().filter(|time| is_believed(**time, now)).max();
     past.or_else(|| all.iter().max()).copied()
 }

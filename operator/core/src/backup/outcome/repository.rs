@@ -1,6 +1,7 @@
 //! Runs that touch a repository.
 
-use super::{believed, by_now, fold_operation, in_order, repository_reason};
+use super::{fold_operation, in_order, repository_reason};
+use crate::backup::clocks::{believed, by_now};
 use crate::backup::names::Operation;
 use crate::backup::runs::{Ending, Run};
 use crate::backup::schedule::Runs;

@@ -6,10 +6,10 @@ use super::source::{self, Need};
 use super::{pod, vzdump};
 use crate::backup::keep::Keeping;
 use crate::backup::names;
+use crate::backup::rest::is_suspended;
 use crate::backup::schedule::default_promise;
 use crate::backup::surroundings::Surroundings;
 use crate::backup::want::{Owner, OwnerKind, Timetable, WantJobs, WantPolicy, WantRestoreTest, WantTier, What};
-use crate::estate::is_paused;
 use crate::words::in_units;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -151,7 +151,7 @@ pub(in crate::backup) fn timetable(policy: &BackupPolicy) -> Result<Timetable, P
         jitter,
         promise: spec.promise.as_ref().map(|promise| promised(promise, gap)).transpose()?.unwrap_or(default),
         restore_test: test.map(|test| test.runs),
-        suspend: spec.suspend || is_paused(&policy.metadata),
+        suspend: is_suspended(policy),
         source: source::words(&spec.source),
         target: target(spec),
         tiers,

@@ -1,23 +1,25 @@
 //! Which times are believed. The times of a Job are those of another clock than ours. When that had jumped forward, a success
 //! of 2030 would hide every failure until then: what lies in the future proves nothing.
 
-use crate::backup::runs::{Ending, Run};
-use crate::backup::schedule::CLOCK_TOLERANCE;
+use super::runs::{Ending, Run};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-/// Whether a moment does not lie in the future, where clocks may differ a little.
-pub(in crate::backup) fn is_believed(moment: Timestamp, now: Timestamp) -> bool {
-    now.checked_add(CLOCK_TOLERANCE).is_ok_and(|limit| moment <= limit)
+/// How far a moment may lie in the future and still be believed: clocks differ a little.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether a moment does not lie in the future.
+pub(super) fn is_believed(moment: Timestamp, now: Timestamp) -> bool {
+    now.checked_add(TOLERANCE).is_ok_and(|limit| moment <= limit)
 }
 
 /// A time that is dropped where it lies in the future: that of something good.
-pub(in crate::backup) fn believed(time: Option<Time>, now: Timestamp) -> Option<Time> {
+pub(super) fn believed(time: Option<Time>, now: Timestamp) -> Option<Time> {
     time.filter(|time| is_believed(time.0, now))
 }
 
 /// A time that becomes now where it lies in the future: that of a failure, which stays until something good comes later.
-pub(in crate::backup) fn by_now(time: Time, now: Timestamp) -> Time {
+pub(super) fn by_now(time: Time, now: Timestamp) -> Time {
     if is_believed(time.0, now) { time } else { Time(now) }
 }
 
