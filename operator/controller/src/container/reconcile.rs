@@ -152,6 +152,11 @@ impl Pass<'_> {
         Ok(Action::requeue(Duration::ZERO))
     }
 
+    /// The containers on the same ProxmoxCluster, itself among them, as they are known now.
+    fn all(&self) -> Vec<Arc<ZentoriaContainer>> {
+        self.context.containers_on(&self.object.spec.cluster_ref.name)
+    }
+
     /// The wish and what is seen. What is seen may tell how the guest will come to be ours, and with it what is wished.
     async fn look(
         &self,
@@ -168,8 +173,7 @@ impl Pass<'_> {
                 pve.forget_keep_failure(vmid);
             }
             let mut observed = observe(pve, &want, status, known, self.now).await;
-            let others = || self.context.containers_on(&self.object.spec.cluster_ref.name);
-            known::copied(&mut observed.seen, &want, others);
+            known::copied(&mut observed.seen, &want, || self.all());
             let as_if = AsIf::of(&want, &observed.seen);
             if input.as_if != AsIf::Recorded || as_if == AsIf::Recorded {
                 return Ok((want, observed));
@@ -190,8 +194,7 @@ impl Pass<'_> {
         for _ in 0..PLANS {
             let (want, Observed { seen, fresh, site }) = self.look(input, cluster, pve, status).await?;
             let plan = guard(plan(&want, &seen), &want, &seen);
-            let neighbours =
-                || known::neighbours(self.object, &self.context.containers_on(&self.object.spec.cluster_ref.name));
+            let neighbours = || known::neighbours(self.object, &self.all());
             if pve.book(&want, &seen, site.as_ref(), neighbours, &plan) {
                 return Ok(Some((want, seen, fresh, plan)));
             }
@@ -312,7 +315,7 @@ impl Pass<'_> {
             // The rest does not matter to a guest that is made, but for one that is gone and to be made again.
             return Ok(base);
         }
-        let all = self.context.containers_on(&self.object.spec.cluster_ref.name);
+        let all = self.all();
         let base = known::placed(base, self.object, want, &all, pve);
         if settled {
             return Ok(base);

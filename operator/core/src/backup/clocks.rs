@@ -1,5 +1,5 @@
-//! Which times are believed. The times of a Job are those of another clock than ours. When that had jumped forward, a success
-//! of 2030 would hide every failure until then: what lies in the future proves nothing.
+//! Which times are believed. Those of a Job, or of a backup that Proxmox VE holds, are of another clock than ours. When that
+//! had jumped forward, a success of 2030 would hide every failure until then: what lies in the future proves nothing.
 
 use super::runs::{Ending, Run};
 use jiff::{SignedDuration, Timestamp};
