@@ -161,13 +161,13 @@ impl Backups {
             policies,
             restores,
             cron_jobs,
+            jobs_gone: Latest::new(jobs.clone()),
             jobs,
             pods,
             configs,
             network_policies,
             applied: Applied::default(),
             settings,
-            jobs_gone: Latest::new(),
             vzdump: vzdump::Memory::default(),
             told: Told::default(),
             lost: Lost::default(),
@@ -188,12 +188,12 @@ pub fn sweep(context: &Context) {
     live.extend(backups.network_policies.state().iter().filter_map(|object| object.uid()));
     backups.applied.sweep(|uid| live.contains(uid));
     let jobs: HashSet<String> = backups.jobs.state().iter().filter_map(|object| object.uid()).collect();
-    backups.jobs_gone.sweep(|uid| jobs.contains(uid));
+    backups.jobs_gone.sweep();
     backups.lost.sweep(|uid| jobs.contains(uid));
     backups.tries.sweep(|uid| jobs.contains(uid));
     let policies: HashSet<String> = backups.policies.all().iter().filter_map(|object| object.uid()).collect();
     let containers: HashSet<String> =
-        context.containers.store.state().iter().filter_map(|object| object.uid()).collect();
+        context.containers.latest.all().iter().filter_map(|object| object.uid()).collect();
     backups.vzdump.sweep(|uid| policies.contains(uid), |uid| containers.contains(uid));
     backups.told.sweep(context);
     context.metrics.retain_backups(

@@ -20,7 +20,7 @@ use crate::runtime::write::Writer;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use zentoria_api::firewall::FirewallRule;
 use zentoria_api::{ProxmoxCluster, ZentoriaContainer};
@@ -31,9 +31,7 @@ use zentoria_types::mark::{ControlPlaneId, EstateId};
 
 /// What reconciles of one kind share.
 pub struct Kind<K: kube::Resource<DynamicType = ()> + 'static> {
-    /// The watch cache.
-    pub store: Store<K>,
-    /// The newest version seen, our own writes among them.
+    /// The newest version of each, of the watch cache and of our own writes.
     pub latest: Latest<K>,
     /// Pauses after failures.
     pub backoff: Backoff<ObjectRef<K>>,
@@ -45,9 +43,7 @@ pub struct Kind<K: kube::Resource<DynamicType = ()> + 'static> {
 
 /// A kind for which nothing has to be done before an object goes: it has no finalizer.
 pub struct Unheld<K: kube::Resource<DynamicType = ()> + 'static> {
-    /// The watch cache.
-    pub store: Store<K>,
-    /// The newest version seen, our own writes among them.
+    /// The newest version of each, of the watch cache and of our own writes.
     pub latest: Latest<K>,
     /// Wakes reconciles.
     pub wake: Wakeups<K>,
@@ -60,27 +56,26 @@ where
     /// Nothing written yet.
     #[must_use]
     pub fn new(store: Store<K>, wake: Wakeups<K>) -> Self {
-        Self { store, latest: Latest::new(), wake }
+        Self { latest: Latest::new(store), wake }
     }
 
     /// All of them.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<K>> {
-        self.store.state()
+        self.latest.all()
     }
 
     /// One, in the newest version that this process knows.
     #[must_use]
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
-        self.store.get(&ObjectRef::new(name).within(namespace)).map(|object| self.latest.newest(object))
+        self.latest.get(&ObjectRef::new(name).within(namespace))
     }
 
     /// Those of a namespace, in the newest version that this process knows.
     #[must_use]
     pub fn within(&self, namespace: &str) -> Vec<Arc<K>> {
         let all = self.all().into_iter();
-        let there = all.filter(|object| object.meta().namespace.as_deref() == Some(namespace));
-        there.map(|object| self.latest.newest(object)).collect()
+        all.filter(|object| object.meta().namespace.as_deref() == Some(namespace)).collect()
     }
 
     /// Wakes one.
@@ -90,8 +85,7 @@ where
 
     /// Drops what is remembered of objects that are gone.
     pub fn sweep(&self) {
-        let live: HashSet<String> = self.all().iter().filter_map(|object| object.uid()).collect();
-        self.latest.sweep(|uid| live.contains(uid));
+        self.latest.sweep();
     }
 }
 
@@ -149,7 +143,7 @@ impl Context {
     /// The ProxmoxCluster of this name.
     #[must_use]
     pub fn cluster(&self, name: &str) -> Option<Arc<ProxmoxCluster>> {
-        self.clusters.store.get(&ObjectRef::new(name)).map(|cluster| self.clusters.latest.newest(cluster))
+        self.clusters.latest.get(&ObjectRef::new(name))
     }
 
     /// Whether this operator serves the cluster.
@@ -175,23 +169,21 @@ impl Context {
     /// All containers on a cluster, in the newest version, without those that were let go.
     #[must_use]
     pub fn containers_on(&self, cluster: &str) -> Vec<Arc<ZentoriaContainer>> {
-        let all = self.containers.store.state();
+        let all = self.containers.latest.all();
         all.into_iter()
             .filter(|container| container.spec.cluster_ref.name == cluster)
             .filter(|container| !self.containers.latest.is_gone(container))
-            .map(|container| self.containers.latest.newest(container))
             .collect()
     }
 
-    /// A container in the newest version that this process knows, from the cache or from a write of its own; the given one
-    /// where the cache has none.
+    /// The containers of a namespace, in the newest version, without those that were let go.
     #[must_use]
-    pub fn current(&self, container: &Arc<ZentoriaContainer>) -> Arc<ZentoriaContainer> {
-        let cached = self.containers.store.get(&ObjectRef::from_obj(container.as_ref()));
-        let cached = cached.filter(|cached| cached.metadata.uid == container.metadata.uid);
-        let newest = cached.map(|cached| self.containers.latest.newest(cached));
-        let newest = newest.unwrap_or_else(|| Arc::clone(container));
-        self.containers.latest.newer(container, &newest)
+    pub fn containers_within(&self, namespace: &str) -> Vec<Arc<ZentoriaContainer>> {
+        let all = self.containers.latest.all();
+        all.into_iter()
+            .filter(|container| container.namespace().as_deref() == Some(namespace))
+            .filter(|container| !self.containers.latest.is_gone(container))
+            .collect()
     }
 
     /// Who we are, for a container.
@@ -203,7 +195,7 @@ impl Context {
 
     /// Wakes all containers of a namespace.
     pub fn wake_containers_in(&self, namespace: &str) {
-        for container in self.containers.store.state() {
+        for container in self.containers.latest.all() {
             if container.namespace().as_deref() == Some(namespace) {
                 self.containers.wake.wake(ObjectRef::from_obj(container.as_ref()));
             }

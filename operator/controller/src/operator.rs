@@ -300,7 +300,7 @@ where
     K: kube::Resource<DynamicType = ()> + Clone + 'static,
 {
     let finalizer = Finalizer::new(finalizer, writer.clone());
-    Kind { store, latest: Latest::new(), backoff: Backoff::new(backoff), wake, finalizer }
+    Kind { latest: Latest::new(store), backoff: Backoff::new(backoff), wake, finalizer }
 }
 
 /// One kind's controller: kube's queue (an object is never reconciled twice at once), our pauses.
@@ -344,7 +344,7 @@ pub(crate) async fn controller<K, R>(
 }
 
 fn woken_by_secret(context: &Context, secret: &Secret) {
-    for cluster in context.clusters.store.state() {
+    for cluster in context.clusters.latest.all() {
         if refers_to(&cluster.spec, &secret.name_any()) {
             context.clusters.wake.wake(ObjectRef::from_obj(cluster.as_ref()));
         }
@@ -358,13 +358,12 @@ async fn housekeeping(context: Arc<Context>, stop: Shutdown) {
             () = stop.requested() => return,
             () = tokio::time::sleep(Duration::from_secs(15)) => {}
         }
-        let live: std::collections::HashSet<String> =
-            context.containers.store.state().iter().filter_map(|c| c.uid()).collect();
-        context.containers.latest.sweep(|uid| live.contains(uid));
+        context.containers.latest.sweep();
+        context.clusters.latest.sweep();
         context.rules.sweep();
         backup::sweep(&context);
         model::sweep(&context);
-        for cluster in context.clusters.store.state() {
+        for cluster in context.clusters.latest.all() {
             let mut by_state = std::collections::BTreeMap::new();
             for container in context.containers_on(&cluster.name_any()) {
                 let ready = container.status.as_ref().is_some_and(|status| {

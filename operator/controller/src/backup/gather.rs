@@ -22,17 +22,11 @@ pub(super) struct Named {
 /// Everything of a namespace that an object of backups may name.
 pub(super) async fn around(context: &Context, namespace: &str, named: &Named) -> Result<Surroundings, WriteError> {
     let backups = &context.backups;
-    let containers = context.containers.store.state().into_iter();
-    let containers = containers.filter(|container| container.namespace().as_deref() == Some(namespace));
-    let containers = containers.filter(|container| !context.containers.latest.is_gone(container));
-    let by_name = |container: std::sync::Arc<ZentoriaContainer>| {
-        let container = context.containers.latest.newest(container);
-        (container.name_any(), seen(&container))
-    };
+    let containers = context.containers_within(namespace);
     let repositories = backups.repositories.within(namespace).into_iter();
     let policies = backups.policies.within(namespace).into_iter();
     Ok(Surroundings {
-        containers: containers.map(by_name).collect(),
+        containers: containers.iter().map(|container| (container.name_any(), seen(container))).collect(),
         repositories: repositories.map(|object| (object.name_any(), object)).collect(),
         policies: policies.map(|object| (object.name_any(), object)).collect(),
         secrets: secrets(context, namespace, &named.secrets).await?,

@@ -28,7 +28,7 @@ use zentoria_core::conditions::is_true;
 /// Where the API server could not be read or written to; it is tried again.
 pub async fn reconcile(object: Arc<BackupPolicy>, context: Arc<Context>) -> Result<Action, WriteError> {
     context.backups.told.begin(&context);
-    let object = context.backups.policies.latest.newest(object);
+    let object = context.backups.policies.latest.current(&object);
     if !context.serves_labelled(object.as_ref()) {
         return Ok(Action::await_change());
     }

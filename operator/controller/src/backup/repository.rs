@@ -26,7 +26,7 @@ use zentoria_core::conditions::is_true;
 /// Where the API server could not be read or written to; it is tried again.
 pub async fn reconcile(object: Arc<BackupRepository>, context: Arc<Context>) -> Result<Action, WriteError> {
     context.backups.told.begin(&context);
-    let object = context.backups.repositories.latest.newest(object);
+    let object = context.backups.repositories.latest.current(&object);
     if object.metadata.deletion_timestamp.is_some() || !context.serves_labelled(object.as_ref()) {
         return Ok(Action::await_change());
     }

@@ -118,7 +118,7 @@ impl Pass<'_> {
         scene: &Scene,
     ) -> Result<Action, WriteError> {
         // What was written in this very look, the UPID or the finalizer, is not to be taken back.
-        let object = self.context.backups.policies.latest.newest(Arc::clone(self.object));
+        let object = self.context.backups.policies.latest.current(self.object);
         let mut known = object.as_ref().clone();
         if let Some(run) = self.context.backups.vzdump.carried_out(&self.uid()) {
             known.status.get_or_insert_default().run = Some(run);

@@ -27,7 +27,7 @@ use zentoria_ops::cluster::connect;
 /// # Errors
 /// Where the API server could not be written to; it is tried again.
 pub async fn reconcile(object: Arc<ProxmoxCluster>, context: Arc<Context>) -> Result<Action, WriteError> {
-    let object = context.clusters.latest.newest(object);
+    let object = context.clusters.latest.current(&object);
     if !context.serves(&object) {
         context.registry.remove(&object.name_any());
         return Ok(Action::await_change());

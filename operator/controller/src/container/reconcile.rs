@@ -39,7 +39,7 @@ use zentoria_types::vmid::Vmid;
 /// # Errors
 /// Where the API server could not be written to; it is tried again.
 pub async fn reconcile(object: Arc<ZentoriaContainer>, context: Arc<Context>) -> Result<Action, WriteError> {
-    let object = context.containers.latest.newest(object);
+    let object = context.containers.latest.current(&object);
     let cluster = context.cluster(&object.spec.cluster_ref.name);
     if cluster.as_ref().is_some_and(|cluster| !context.serves(cluster)) {
         return Ok(Action::await_change());

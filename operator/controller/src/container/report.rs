@@ -65,7 +65,7 @@ pub async fn report(
     let mut next = status(working, &facts);
     // The firewall is told by another part of the operator, which may have done so since.
     let _turn = context.turns.take(&stored.uid().unwrap_or_default()).await;
-    let stored = &context.current(stored);
+    let stored = &context.containers.latest.current(stored);
     take_firewall(&mut next, stored.status.as_ref().unwrap_or(&ZentoriaContainerStatus::default()));
     let api = Api::namespaced(context.client.clone(), &stored.namespace().unwrap_or_default());
     let written = context.status.patch_if_changed(&api, &**stored, &next, Precondition::SameObject).await?;

@@ -241,9 +241,8 @@ pub async fn watch(context: Arc<Context>, stop: Shutdown) {
     let firewalls = &context.firewalls;
     loop {
         let started = Instant::now();
-        for cluster in context.clusters.store.state() {
+        for cluster in context.clusters.latest.all() {
             if context.serves(&cluster) && !firewalls.is_current(&cluster.name_any()) {
-                let cluster = context.clusters.latest.newest(cluster);
                 let _ = firewalls.compile(&context, &cluster);
             }
         }

@@ -62,11 +62,10 @@ struct Result {
 
 /// Looks at the firewall of a guest and enforces it; when to look again.
 pub async fn enforce(context: Arc<Context>, reference: ObjectRef<ZentoriaContainer>) -> Option<Duration> {
-    let Some(object) = context.containers.store.get(&reference) else {
+    let Some(object) = context.containers.latest.get(&reference) else {
         context.firewalls.forget(&reference);
         return None;
     };
-    let object = context.containers.latest.newest(object);
     match look(&context, &object).await {
         Ok(again) => again,
         Err(WriteError::Fenced | WriteError::Gone) => None,

@@ -31,7 +31,7 @@ pub(super) async fn report(
     wrote: &Wrote,
 ) -> Result<(), WriteError> {
     let _turn = context.turns.take(&object.uid().unwrap_or_default()).await;
-    let object = context.current(object);
+    let object = context.containers.latest.current(object);
     let before = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or_default();
     let next = guest_status(&before, generation, &Timestamp::now(), saying);

@@ -24,7 +24,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(5);
 /// # Errors
 /// Where the API server could not be written to; it is tried again.
 pub async fn reconcile(object: Arc<FirewallRule>, context: Arc<Context>) -> Result<Action, WriteError> {
-    let object = context.rules.latest.newest(object);
+    let object = context.rules.latest.current(&object);
     if object.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
@@ -77,8 +77,7 @@ async fn found(context: &Context, object: &FirewallRule) -> Option<(RuleReport, 
     let key = Key { namespace: object.namespace().unwrap_or_default(), name: object.name_any() };
     let mut merged: Option<RuleReport> = None;
     let mut guests = BTreeMap::new();
-    for cluster in context.clusters.store.state() {
-        let cluster = context.clusters.latest.newest(cluster);
+    for cluster in context.clusters.latest.all() {
         if !context.serves(&cluster) {
             continue;
         }

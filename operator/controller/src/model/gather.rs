@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::runtime::write::WriteError;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use std::collections::BTreeMap;
 use zentoria_api::ZentoriaContainer;
@@ -68,14 +69,8 @@ impl Gathered {
 }
 
 fn containers(context: &Context, namespace: &str) -> BTreeMap<String, ContainerSeen> {
-    let all = context.containers.store.state().into_iter();
-    let all = all.filter(|container| container.namespace().as_deref() == Some(namespace));
-    let all = all.filter(|container| !context.containers.latest.is_gone(container));
-    all.map(|container| {
-        let container = context.containers.latest.newest(container);
-        (container.name_any(), seen(&container))
-    })
-    .collect()
+    let all = context.containers_within(namespace);
+    all.iter().map(|container| (container.name_any(), seen(container))).collect()
 }
 
 /// What models look at of a container.
@@ -111,10 +106,7 @@ pub(super) fn room(context: &Context, namespace: &str, want: &WantModel) -> Opti
         Server::Ollama(_) | Server::Speaches(_) => true,
         Server::Hub(_) => false,
     })?;
-    let containers = context.containers.store.state();
-    let container = containers
-        .iter()
-        .find(|container| container.name_any() == *name && container.namespace().as_deref() == Some(namespace))?;
+    let container = context.containers.latest.get(&ObjectRef::new(name).within(namespace))?;
     let status = container.status.as_ref()?;
     if !container.spec.mounts.is_empty() || !status.mounts.is_empty() {
         return None;

@@ -38,7 +38,7 @@ const PROGRESS: Duration = Duration::from_secs(5);
 /// # Errors
 /// Where the API server could not be read or written to; it is tried again.
 pub(super) async fn reconcile(object: Arc<ModelPull>, context: Arc<Context>) -> Result<Action, WriteError> {
-    let object = context.models.resources.latest.newest(object);
+    let object = context.models.resources.latest.current(&object);
     if !context.serves_labelled(object.as_ref()) {
         // another operator goes on with it
         context.models.pulls.stop(&object.uid().unwrap_or_default());

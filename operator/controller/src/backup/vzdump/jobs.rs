@@ -111,7 +111,7 @@ impl Pass<'_> {
 
     /// Removes the policy's jobs from all clusters but these.
     pub(super) async fn remove_jobs(&self, but: &BTreeSet<String>) -> Result<(), Problem> {
-        for cluster in self.context.clusters.store.state() {
+        for cluster in self.context.clusters.latest.all() {
             let name = cluster.name_any();
             if but.contains(&name) || !self.context.serves(&cluster) {
                 continue;

@@ -111,7 +111,7 @@ impl Pass<'_> {
 
     fn place(&self, cluster: &ProxmoxCluster, name: &str, vmid: u32) -> Option<Place> {
         let key = Key { namespace: self.namespace.clone(), name: name.to_owned() };
-        let container = self.context.containers.store.get(&reference(&key))?;
+        let container = self.context.containers.latest.get(&reference(&key))?;
         Some(Place {
             uid: container.uid()?,
             vmid: Vmid::new(vmid).ok()?,

@@ -203,7 +203,7 @@ impl Pass<'_> {
 
     /// The UPID is in status before anybody waits for it.
     async fn store_upid(&self, tier: &str, upid: &Upid) -> Result<(), WriteError> {
-        let object = self.context.backups.policies.latest.newest(std::sync::Arc::clone(self.object));
+        let object = self.context.backups.policies.latest.current(self.object);
         let mut status = object.status.clone().unwrap_or_default();
         status.tiers.entry(tier.to_owned()).or_default().operation.running = Some(upid.to_string());
         let written = self
