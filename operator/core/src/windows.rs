@@ -154,13 +154,13 @@ impl Window {
 fn parse_duration(duration: &Span) -> Result<SignedDuration, Fault> {
     let parsed = span::parse(duration)
         .and_then(|duration| SignedDuration::try_from(duration).ok())
-        .ok_or_else(|| Fault::new("is no duration", "write hours, minutes and seconds, as in 30m or 2h30m"))?;
+        .ok_or_else(|| Fault::new("it is no duration", "write hours, minutes and seconds, as in 30m or 2h30m"))?;
     if parsed.is_zero() {
         return Err(Fault::new("the window never opens", "write how long it stays open, as in 30m or 2h30m"));
     }
     if parsed > LONGEST {
         return Err(Fault::new(
-            "is longer than seven days",
+            "it is longer than seven days",
             "write at most 168h, or let rebootPolicy be Automatic where windows are not wanted",
         ));
     }

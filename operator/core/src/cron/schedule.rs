@@ -68,7 +68,7 @@ impl Schedule {
         let [minute, hour, day, month, weekday] = fields[..] else {
             let count = fields.len();
             return Err(Fault::new(
-                format!("has {count} of five fields; seconds and years are not known"),
+                format!("it has {count} of five fields; seconds and years are not known"),
                 FIVE_FIELDS,
             ));
         };
@@ -89,7 +89,7 @@ impl Schedule {
             .year(Year::Disallowed)
             .build()
             .parse(&plain)
-            .map_err(|error| Fault::new(format!("cannot be read: {error}"), FIVE_FIELDS))?;
+            .map_err(|error| Fault::new(format!("it cannot be read: {error}"), FIVE_FIELDS))?;
         Ok(Self { cron, minute, hour, day, month, weekday })
     }
 
@@ -164,15 +164,15 @@ impl Schedule {
 
 fn expand(text: &str) -> Result<&str, Fault> {
     if text.is_empty() {
-        return Err(Fault::new("is empty", FIVE_FIELDS));
+        return Err(Fault::new("it is empty", FIVE_FIELDS));
     }
     if text.starts_with("TZ=") || text.starts_with("CRON_TZ=") {
-        return Err(Fault::new("has a time zone in it", "write the time zone in the field timeZone"));
+        return Err(Fault::new("it has a time zone in it", "write the time zone in the field timeZone"));
     }
     if text.starts_with('@') {
         return nickname(text).ok_or_else(|| {
             let known = "@hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually";
-            Fault::new("is no schedule that Kubernetes names", format!("write one of {known}, or five fields"))
+            Fault::new("it is no schedule that Kubernetes names", format!("write one of {known}, or five fields"))
         });
     }
     Ok(text)

@@ -17,7 +17,7 @@ pub(crate) fn parse(name: &str) -> Result<TimeZone, Fault> {
     match database.get(name) {
         // Not an IANA name but jiff's stand-in for a zone that it does not know.
         Ok(zone) if !zone.is_unknown() => Ok(zone),
-        Ok(_) | Err(_) => Err(Fault::new("is no time zone of the IANA database", remedy(&database, name))),
+        Ok(_) | Err(_) => Err(Fault::new("it is no time zone of the IANA database", remedy(&database, name))),
     }
 }
 

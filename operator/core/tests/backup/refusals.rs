@@ -37,7 +37,7 @@ fn a_policy_that_cannot_work_is_refused_with_field_value_reason_and_remedy() {
         (
             changed("Europe/Amsterdam", "Amsterdam"),
             P::InvalidSpec,
-            "spec.timeZone \"Amsterdam\": is no time zone of the IANA database; did you mean Europe/Amsterdam?",
+            "spec.timeZone \"Amsterdam\": it is no time zone of the IANA database; did you mean Europe/Amsterdam?",
         ),
         (
             changed("keep: 7d", "keep: 0d"),

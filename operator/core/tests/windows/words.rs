@@ -28,12 +28,12 @@ fn what_a_cronjob_takes_is_read() {
 #[test]
 fn a_schedule_that_cannot_work_is_refused_with_the_reason() {
     let cases = [
-        ("", "is empty"),
-        ("0 2 * *", "has 4 of five fields"),
-        ("0 0 2 * * *", "has 6 of five fields"),
-        ("0 0 2 * * * 2026", "has 7 of five fields"),
-        ("@every 1h", "is no schedule that Kubernetes names"),
-        ("@Daily", "is no schedule that Kubernetes names"),
+        ("", "it is empty"),
+        ("0 2 * *", "it has 4 of five fields"),
+        ("0 0 2 * * *", "it has 6 of five fields"),
+        ("0 0 2 * * * 2026", "it has 7 of five fields"),
+        ("@every 1h", "it is no schedule that Kubernetes names"),
+        ("@Daily", "it is no schedule that Kubernetes names"),
         ("TZ=Europe/Amsterdam 0 2 * * *", "write the time zone in the field timeZone"),
         ("60 2 * * *", "the minute \"60\" cannot be read"),
         ("0 24 * * *", "the hour \"24\" cannot be read"),
@@ -64,11 +64,11 @@ fn a_duration_is_more_than_nothing_and_at_most_a_week() {
     let cases = [
         ("0s", "the window never opens"),
         ("0h0m", "the window never opens"),
-        ("168h1s", "is longer than seven days"),
-        ("99999999999999999h", "is no duration"),
-        ("2", "is no duration"),
-        ("", "is no duration"),
-        ("1d", "is no duration"),
+        ("168h1s", "it is longer than seven days"),
+        ("99999999999999999h", "it is no duration"),
+        ("2", "it is no duration"),
+        ("", "it is no duration"),
+        ("1d", "it is no duration"),
     ];
     for (duration, words) in cases {
         let error = parse(&[("@daily", duration, None)]).expect_err(duration).to_string();
@@ -97,7 +97,8 @@ fn a_time_zone_is_a_name_of_the_database_that_is_compiled_in() {
     ];
     for (zone, remedy) in cases {
         let error = parse(&[("@daily", "1h", Some(zone))]).expect_err(zone).to_string();
-        let start = format!("maintenanceWindows[0].timeZone {zone:?}: is no time zone of the IANA database; {remedy}");
+        let start =
+            format!("maintenanceWindows[0].timeZone {zone:?}: it is no time zone of the IANA database; {remedy}");
         assert!(error.starts_with(&start), "{error}");
     }
 }
