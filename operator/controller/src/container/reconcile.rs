@@ -40,6 +40,10 @@ use zentoria_types::vmid::Vmid;
 /// Where the API server could not be written to; it is tried again.
 pub async fn reconcile(object: Arc<ZentoriaContainer>, context: Arc<Context>) -> Result<Action, WriteError> {
     let object = context.containers.latest.current(&object);
+    if context.containers.latest.is_gone(&object) {
+        // Let go, and the cache has not heard of it yet.
+        return Ok(Action::await_change());
+    }
     let cluster = context.cluster(&object.spec.cluster_ref.name);
     if cluster.as_ref().is_some_and(|cluster| !context.serves(cluster)) {
         return Ok(Action::await_change());
