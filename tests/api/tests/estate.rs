@@ -115,6 +115,8 @@ async fn every_guest_of_the_estate_is_as_the_inventory_says() {
     apply(&world, MANIFEST).await;
     let rows = inventory();
     all_ready(&world, rows.len()).await;
+    // What their firewalls lack is written when all are known.
+    world.settled().await;
     assert_eq!(world.pve.guests().await.len(), rows.len(), "not a guest more");
     let cp = control_plane_id(&world).await;
     for row in &rows {
@@ -208,6 +210,8 @@ async fn an_emptied_control_plane_is_given_the_same_files_and_takes_all_seventee
     let mark = before[0].mark().unwrap();
     let old = mark.split("cp=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
 
+    // What their firewalls still lack would be written afterwards.
+    world.settled().await;
     world.stop_operator().await;
     world.empty_etcd().await;
     world.pve.forget_requests().await;

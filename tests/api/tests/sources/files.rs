@@ -18,21 +18,15 @@ fn source(url: &str, checksum: &str) -> Value {
 
 #[tokio::test]
 async fn seventeen_containers_make_one_download() {
-    let web = Web::serve(BODY).await;
-    let world = World::builder("one download")
-        .seed(|seed| {
-            may_download(seed);
-            seed["ct_secs"]["download"] = json!(40);
-        })
-        .cluster(web.is_granted())
-        .start()
-        .await;
+    let web = Web::held(BODY).await;
+    let world = World::builder("one download").seed(may_download).cluster(web.is_granted()).start().await;
     let url = format!("{}/{FILE}", web.url);
     for number in 0..17 {
         let container = world.container(&format!("c{number}"), 400 + number);
         world.apply(&made_from(container, source(&url, CHECKSUM))).await;
     }
     world.says("c0", "Pulling").await;
+    web.answer();
     eventually("17 containers are Ready", || async {
         let all = world.all().await;
         let ready = all.iter().filter(|c| c.truth(READY) == "True").count();
@@ -47,15 +41,8 @@ async fn seventeen_containers_make_one_download() {
 
 #[tokio::test]
 async fn a_restarted_operator_joins_the_download_that_runs() {
-    let web = Web::serve(BODY).await;
-    let world = World::builder("download restart")
-        .seed(|seed| {
-            may_download(seed);
-            seed["ct_secs"]["download"] = json!(150);
-        })
-        .cluster(web.is_granted())
-        .start()
-        .await;
+    let web = Web::held(BODY).await;
+    let world = World::builder("download restart").seed(may_download).cluster(web.is_granted()).start().await;
     let url = format!("{}/{FILE}", web.url);
     world.apply(&made_from(world.container("db", 400), source(&url, CHECKSUM))).await;
     eventually("the download was asked for", || async {
@@ -64,6 +51,8 @@ async fn a_restarted_operator_joins_the_download_that_runs() {
     .await;
     world.kill_operator().await;
     world.start_operator().await;
+    world.says("db", "Pulling").await;
+    web.answer();
     world.ready("db").await;
     assert_eq!((downloads(&world).await.len(), web.fetched()), (1, 1));
 }

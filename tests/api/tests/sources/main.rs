@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use zentoria_api::ZentoriaContainer;
 use zentoria_api::cluster::ProxmoxClusterSpec;
 use zentoria_api_tests::World;
@@ -26,18 +27,28 @@ const USER: &str = "zentoria@pve";
 struct Web {
     url: String,
     fetched: Arc<AtomicUsize>,
+    /// Whether it answers.
+    open: watch::Sender<bool>,
 }
 
 impl Web {
     /// Serves `body` under every path but `/none`.
     async fn serve(body: &'static [u8]) -> Self {
+        let web = Self::held(body).await;
+        web.answer();
+        web
+    }
+
+    /// The same, but nobody is answered before [`Web::answer`]: a download runs until then.
+    async fn held(body: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let fetched = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&fetched);
+        let (open, opened) = watch::channel(false);
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let count = Arc::clone(&count);
+                let (count, mut opened) = (Arc::clone(&count), opened.clone());
                 tokio::spawn(async move {
                     let mut request = vec![0; 4096];
                     let read = stream.read(&mut request).await.unwrap_or(0);
@@ -46,12 +57,19 @@ impl Web {
                     count.fetch_add(1, Ordering::SeqCst);
                     let head =
                         format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                    // An error says that the test has ended.
+                    let _ = opened.wait_for(|open| *open).await;
                     let _ = stream.write_all(head.as_bytes()).await;
                     let _ = stream.write_all(body).await;
                 });
             }
         });
-        Self { url, fetched }
+        Self { url, fetched, open }
+    }
+
+    /// Answers from now on, also those who wait.
+    fn answer(&self) {
+        self.open.send_replace(true);
     }
 
     /// Grants it to whom it does not reach by itself.
