@@ -142,28 +142,33 @@ impl Stage {
         .await
     }
 
-    /// Waits for the `job` container of a pod with this label; its id.
-    pub async fn job_container(&self, label: &str) -> String {
-        let path = "jsonpath={.items[0].status.containerStatuses[?(@.name==\"job\")].containerID}";
-        within(POD_TIME, &format!("the container of {label}"), || async {
-            let id = self.try_kubectl(&["get", "pods", "-l", label, "-o", path])?;
+    /// Waits for this container of a pod with this label; its id.
+    pub async fn container(&self, label: &str, name: &str) -> String {
+        let path = format!("jsonpath={{.items[0].status.containerStatuses[?(@.name==\"{name}\")].containerID}}");
+        within(POD_TIME, &format!("the container {name} of {label}"), || async {
+            let id = self.try_kubectl(&["get", "pods", "-l", label, "-o", &path])?;
             let id = id.trim().trim_start_matches("containerd://").to_owned();
             if id.len() == 64 { Ok(id) } else { Err(format!("its id is {id:?}")) }
         })
         .await
     }
 
-    /// SIGKILL for the processes of a container: they get no chance to clean up, as when a node loses its power.
+    /// The root directory of a container, seen from this machine.
     ///
     /// # Panics
     /// Where there is no such process on this machine.
-    pub fn kill_nine(&self, id: &str) {
-        let ours = std::fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| {
-            std::fs::read_to_string(entry.path().join("cgroup")).is_ok_and(|groups| groups.contains(id))
-        });
-        let pids: Vec<String> = ours.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        assert!(!pids.is_empty(), "container {id} has no process on this machine");
-        let _ = std::process::Command::new("kill").arg("-KILL").args(&pids).status();
+    #[must_use]
+    pub fn root_of(&self, id: &str) -> PathBuf {
+        PathBuf::from("/proc").join(&processes(id)[0]).join("root")
+    }
+
+    /// A signal for the processes of a container, as `kill` names it. With `KILL` they get no chance to clean up, as when a
+    /// node loses its power; with `STOP` they stand still until `CONT`.
+    ///
+    /// # Panics
+    /// Where there is no such process on this machine.
+    pub fn signal(&self, id: &str, signal: &str) {
+        let _ = std::process::Command::new("kill").args(["-s", signal]).args(processes(id)).status();
     }
 
     fn log_file(&self) -> PathBuf {
@@ -209,4 +214,14 @@ impl Drop for Stage {
 pub fn condition<'a>(conditions: &'a [Condition], type_: &str) -> Option<(&'a str, &'a str)> {
     let found = conditions.iter().find(|condition| condition.type_ == type_)?;
     Some((&found.status, &found.reason))
+}
+
+/// The ids of a container's processes.
+fn processes(container: &str) -> Vec<String> {
+    let ours = std::fs::read_dir("/proc").expect("/proc").flatten().filter(|entry| {
+        std::fs::read_to_string(entry.path().join("cgroup")).is_ok_and(|groups| groups.contains(container))
+    });
+    let pids: Vec<String> = ours.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    assert!(!pids.is_empty(), "container {container} has no process on this machine");
+    pids
 }

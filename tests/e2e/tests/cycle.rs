@@ -1,7 +1,10 @@
 //! The whole way of a backup, with a real PostgreSQL, Redis and S3 server: made, proved, restored, and lost again.
 
+use std::path::Path;
 use zentoria_api::backup::{BackupPolicy, BackupRepository, RestorePhase};
+use zentoria_api_tests::wait::within;
 use zentoria_e2e_tests::Stage;
+use zentoria_e2e_tests::stage::POD_TIME;
 
 const OVER_THE_SOURCE: &str = r"
 apiVersion: zentoria.ai/v1alpha1
@@ -96,17 +99,22 @@ async fn a_backup_whose_pod_is_killed_leaves_nothing_that_counts_and_its_lock_go
     // Maintenance is not to wait for half an hour for a lock that nobody holds.
     let _ =
         stage.kubectl(&["patch", "br", "main", "--type=merge", "-p", r#"{"spec":{"maintenance":{"retryLock":"5s"}}}"#]);
+    let server = stage.container("app=storage", "s3").await;
+    let packs = stage.root_of(&server).join("data/s3/backups/main/data");
     stage.annotate_run("db", "doomed/hourly");
-    let container = stage.job_container("zentoria.ai/operation=backup-hourly").await;
-    // The loop is in the pod: the upload takes seconds only, and each call of kubectl one of them.
-    let line = "look=0; while [ $look -lt 1500 ]; do [ -n \"$(ls /data/s3/backups/main/locks 2>/dev/null)\" ] && \
-                ls /data/s3/backups/main/data/*/* 2>/dev/null && break; \
-                look=$((look + 1)); sleep 0.1; done";
-    let packs = stage.storage(line);
-    stage.kill_nine(&container);
-    assert!(!packs.is_empty(), "no upload was seen");
-    let lock = stage.storage("ls /data/s3/backups/main/locks 2>/dev/null || true");
+    // The roles and the small databases are stored first. Of the large one, which has 130 MB, the upload takes a second or
+    // two, and each call of kubectl one of them: so it stands still in the middle.
+    within(POD_TIME, "the upload of the large database", || async {
+        let stored = bytes_in(&packs);
+        if stored > 30_000_000 { Ok(()) } else { Err(format!("{stored} bytes")) }
+    })
+    .await;
+    stage.signal(&server, "STOP");
+    let container = stage.container("zentoria.ai/operation=backup-hourly", "job").await;
+    stage.signal(&container, "KILL");
+    let lock = stage.storage("ls /data/s3/backups/main/locks || true");
     assert!(!lock.is_empty(), "the killed backup had no time to remove its lock");
+    stage.signal(&server, "CONT");
 
     // The Job's own next pod, or the next run, succeeds: the lock of a backup is in no other's way.
     let snapshot = stage
@@ -127,4 +135,11 @@ async fn a_backup_whose_pod_is_killed_leaves_nothing_that_counts_and_its_lock_go
             (status.locks.is_empty() && status.maintenance.last_success.is_some()).then_some(())
         })
         .await;
+}
+
+/// The size of the files in the directories of a directory, which may not be there yet.
+fn bytes_in(directory: &Path) -> u64 {
+    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    let files = entries(directory).flat_map(|inner| entries(&inner.path()));
+    files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
 }
