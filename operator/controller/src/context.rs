@@ -166,24 +166,22 @@ impl Context {
         found.map(|namespace| namespace.labels().clone()).unwrap_or_default()
     }
 
-    /// All containers on a cluster, in the newest version, without those that were let go.
-    #[must_use]
-    pub fn containers_on(&self, cluster: &str) -> Vec<Arc<ZentoriaContainer>> {
-        let all = self.containers.latest.all();
-        all.into_iter()
-            .filter(|container| container.spec.cluster_ref.name == cluster)
-            .filter(|container| !self.containers.latest.is_gone(container))
-            .collect()
+    /// All containers in the newest version, without those that were let go.
+    fn held_containers(&self) -> impl Iterator<Item = Arc<ZentoriaContainer>> {
+        let latest = &self.containers.latest;
+        latest.all().into_iter().filter(|container| !latest.is_gone(container))
     }
 
-    /// The containers of a namespace, in the newest version, without those that were let go.
+    /// Those on a cluster.
+    #[must_use]
+    pub fn containers_on(&self, cluster: &str) -> Vec<Arc<ZentoriaContainer>> {
+        self.held_containers().filter(|container| container.spec.cluster_ref.name == cluster).collect()
+    }
+
+    /// Those of a namespace.
     #[must_use]
     pub fn containers_within(&self, namespace: &str) -> Vec<Arc<ZentoriaContainer>> {
-        let all = self.containers.latest.all();
-        all.into_iter()
-            .filter(|container| container.namespace().as_deref() == Some(namespace))
-            .filter(|container| !self.containers.latest.is_gone(container))
-            .collect()
+        self.held_containers().filter(|container| container.namespace().as_deref() == Some(namespace)).collect()
     }
 
     /// Who we are, for a container.

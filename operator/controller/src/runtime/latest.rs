@@ -79,12 +79,12 @@ where
         let mut known = self.lock();
         let uid = object.meta().uid.as_deref();
         let cached = self.store.get(&ObjectRef::from_obj(object.as_ref()));
-        let known = match cached.filter(|cached| cached.meta().uid.as_deref() == uid) {
+        let newest = match cached.filter(|cached| cached.meta().uid.as_deref() == uid) {
             Some(cached) => Some(known.newest(cached)),
             None => uid.and_then(|uid| known.written.get(uid).map(Arc::clone)),
         };
-        match known {
-            Some(known) if !is_newer(object.as_ref(), known.as_ref()) => known,
+        match newest {
+            Some(newest) if !is_newer(object.as_ref(), newest.as_ref()) => newest,
             Some(_) | None => Arc::clone(object),
         }
     }
