@@ -154,12 +154,14 @@ async fn a_leader_that_is_stopped_hands_over_at_once() {
     let meddling = meddle(&world.pve);
     let asked = SystemTime::now();
     assert!(first.operator.stop().await, "it ends well");
+    let ended = asked.elapsed().unwrap();
     let began = second.until_it_leads("the second replica leads").await;
     let (_, last) = first.pve.used().unwrap();
     meddling.abort();
     assert!(last < began, "one at a time");
+    assert!(ended < Duration::from_secs(2), "it took {ended:?} to end");
     let took = began.duration_since(asked).unwrap();
-    assert!(took < Duration::from_secs(40), "{took:?}: the Lease was not given up");
+    assert!(took < Duration::from_secs(10), "{took:?}: an eighth of a Lease that was not given up");
 }
 
 #[tokio::test]
@@ -174,7 +176,7 @@ async fn a_leader_that_is_killed_is_followed_when_its_lease_has_run_out() {
     first.operator.kill();
     let began = second.until_it_leads("the second replica leads").await;
     let took = began.duration_since(killed).unwrap();
-    assert!(took > Duration::from_secs(5), "{took:?}: while the Lease was the first one's");
+    assert!(took > Duration::from_secs(5) && took < Duration::from_secs(15), "{took:?}");
     world.create(&world.container("c401", 401)).await;
 }
 
